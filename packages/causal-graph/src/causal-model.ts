@@ -1,0 +1,59 @@
+import type { FeatureName, LatencyNodeId, Percentile, Rng, Window } from '@sage/core';
+import type { CausalGraph } from './causal-graph.js';
+
+/** Observed, expected given the node's OBSERVED parents, and how unusual the difference is. */
+export interface Residual {
+  readonly observedMs: number;
+  readonly expectedMs: number;
+  /** (observed − expected) / robust spread of that difference over the windows the model learnt from. */
+  readonly z: number;
+}
+
+/** What a window says about the unseen: Pearl's first step. Opaque but for the residuals. */
+export interface Abduction {
+  readonly window: Window;
+  /** The node's own mechanism against its observed parents; undefined where the window lacks the node. */
+  residual(node: LatencyNodeId, percentile: Percentile): Residual | undefined;
+}
+
+/** Pearl's second step: what is set by hand. Whatever is not named keeps what was observed or abducted. */
+export interface Intervention {
+  /** do(X_s,feature = value). */
+  readonly metrics: ReadonlyMap<string, ReadonlyMap<FeatureName, number>>;
+  /** Services whose Z is drawn from the prior p(Z | X after the intervention) instead of the posterior. */
+  readonly latents: ReadonlySet<string>;
+  /** Per node the part, 0..1, of its abducted residual that stays; the rest becomes a normal draw. Default 1. */
+  readonly exogenous: ReadonlyMap<LatencyNodeId, number>;
+  /** do(requests per second of a root = value). */
+  readonly load: ReadonlyMap<LatencyNodeId, number>;
+}
+
+export const NO_INTERVENTION: Intervention = {
+  metrics: new Map(),
+  latents: new Set(),
+  exogenous: new Map(),
+  load: new Map(),
+};
+
+/** Pearl's third step: draws of every latency node in the world after the intervention. */
+export interface Prediction {
+  /** `samples` draws in ms. Draw i of every node belongs to the same world. */
+  draws(node: LatencyNodeId, percentile: Percentile): Float64Array;
+}
+
+export interface PredictOptions {
+  /** Number of worlds to draw. Default 64. */
+  readonly samples?: number;
+  /** The same seed gives the same noise for every intervention, so that candidates differ only by what was done. */
+  readonly rng: Rng;
+}
+
+/** What the search for root causes needs of a model, and all it sees of one. */
+export interface CausalModel {
+  readonly graph: CausalGraph;
+  /** Held-out R² of the latency of each service's own nodes. */
+  readonly r2: ReadonlyMap<string, number>;
+
+  abduct(window: Window): Abduction;
+  predict(abduction: Abduction, intervention: Intervention, options: PredictOptions): Prediction;
+}

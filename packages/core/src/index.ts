@@ -1,0 +1,45 @@
+export type {
+  Action,
+  ActionKind,
+  ActionOutcome,
+  ActionPlan,
+  ActionStatus,
+  CoRunner,
+  PlannedAction,
+  TargetState,
+} from './action.js';
+export { type Clock, ManualClock, systemClock } from './clock.js';
+export type { Candidate, Culprit, Diagnosis, Evidence, Verdict, Victim } from './diagnosis.js';
+export { createLogger, type Logger, silentLogger } from './log.js';
+export { type Objective, type ObjectiveReading, objectiveNode, readObjective } from './objective.js';
+export { errorMessage, type Failure, failure, type Outcome, type Success, success } from './outcome.js';
+export { createRng, type Rng } from './random.js';
+export { median, quantile, quantileOfSorted, type RobustScale, robustScale } from './statistics.js';
+export {
+  FEATURE_NAMES,
+  FEATURES,
+  type Feature,
+  type FeatureName,
+  type FeatureRole,
+  isFeatureName,
+  type MetricSample,
+  RESOURCES,
+  type Resource,
+  type Span,
+  type SpanKind,
+} from './telemetry.js';
+export {
+  callsPerSecond,
+  type LatencyKind,
+  type LatencyNodeId,
+  type LatencyStats,
+  latencyNodeId,
+  OUTSIDE,
+  PERCENTILES,
+  type Percentile,
+  type RpcId,
+  type RpcKey,
+  type RpcObservation,
+  rpcId,
+  type Window,
+} from './window.js';

@@ -1,0 +1,73 @@
+import type { FeatureName } from './telemetry.js';
+
+/** The caller of a root RPC: whoever is outside the application. */
+export const OUTSIDE = '(outside)';
+
+/** One kind of call: who calls whom for what. */
+export interface RpcKey {
+  readonly caller: string;
+  readonly callee: string;
+  readonly operation: string;
+}
+
+export type RpcId = string;
+
+/** A stable name of an RPC, unique because service names hold no `>` once sanitised by the receivers. */
+export function rpcId(key: RpcKey): RpcId {
+  return `${key.caller}>${key.callee}:${key.operation}`;
+}
+
+/**
+ * The four latency nodes of an RPC (reference, section 1): what the caller saw, what the callee took, and the way
+ * there and back. A callee without spans of its own has only `client`; a root RPC has only `server`.
+ */
+export type LatencyKind = 'client' | 'server' | 'request' | 'response';
+
+export type LatencyNodeId = string;
+
+export function latencyNodeId(kind: LatencyKind, rpc: RpcId): LatencyNodeId {
+  return `${kind}|${rpc}`;
+}
+
+/** The quantiles a window keeps per latency node, in the order in which models hold them. */
+export const PERCENTILES = ['p50Ms', 'p95Ms', 'p99Ms'] as const;
+export type Percentile = (typeof PERCENTILES)[number];
+
+export interface LatencyStats {
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  /** Observations in the window; divided by the sampling ratio and the window's length it is a rate. */
+  readonly count: number;
+}
+
+/** What was seen in [startMs, endMs): one row of the data that models learn from. */
+export interface Window {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly latency: ReadonlyMap<LatencyNodeId, LatencyStats>;
+  /** service → feature → mean over the window. */
+  readonly metrics: ReadonlyMap<string, ReadonlyMap<FeatureName, number>>;
+}
+
+/** Calls per second of a latency node in a window; 0 where it was not seen. */
+export function callsPerSecond(window: Window, node: LatencyNodeId): number {
+  const stats = window.latency.get(node);
+  return stats === undefined ? 0 : (1000 * stats.count) / (window.endMs - window.startMs);
+}
+
+/** One call, put together from its client and server spans. Times missing where a span is. */
+export interface RpcObservation {
+  readonly rpc: RpcKey;
+  /** End of the outermost span of the call. */
+  readonly endMs: number;
+  readonly clientMs: number | undefined;
+  readonly serverMs: number | undefined;
+  /** From the client span's start to the server span's start; never negative. */
+  readonly requestMs: number | undefined;
+  readonly responseMs: number | undefined;
+  /** The call that was being served when this one was made; undefined for roots and where it was not seen. */
+  readonly parent: RpcKey | undefined;
+  /** Share of this call's duration, 0..1, that lay on the critical path of its parent. */
+  readonly criticality: number | undefined;
+}
