@@ -1,4 +1,10 @@
+export { buildCausalGraph, fingerprintOf } from './build-causal-graph.js';
 export type { CallEdge, CallGraph, RpcNode } from './call-graph.js';
+export {
+  CallGraphBuilder,
+  type CallGraphBuilderOptions,
+  type CallGraphBuilderStats,
+} from './call-graph-builder.js';
 export type { CausalGraph, LatencyNode, LatencyParent } from './causal-graph.js';
 export {
   type Abduction,
@@ -9,3 +15,10 @@ export {
   type PredictOptions,
   type Residual,
 } from './causal-model.js';
+export {
+  ancestorServices,
+  descendants,
+  nodesOwnedBy,
+  type ServiceEdge,
+  serviceEdges,
+} from './graph-queries.js';

@@ -1,0 +1,47 @@
+import { type LatencyNodeId, OUTSIDE } from '@sage/core';
+import type { CausalGraph, LatencyNode } from './causal-graph.js';
+
+/** A service and one that it calls. */
+export interface ServiceEdge {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The nodes given, as far as the graph has them, and all that they are causes of. */
+export function descendants(graph: CausalGraph, nodes: Iterable<LatencyNodeId>): ReadonlySet<LatencyNodeId> {
+  const wanted = new Set(nodes);
+  const found = new Set<LatencyNodeId>();
+  // Causes come first, so that one pass meets every cause before its effects.
+  for (const node of graph.latency) {
+    if (wanted.has(node.id) || node.parents.some((parent) => found.has(parent.node))) found.add(node.id);
+  }
+  return found;
+}
+
+/** The nodes that a service's metrics and latent variable are parents of, causes first. */
+export function nodesOwnedBy(graph: CausalGraph, service: string): readonly LatencyNode[] {
+  return graph.latency.filter((node) => node.owners.includes(service));
+}
+
+/** Who calls whom, sorted, without calls of a service to itself and from outside. */
+export function serviceEdges(graph: CausalGraph): readonly ServiceEdge[] {
+  const edges = new Map<string, ServiceEdge>();
+  for (const { rpc } of graph.latency) {
+    if (rpc.caller === OUTSIDE || rpc.caller === rpc.callee) continue;
+    edges.set(`${rpc.caller}>${rpc.callee}`, { from: rpc.caller, to: rpc.callee });
+  }
+  return [...edges.keys()].sort().map((key) => edges.get(key) as ServiceEdge);
+}
+
+/** The services that can have made a node slow: owners of it and of its causes, sorted. Empty for an unknown node. */
+export function ancestorServices(graph: CausalGraph, root: LatencyNodeId): readonly string[] {
+  const causes = new Set([root]);
+  const services = new Set<string>();
+  for (let index = graph.latency.length - 1; index >= 0; index--) {
+    const node = graph.latency[index] as LatencyNode;
+    if (!causes.has(node.id)) continue;
+    for (const parent of node.parents) causes.add(parent.node);
+    for (const owner of node.owners) services.add(owner);
+  }
+  return [...services].sort();
+}
