@@ -1,1 +1,2 @@
-export {};
+export { diagnose } from './diagnose.js';
+export type { DiagnoseInput, DiagnoseOptions, Method } from './options.js';

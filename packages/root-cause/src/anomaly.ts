@@ -1,0 +1,101 @@
+import type { Abduction, LatencyNode } from '@sage/causal-graph';
+import { FEATURES, type FeatureName, type Percentile, type Resource, type Window } from '@sage/core';
+import type { GraphView } from './graph-view.js';
+import type { NormalReference } from './normal-reference.js';
+
+/** A reading of a service beside what is normal. */
+export interface FeatureAnomaly {
+  readonly feature: FeatureName;
+  readonly observed: number;
+  readonly expected: number;
+  /** (observed − expected) / robust spread; positive is worse for every feature. */
+  readonly z: number;
+}
+
+/** A latency node beside what its observed parents make of it (`z`) and beside its normal self (`slowness`). */
+export interface NodeAnomaly {
+  readonly node: LatencyNode;
+  readonly observedMs: number;
+  readonly expectedMs: number;
+  readonly z: number;
+  readonly slowness: number;
+}
+
+/** All that was measured of one service. */
+export interface ServiceSigns {
+  readonly service: string;
+  readonly features: readonly FeatureAnomaly[];
+  /** Nodes that only this service owns. */
+  readonly exclusive: readonly NodeAnomaly[];
+  /** Nodes it owns with another: the traces cannot tell which of the two is slow. */
+  readonly shared: readonly NodeAnomaly[];
+}
+
+/** z beyond which one sign is as convincing as another: units of different features are not comparable so far out. */
+export const CONVINCING = 30;
+
+/** What is left of a z above ordinary noise, at most `CONVINCING`. */
+export function strength(z: number): number {
+  return Number.isNaN(z) ? 0 : Math.max(0, Math.min(z, CONVINCING + 2) - 2);
+}
+
+/** Reads the signs of every service of the graph off the violating window. */
+export function readSigns(
+  view: GraphView,
+  window: Window,
+  options: {
+    readonly reference: NormalReference;
+    readonly abduction: Abduction;
+    readonly percentile: Percentile;
+  },
+): ReadonlyMap<string, ServiceSigns> {
+  const { reference, abduction, percentile } = options;
+  const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
+    const residual = abduction.residual(node.id, percentile);
+    if (residual === undefined) return undefined;
+    const normal = reference.latency.get(node.id)?.[percentile];
+    return {
+      node,
+      observedMs: residual.observedMs,
+      expectedMs: residual.expectedMs,
+      z: residual.z,
+      slowness: normal === undefined ? 0 : (residual.observedMs - normal.center) / normal.spread,
+    };
+  };
+  return new Map(
+    [...view.owned].map(([service, nodes]) => {
+      const read = nodes.flatMap((node) => readNode(node) ?? []);
+      const alone = (entry: NodeAnomaly): boolean => new Set(entry.node.owners).size === 1;
+      return [
+        service,
+        {
+          service,
+          features: readFeatures(service, window, reference),
+          exclusive: read.filter(alone),
+          shared: read.filter((entry) => !alone(entry)),
+        },
+      ];
+    }),
+  );
+}
+
+function readFeatures(service: string, window: Window, reference: NormalReference): FeatureAnomaly[] {
+  const normal = reference.features.get(service);
+  return [...(window.metrics.get(service) ?? [])].flatMap(([feature, observed]) => {
+    const scale = normal?.get(feature);
+    if (scale === undefined || !Number.isFinite(observed)) return [];
+    return [{ feature, observed, expected: scale.center, z: (observed - scale.center) / scale.spread }];
+  });
+}
+
+/** Largest strength of one resource's features of a role; undefined where none was measured. */
+export function resourceStrength(
+  signs: ServiceSigns,
+  resource: Resource,
+  role: 'contention' | 'usage',
+): number | undefined {
+  const readings = signs.features.filter(
+    ({ feature }) => FEATURES[feature].resource === resource && FEATURES[feature].role === role,
+  );
+  return readings.length === 0 ? undefined : Math.max(...readings.map(({ z }) => strength(z)));
+}

@@ -1,0 +1,79 @@
+import { RESOURCES, type Resource } from '@sage/core';
+import { type NodeAnomaly, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
+import { directContention, discountedUsage } from './directness.js';
+import type { Responsibility } from './responsibility.js';
+
+/** How much of a service's trouble each of its resources explains: parts sum to 1. */
+export type Attribution = ReadonlyMap<Resource, number>;
+
+/** Every service may have a fault that nobody measures. */
+const SOFTWARE_BASELINE = 1;
+/** Slow ways there and back speak for the link at half the strength of a probe over it. */
+const GAP_PART = 0.5;
+/** …and hardly at all where a probe over the link is fine. */
+const GAP_PART_PROBED = 0.1;
+/** Unexplained compute speaks for software at half strength, once what was measured is taken off. */
+const COMPUTE_PART = 0.5;
+const PROBED_FINE_BELOW = 2;
+const SHARPNESS = 3;
+
+/**
+ * ρ_g ∝ strength_g³, over
+ * - contention features less what is a symptom of something more direct, plus discounted usage;
+ * - `network`: also slow request and response gaps, as far as they are this service's and exceed its slow compute;
+ * - `software`: pools, and the compute that no measured resource explains. Event-loop lag counts as usage: a symptom.
+ *
+ * A store's client latency is way and compute in one: it speaks for the way first, and for software where a probe
+ * finds the way in order.
+ */
+export function attribute(
+  service: string,
+  signs: ReadonlyMap<string, ServiceSigns>,
+  responsibility: Responsibility,
+): Attribution {
+  const own = signs.get(service) ?? { service, features: [], exclusive: [], shared: [] };
+  const direct = directContention(own, calleeSlowness(service, signs, responsibility));
+  const cpu = resourceStrength(own, 'cpu', 'contention') ?? 0;
+  const part = (entry: NodeAnomaly) => responsibility(service, entry.node.id) * strength(entry.z);
+  const largest = (entries: readonly NodeAnomaly[]) => Math.max(0, ...entries.map(part));
+  const compute = largest(own.exclusive);
+  const gaps = largest(own.shared);
+  const storeCalls = largest(own.shared.filter(({ node }) => node.kind === 'client'));
+
+  const strengths = new Map<Resource, number>();
+  for (const resource of RESOURCES) {
+    strengths.set(resource, (direct.get(resource) ?? 0) + discountedUsage(own, resource));
+  }
+  const add = (resource: Resource, value: number) =>
+    strengths.set(resource, (strengths.get(resource) ?? 0) + Math.max(0, value));
+
+  const probed = direct.get('network');
+  const gapPart = probed !== undefined && probed < PROBED_FINE_BELOW ? GAP_PART_PROBED : GAP_PART;
+  add('network', gapPart * (gaps - compute) - cpu);
+  const measured = Math.max(...RESOURCES.map((r) => (r === 'software' ? 0 : (strengths.get(r) ?? 0))));
+  const unexplained = COMPUTE_PART * Math.max(compute, storeCalls) - measured;
+  add('software', SOFTWARE_BASELINE + Math.max(0, unexplained));
+
+  const weights = [...strengths].map(([resource, s]) => [resource, s ** SHARPNESS] as const);
+  const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
+  return new Map(weights.map(([resource, weight]) => [resource, weight / total]));
+}
+
+/**
+ * How slow the slowest callee of a service is by its own doing, in strengths: a wait for a pool is then its effect.
+ * Of a shared node only the callee's part counts, or the pool's own fault would excuse itself.
+ */
+function calleeSlowness(
+  service: string,
+  signs: ReadonlyMap<string, ServiceSigns>,
+  responsibility: Responsibility,
+): number {
+  let slowest = 0;
+  for (const callee of signs.values()) {
+    for (const { node, slowness } of [...callee.exclusive, ...callee.shared]) {
+      if (node.rpc.caller !== service || node.rpc.callee !== callee.service) continue;
+      slowest = Math.max(slowest, responsibility(callee.service, node.id) * strength(slowness));
+    }
+  }
+  return slowest;
+}

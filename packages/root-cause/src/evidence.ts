@@ -1,0 +1,83 @@
+import { type Evidence, FEATURES, type Resource } from '@sage/core';
+import { CONVINCING, type FeatureAnomaly, type NodeAnomaly, type ServiceSigns } from './anomaly.js';
+import type { Responsibility } from './responsibility.js';
+
+/** Usage may be an effect, so a z of it tells as much as a third of it elsewhere. */
+const USAGE_DISCOUNT = 0.3;
+/** Slow compute says that something is wrong, waiting says what: it is listed first. */
+const LATENCY_DISCOUNT = 0.5;
+const LEAST_Z = 3;
+const MOST = 6;
+/** Shared nodes are listed where they are mostly this service's. */
+const MOSTLY = 0.5;
+
+interface Telling {
+  readonly evidence: Evidence;
+  readonly weight: number;
+}
+
+/** What was measured that speaks against a service, most telling first. */
+export function serviceEvidence(signs: ServiceSigns, responsibility: Responsibility): readonly Evidence[] {
+  return mostTelling([
+    ...signs.features.map(ofFeature),
+    ...signs.exclusive.map(ofNode),
+    ...mostlyOwn(signs, responsibility).map(ofNode),
+  ]);
+}
+
+/** The part of it that speaks for one resource: gaps for the network, slow compute for all else. */
+export function resourceEvidence(
+  signs: ServiceSigns,
+  resource: Resource,
+  responsibility: Responsibility,
+): readonly Evidence[] {
+  const features = signs.features.filter(({ feature }) => FEATURES[feature].resource === resource);
+  const nodes = resource === 'network' ? mostlyOwn(signs, responsibility) : signs.exclusive;
+  return mostTelling([...features.map(ofFeature), ...nodes.map(ofNode)]);
+}
+
+/**
+ * How far a service is from normal by its own doing: its largest z, where usage counts for a third and shared
+ * latencies for the part that is its own. `decisive` leaves usage out: by itself it never makes a suspect.
+ */
+export function ownAnomaly(
+  signs: ServiceSigns,
+  responsibility: Responsibility,
+): { readonly anomaly: number; readonly decisive: number } {
+  const contention = signs.features.filter(({ feature }) => FEATURES[feature].role === 'contention');
+  const decisive = Math.max(
+    0,
+    ...contention.map(({ z }) => z).filter(Number.isFinite),
+    ...[...signs.exclusive, ...signs.shared]
+      .map((entry) => responsibility(signs.service, entry.node.id) * entry.z)
+      .filter(Number.isFinite),
+  );
+  const all = signs.features.map(({ feature, z }) => weightOf(feature) * z).filter(Number.isFinite);
+  return { anomaly: Math.max(decisive, ...all), decisive };
+}
+
+function mostlyOwn(signs: ServiceSigns, responsibility: Responsibility): readonly NodeAnomaly[] {
+  return signs.shared.filter(({ node }) => responsibility(signs.service, node.id) >= MOSTLY);
+}
+
+function weightOf(feature: FeatureAnomaly['feature']): number {
+  return FEATURES[feature].role === 'usage' ? USAGE_DISCOUNT : 1;
+}
+
+function ofFeature({ feature, observed, expected, z }: FeatureAnomaly): Telling {
+  const evidence = { name: feature, unit: FEATURES[feature].unit, observed, expected, z };
+  return { evidence, weight: weightOf(feature) * Math.min(z, CONVINCING) };
+}
+
+function ofNode({ node, observedMs, expectedMs, z }: NodeAnomaly): Telling {
+  const evidence = { name: node.id, unit: 'ms', observed: observedMs, expected: expectedMs, z };
+  return { evidence, weight: LATENCY_DISCOUNT * Math.min(z, CONVINCING) };
+}
+
+function mostTelling(items: readonly Telling[]): readonly Evidence[] {
+  return items
+    .filter(({ evidence }) => evidence.z >= LEAST_Z)
+    .sort((a, b) => b.weight - a.weight || b.evidence.z - a.evidence.z)
+    .slice(0, MOST)
+    .map(({ evidence }) => evidence);
+}

@@ -1,0 +1,112 @@
+import type { Abduction, CausalModel, Intervention } from '@sage/causal-graph';
+import {
+  FEATURES,
+  type FeatureName,
+  type Objective,
+  objectiveNode,
+  type Resource,
+  type Rng,
+} from '@sage/core';
+import type { GraphView } from './graph-view.js';
+import type { NormalReference } from './normal-reference.js';
+
+/** Restored when the predicted percentile is below this part of the threshold. */
+const MARGIN = 0.8;
+/** The published groups; `software` is the latent. */
+const GROUPS: readonly Resource[] = ['cpu', 'memory', 'disk', 'network', 'llc', 'software'];
+
+export interface FaithfulCulprit {
+  readonly service: string;
+  readonly resource: Resource;
+  /** 0 or 1: one world is drawn. */
+  readonly probability: number;
+  readonly share: number;
+  readonly effectMs: number;
+}
+
+/**
+ * The published search, kept for comparison: greedy over all services, each time the one whose restoration lowers the
+ * percentile most, until below 0.8 × threshold or three are chosen; then per service the resource whose restoration
+ * lowers it most. One world per candidate, no evidence, no probabilities.
+ */
+export function faithfulSearch(
+  view: GraphView,
+  model: CausalModel,
+  options: {
+    readonly objective: Objective;
+    readonly abduction: Abduction;
+    readonly reference: NormalReference;
+    readonly rng: Rng;
+    readonly maxCulprits: number;
+  },
+): { readonly culprits: readonly FaithfulCulprit[]; readonly restored: boolean } {
+  const { objective, reference } = options;
+  const limit = MARGIN * objective.thresholdMs;
+  const predict = (parts: readonly Part[]): number => {
+    const intervention = normalise(parts, view, reference);
+    const worlds = { samples: 1, rng: options.rng.fork('faithful') };
+    const draws = model.predict(options.abduction, intervention, worlds);
+    return draws.draws(objectiveNode(objective), objective.percentile)[0] ?? Number.POSITIVE_INFINITY;
+  };
+  const before = predict([]);
+
+  const chosen: string[] = [];
+  let now = before;
+  while (now >= limit && chosen.length < options.maxCulprits) {
+    const open = view.services.filter((service) => !chosen.includes(service));
+    const next = lowest(open, (service) => predict([...chosen, service].map((s) => ({ service: s }))));
+    if (next === undefined || next.ms >= now) break;
+    chosen.push(next.item);
+    now = next.ms;
+  }
+
+  const worth = chosen.map((service) => Math.max(0, before - predict([{ service }])));
+  const excess = Math.max(
+    before - now,
+    worth.reduce((sum, ms) => sum + ms, 0),
+  );
+  const culprits = chosen.map((service, index): FaithfulCulprit => {
+    const others = chosen.filter((other) => other !== service).map((other) => ({ service: other }));
+    const best = lowest(GROUPS, (resource) => predict([...others, { service, resource }]));
+    const effectMs = worth[index] as number;
+    return {
+      service,
+      resource: best?.item ?? 'software',
+      probability: best !== undefined && best.ms < limit ? 1 : 0,
+      share: excess > 0 ? effectMs / excess : 0,
+      effectMs,
+    };
+  });
+  return { culprits, restored: now < limit };
+}
+
+interface Part {
+  readonly service: string;
+  readonly resource?: Resource;
+}
+
+/** Every node that a restored service owns loses its unexplained part, whoever else owns it. */
+function normalise(parts: readonly Part[], view: GraphView, reference: NormalReference): Intervention {
+  const metrics = new Map<string, Map<FeatureName, number>>();
+  const latents = new Set<string>();
+  const exogenous = new Map<string, number>();
+  for (const { service, resource } of parts) {
+    const normal = [...(reference.features.get(service) ?? [])].filter(
+      ([feature]) => resource === undefined || FEATURES[feature].resource === resource,
+    );
+    metrics.set(service, new Map(normal.map(([feature, { center }]) => [feature, center])));
+    if (resource !== undefined && resource !== 'software') continue;
+    latents.add(service);
+    for (const node of view.owned.get(service) ?? []) exogenous.set(node.id, 0);
+  }
+  return { metrics, latents, exogenous, load: new Map() };
+}
+
+function lowest<T>(items: readonly T[], predict: (item: T) => number): { item: T; ms: number } | undefined {
+  let best: { item: T; ms: number } | undefined;
+  for (const item of items) {
+    const ms = predict(item);
+    if (best === undefined || ms < best.ms) best = { item, ms };
+  }
+  return best;
+}

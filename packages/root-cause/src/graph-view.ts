@@ -1,0 +1,34 @@
+import { ancestorServices, type CausalGraph, type LatencyNode, nodesOwnedBy } from '@sage/causal-graph';
+import type { LatencyNodeId } from '@sage/core';
+
+/** The causal graph as seen from one objective. */
+export interface GraphView {
+  readonly target: LatencyNode;
+  readonly nodes: ReadonlyMap<LatencyNodeId, LatencyNode>;
+  /** The target and every node that it depends on. */
+  readonly ancestors: ReadonlySet<LatencyNodeId>;
+  /** Owners of those, sorted: the only services that can be to blame. */
+  readonly services: readonly string[];
+  /** service → every latency node it owns, alone or together with another. */
+  readonly owned: ReadonlyMap<string, readonly LatencyNode[]>;
+}
+
+/** undefined where the graph does not know the target. */
+export function viewGraph(graph: CausalGraph, target: LatencyNodeId): GraphView | undefined {
+  const nodes = new Map(graph.latency.map((node) => [node.id, node]));
+  const targetNode = nodes.get(target);
+  if (targetNode === undefined) return undefined;
+
+  const ancestors = new Set<LatencyNodeId>([target]);
+  // A set iterates over what is added while it is walked.
+  for (const id of ancestors) {
+    for (const parent of nodes.get(id)?.parents ?? []) if (nodes.has(parent.node)) ancestors.add(parent.node);
+  }
+  return {
+    target: targetNode,
+    nodes,
+    ancestors,
+    services: ancestorServices(graph, target),
+    owned: new Map(graph.services.map((service) => [service, nodesOwnedBy(graph, service)])),
+  };
+}

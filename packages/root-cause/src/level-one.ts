@@ -1,0 +1,75 @@
+import type { Restoration } from './intervene.js';
+import type { Counterfactuals, Outlook } from './outlook.js';
+import { shapley } from './shapley.js';
+
+export interface Suspect {
+  readonly service: string;
+  readonly anomaly: number;
+}
+
+/** A suspect and the objective had it alone behaved normally. */
+export interface RankedSuspect extends Suspect, Outlook {}
+
+/** Most likely first: by probability, then by how far latency falls. */
+export function rankSuspects(suspects: readonly Suspect[], ask: Counterfactuals): RankedSuspect[] {
+  return suspects
+    .map((suspect) => ({ ...suspect, ...ask([{ service: suspect.service }]) }))
+    .sort(
+      (a, b) => b.probability - a.probability || a.medianMs - b.medianMs || (a.service < b.service ? -1 : 1),
+    );
+}
+
+/** A gain of less than this part of the excess is noise. */
+const REAL_GAIN = 0.05;
+/** Nothing more to win. */
+const CERTAIN = 0.98;
+/** A member whose absence costs less probability than this was not needed. */
+const DISPENSABLE = 0.15;
+
+/**
+ * The smallest set of services that restores the objective: greedy forward, each time the one whose restoration lowers
+ * the median most, as long as it falls by more than 5 % of `excessMs`; then members that are not needed are taken out,
+ * the latest first. Empty where no single restoration has a real gain.
+ */
+export function findCulprits(
+  suspects: readonly RankedSuspect[],
+  ask: Counterfactuals,
+  options: { readonly excessMs: number; readonly maxCulprits: number; readonly minProbability: number },
+): readonly string[] {
+  const outlook = (services: readonly string[]): Outlook => ask(services.map((service) => ({ service })));
+  let chosen: string[] = [];
+  let now = outlook([]);
+  while (chosen.length < options.maxCulprits && now.probability < CERTAIN) {
+    const candidates = suspects
+      .filter(({ service }) => !chosen.includes(service))
+      .map(({ service }) => ({ service, next: outlook([...chosen, service]) }))
+      .sort((a, b) => a.next.medianMs - b.next.medianMs);
+    const best = candidates[0];
+    if (best === undefined || now.medianMs - best.next.medianMs <= REAL_GAIN * options.excessMs) break;
+    chosen = [...chosen, best.service];
+    now = best.next;
+  }
+  for (const service of [...chosen].reverse()) {
+    const rest = chosen.filter((other) => other !== service);
+    if (rest.length === 0) break;
+    const without = outlook(rest);
+    const loss = outlook(chosen).probability - without.probability;
+    if (without.probability >= options.minProbability && loss <= DISPENSABLE) chosen = rest;
+  }
+  return chosen;
+}
+
+/** Each part's share of the excess, by exact Shapley values of the fall of the median; at least 0, at most 1 in sum. */
+export function shares(
+  parts: readonly Restoration[],
+  ask: Counterfactuals,
+  excessMs: number,
+): readonly number[] {
+  const before = ask([]).medianMs;
+  const falls = shapley(parts, (set) => before - ask(set).medianMs).map((fall) => Math.max(0, fall));
+  const total = Math.max(
+    excessMs,
+    falls.reduce((sum, fall) => sum + fall, 0),
+  );
+  return falls.map((fall) => (total > 0 ? fall / total : 0));
+}

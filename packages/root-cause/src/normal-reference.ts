@@ -1,0 +1,129 @@
+import {
+  callsPerSecond,
+  FEATURES,
+  type FeatureName,
+  type LatencyNodeId,
+  type Objective,
+  objectiveNode,
+  PERCENTILES,
+  type Percentile,
+  quantile,
+  type RobustScale,
+  readObjective,
+  robustScale,
+  type Window,
+} from '@sage/core';
+
+/** What was normal at the present load: centre and spread per column over windows that met the objective. */
+export interface NormalReference {
+  /** How many windows it rests on. */
+  readonly windows: number;
+  /** Median requests per second of the objective's root over them. */
+  readonly loadPerSecond: number;
+  /** Nearly the largest load at which the objective was met (the 99th percentile, over all of history). */
+  readonly largestLoadPerSecond: number;
+  readonly features: ReadonlyMap<string, ReadonlyMap<FeatureName, RobustScale>>;
+  readonly latency: ReadonlyMap<LatencyNodeId, Readonly<Record<Percentile, RobustScale>>>;
+  /** Median requests per second of each root. */
+  readonly rootLoads: ReadonlyMap<LatencyNodeId, number>;
+}
+
+const LOAD_BAND = 0.2;
+const FEW = 10;
+/** Fewer windows than this say nothing about spread. */
+const LEAST = 3;
+/** Newest windows suffice: what was normal a day ago may be no more. */
+const MOST = 240;
+/** Least spread of a latency worth believing in: 5 % of its centre and 0.2 ms, what span clocks resolve. */
+const LATENCY_FLOOR_RATIO = 0.05;
+const LATENCY_FLOOR_MS = 0.2;
+
+/**
+ * Median and robust spread over the windows before `present` that met the objective at a load within 20 % of the
+ * present one; where there are fewer than ten, over the ten nearest in load. Windows overlapping `present` are left
+ * out, since they hold part of the violation. undefined where fewer than three windows qualify.
+ */
+export function normalReference(
+  history: readonly Window[],
+  present: Window,
+  options: { readonly objective: Objective; readonly roots: readonly LatencyNodeId[] },
+): NormalReference | undefined {
+  const { objective, roots } = options;
+  const met = history.flatMap((window) => {
+    const reading = readObjective(objective, window);
+    const good = reading.observedMs !== undefined && !reading.broken && window.endMs <= present.startMs;
+    return good ? [{ window, load: reading.requestsPerSecond }] : [];
+  });
+  if (met.length < LEAST) return undefined;
+
+  const load = callsPerSecond(present, objectiveNode(objective));
+  const near = met.filter((entry) => Math.abs(entry.load - load) <= LOAD_BAND * load);
+  const nearest = (): typeof met =>
+    [...met].sort((a, b) => Math.abs(a.load - load) - Math.abs(b.load - load)).slice(0, FEW);
+  const chosen = (near.length >= FEW ? near : nearest()).slice(-MOST);
+  const windows = chosen.map((entry) => entry.window);
+  return {
+    windows: windows.length,
+    loadPerSecond: quantile(
+      chosen.map((entry) => entry.load),
+      0.5,
+    ),
+    largestLoadPerSecond: quantile(
+      met.map((entry) => entry.load),
+      0.99,
+    ),
+    features: featureScales(windows),
+    latency: latencyScales(windows),
+    rootLoads: new Map(
+      roots.map((root) => [
+        root,
+        quantile(
+          windows.map((window) => callsPerSecond(window, root)),
+          0.5,
+        ),
+      ]),
+    ),
+  };
+}
+
+function featureScales(windows: readonly Window[]): NormalReference['features'] {
+  const readings = new Map<string, Map<FeatureName, number[]>>();
+  for (const window of windows) {
+    for (const [service, features] of window.metrics) {
+      const columns = readings.get(service) ?? new Map<FeatureName, number[]>();
+      readings.set(service, columns);
+      for (const [feature, value] of features) {
+        if (!Number.isFinite(value)) continue;
+        const column = columns.get(feature);
+        if (column === undefined) columns.set(feature, [value]);
+        else column.push(value);
+      }
+    }
+  }
+  return new Map(
+    [...readings].map(([service, columns]) => [
+      service,
+      new Map(
+        [...columns].map(([feature, values]) => [feature, robustScale(values, FEATURES[feature].resolution)]),
+      ),
+    ]),
+  );
+}
+
+function latencyScales(windows: readonly Window[]): NormalReference['latency'] {
+  const ids = new Set(windows.flatMap((window) => [...window.latency.keys()]));
+  return new Map(
+    [...ids].map((id) => {
+      const stats = windows.flatMap((window) => window.latency.get(id) ?? []);
+      const scale = (percentile: Percentile): RobustScale => {
+        const { center, spread } = robustScale(
+          stats.map((entry) => entry[percentile]),
+          LATENCY_FLOOR_MS,
+        );
+        return { center, spread: Math.max(spread, LATENCY_FLOOR_RATIO * center) };
+      };
+      const [p50Ms, p95Ms, p99Ms] = PERCENTILES.map(scale) as [RobustScale, RobustScale, RobustScale];
+      return [id, { p50Ms, p95Ms, p99Ms }];
+    }),
+  );
+}

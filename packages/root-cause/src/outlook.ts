@@ -1,0 +1,60 @@
+import type { Abduction, CausalModel, Intervention } from '@sage/causal-graph';
+import { type LatencyNodeId, median, type Objective, objectiveNode, type Rng } from '@sage/core';
+import { type Restoration, type RestorationFacts, restore } from './intervene.js';
+
+/** The objective in the worlds after an intervention. */
+export interface Outlook {
+  /** P(objective's percentile ≤ threshold). */
+  readonly probability: number;
+  readonly medianMs: number;
+}
+
+/** Answers "what if these behaved normally", each question once. */
+export type Counterfactuals = (parts: readonly Restoration[]) => Outlook;
+
+export interface WorldOptions {
+  readonly objective: Objective;
+  readonly rng: Rng;
+  readonly samples: number;
+}
+
+/**
+ * Draws the objective after an intervention. The stream of random numbers depends on the seed alone, so that every
+ * intervention is judged in the same worlds.
+ *
+ * All that is not intervened on keeps its posterior. The other world of the reference, others drawn from their prior,
+ * is left out on purpose: there a second culprit's hidden fault vanishes by itself, and the first is credited with it.
+ */
+export function foresee(
+  model: CausalModel,
+  abduction: Abduction,
+  options: WorldOptions & { readonly intervention: Intervention },
+): Outlook {
+  const node: LatencyNodeId = objectiveNode(options.objective);
+  const prediction = model.predict(abduction, options.intervention, {
+    samples: options.samples,
+    rng: options.rng.fork('worlds'),
+  });
+  const draws = prediction.draws(node, options.objective.percentile);
+  const met = draws.reduce((count, ms) => count + (ms <= options.objective.thresholdMs ? 1 : 0), 0);
+  return { probability: draws.length === 0 ? 0 : met / draws.length, medianMs: median(draws) };
+}
+
+export function counterfactuals(
+  model: CausalModel,
+  abduction: Abduction,
+  options: WorldOptions & { readonly facts: RestorationFacts },
+): Counterfactuals {
+  const answers = new Map<string, Outlook>();
+  return (parts) => {
+    const key = parts
+      .map(({ service, resource }) => `${service}\n${resource ?? ''}`)
+      .sort()
+      .join('\n\n');
+    const known = answers.get(key);
+    if (known !== undefined) return known;
+    const answer = foresee(model, abduction, { ...options, intervention: restore(parts, options.facts) });
+    answers.set(key, answer);
+    return answer;
+  };
+}

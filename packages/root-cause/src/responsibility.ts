@@ -1,0 +1,97 @@
+import type { LatencyNode } from '@sage/causal-graph';
+import type { LatencyNodeId } from '@sage/core';
+import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
+import { directContention } from './directness.js';
+
+/** What an owner of a shared node is suspected for, from signs that are its own alone. */
+export interface Claim {
+  readonly owner: string;
+  /** In units of z above noise, 0 and up. */
+  readonly strength: number;
+}
+
+/** Strength that everybody is given: what cannot be told apart is split evenly. */
+const PRIOR = 2;
+/**
+ * How sharply the stronger claim explains the weaker one away: odds grow with this power of the ratio. Sharp, because
+ * what is wrongly left of a latency ten times the objective still breaks it.
+ */
+const SHARPNESS = 6;
+
+/**
+ * Explaining away: a slow node with two owners needs one cause only, so the owner with signs of its own takes the
+ * blame and clears the other. Weight (prior + strength)^6, normalised: the parts sum to 1. Equal strengths give equal
+ * parts, 28 against 12 gives 0.990, 1 against nothing 0.92.
+ */
+export function splitBlame(claims: readonly Claim[]): ReadonlyMap<string, number> {
+  const weights = claims.map((claim) => (PRIOR + Math.max(0, claim.strength)) ** SHARPNESS);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return new Map(claims.map((claim, index) => [claim.owner, (weights[index] as number) / total]));
+}
+
+/** A pool that runs dry is as often the effect of the slow call as its cause. */
+const POOL_PART = 0.2;
+/** The owner's own compute being slow speaks for it at half the strength of something it was seen to wait for. */
+const RESIDUAL_PART = 0.5;
+/** What other links say of an owner's link, where its link itself is measured and fine. */
+const MEASURED_FINE_PART = 0.2;
+const MEASURED_FINE_BELOW = 2;
+
+/**
+ * Strength of the suspicion that `signs`' service and not the other owner makes `shared` slow: the length of the
+ * vector of its contention features, its own slow compute, and how its other links fare. A slow link shows on every
+ * edge of its service, so clean ones clear it: link = ½·strength·(slow + ½)/(edges + 1), without this peer's edges.
+ */
+export function claimStrength(signs: ServiceSigns, shared: NodeAnomaly): number {
+  let contention = 0;
+  let network: number | undefined;
+  for (const [resource, value] of directContention(signs, 0)) {
+    if (resource === 'network') network = value;
+    contention = Math.max(contention, (resource === 'software' ? POOL_PART : 1) * (value ?? 0));
+  }
+  const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
+
+  const others = otherEdges(signs, shared.node);
+  const slow = others.filter((z) => z >= 0.25 * strength(shared.z) && z > 0).length;
+  const fine = network !== undefined && network < MEASURED_FINE_BELOW;
+  const link =
+    (fine ? MEASURED_FINE_PART : 1) *
+    RESIDUAL_PART *
+    strength(shared.z) *
+    ((slow + 0.5) / (others.length + 1));
+  return Math.hypot(contention, RESIDUAL_PART * compute, link);
+}
+
+/** Largest strength per peer, over the shared nodes of a service but those with the peer of `node`. */
+function otherEdges(signs: ServiceSigns, node: LatencyNode): readonly number[] {
+  const peerOf = (owners: readonly string[]) => owners.find((owner) => owner !== signs.service);
+  const here = peerOf(node.owners);
+  const worst = new Map<string, number>();
+  for (const entry of signs.shared) {
+    const peer = peerOf(entry.node.owners);
+    if (peer === undefined || peer === here) continue;
+    worst.set(peer, Math.max(worst.get(peer) ?? 0, strength(entry.z)));
+  }
+  return [...worst.values()];
+}
+
+/** The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes it does not own. */
+export type Responsibility = (service: string, node: LatencyNodeId) => number;
+
+/** Responsibilities for every node of the signs. Those of one node sum to 1. */
+export function assignResponsibility(signs: ReadonlyMap<string, ServiceSigns>): Responsibility {
+  const parts = new Map<LatencyNodeId, ReadonlyMap<string, number>>();
+  for (const own of signs.values()) {
+    for (const { node } of own.exclusive) parts.set(node.id, new Map([[own.service, 1]]));
+    for (const shared of own.shared) {
+      if (parts.has(shared.node.id)) continue;
+      const owners = [...new Set(shared.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
+      const claims = owners.map((owner) => ({
+        owner: owner.service,
+        strength: claimStrength(owner, shared),
+      }));
+      parts.set(shared.node.id, splitBlame(claims));
+    }
+  }
+  return (service, node) => parts.get(node)?.get(service) ?? 0;
+}

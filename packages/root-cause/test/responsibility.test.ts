@@ -1,0 +1,103 @@
+import type { LatencyNode } from '@sage/causal-graph';
+import type { FeatureName } from '@sage/core';
+import { expect } from 'chai';
+import type { FeatureAnomaly, NodeAnomaly, ServiceSigns } from '../src/anomaly.js';
+import { assignResponsibility, splitBlame } from '../src/responsibility.js';
+
+describe('splitBlame', () => {
+  const CASES: readonly [name: string, strengths: readonly number[], parts: readonly number[]][] = [
+    ['nothing known: evenly', [0, 0], [0.5, 0.5]],
+    ['equally strong: evenly', [20, 20], [0.5, 0.5]],
+    ['one sign against none takes nearly all', [28, 0], [1, 0]],
+    ['a weak sign against none takes most', [1, 0], [0.919, 0.081]],
+    ['the stronger explains the weaker away', [28, 12], [0.99, 0.01]],
+    ['noise is not enough to clear the other', [0.5, 0], [0.792, 0.208]],
+    ['negative strength is none', [-5, 0], [0.5, 0.5]],
+    ['a single owner', [7], [1]],
+  ];
+  for (const [name, strengths, parts] of CASES) {
+    it(name, () => {
+      const split = [...splitBlame(strengths.map((strength, i) => ({ owner: `s${i}`, strength }))).values()];
+      parts.forEach((part, i) => {
+        expect(split[i]).to.be.closeTo(part, 0.001);
+      });
+      expect(split.reduce((sum, part) => sum + part, 0)).to.be.closeTo(1, 1e-12);
+    });
+  }
+});
+
+describe('assignResponsibility', () => {
+  const link = (caller: string, callee: string, z: number): NodeAnomaly => ({
+    node: {
+      id: `request|${caller}>${callee}`,
+      kind: 'request',
+      rpc: { caller, callee, operation: '/' },
+      owners: [caller, callee],
+      parents: [],
+    } satisfies LatencyNode,
+    observedMs: 10,
+    expectedMs: 1,
+    z,
+    slowness: z,
+  });
+  const feature = (name: FeatureName, z: number): FeatureAnomaly => ({
+    feature: name,
+    observed: z,
+    expected: 0,
+    z,
+  });
+
+  interface Case {
+    readonly name: string;
+    /** z per edge of a star: front calls a, b and c. */
+    readonly edges: Readonly<Record<string, number>>;
+    readonly features?: Readonly<Record<string, readonly FeatureAnomaly[]>>;
+    /** Whose the edge front>a is, at least to 0.8. */
+    readonly guilty: string;
+  }
+  const CASES: readonly Case[] = [
+    { name: 'only one edge slow: the leaf', edges: { a: 40, b: 0, c: 0 }, guilty: 'a' },
+    { name: 'all edges slow: their hub', edges: { a: 40, b: 40, c: 40 }, guilty: 'front' },
+    {
+      name: 'a probe that says which',
+      edges: { a: 40, b: 0, c: 0 },
+      features: { front: [feature('network_probe_ms', 0)], a: [feature('network_probe_ms', 30)] },
+      guilty: 'a',
+    },
+    {
+      name: 'a caller kept off its processor, whose other edges suffer less',
+      edges: { a: 40, b: 5, c: 5 },
+      features: { front: [feature('cpu_runqueue_wait_ratio', 25)] },
+      guilty: 'front',
+    },
+    {
+      name: 'a full pool of the caller is an effect of the slow link of the callee',
+      edges: { a: 40, b: 0, c: 0 },
+      features: { front: [feature('software_pool_wait_ms', 90)], a: [feature('network_probe_ms', 30)] },
+      guilty: 'a',
+    },
+  ];
+  for (const test of CASES) {
+    it(test.name, () => {
+      const edges = Object.entries(test.edges).map(([callee, z]) => link('front', callee, z));
+      const signs = new Map(
+        ['front', 'a', 'b', 'c'].map((service): [string, ServiceSigns] => [
+          service,
+          {
+            service,
+            features: test.features?.[service] ?? [],
+            exclusive: [],
+            shared: edges.filter(({ node }) => node.owners.includes(service)),
+          },
+        ]),
+      );
+      const responsibility = assignResponsibility(signs);
+      expect(responsibility(test.guilty, 'request|front>a')).to.be.at.least(0.8);
+      for (const { node } of edges) {
+        const sum = responsibility('front', node.id) + responsibility(node.rpc.callee, node.id);
+        expect(sum).to.be.closeTo(1, 1e-12);
+      }
+      expect(responsibility('b', 'request|front>a')).to.equal(0);
+    });
+  }
+});
