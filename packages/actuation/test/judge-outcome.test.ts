@@ -1,0 +1,55 @@
+import type { ObjectiveReading } from '@sage/core';
+import { expect } from 'chai';
+import { cleanWindows, type Judgement, judgeOutcome, releaseDue } from '../src/index.js';
+
+const THRESHOLD = 100;
+/** NaN stands for a window without a request. */
+const reading = (ms: number): ObjectiveReading => ({
+  observedMs: Number.isNaN(ms) ? undefined : ms,
+  requestsPerSecond: Number.isNaN(ms) ? 0 : 50,
+  broken: ms > THRESHOLD,
+});
+const NONE = Number.NaN;
+
+describe('judgeOutcome', () => {
+  const CASES: readonly [name: string, before: number, after: readonly number[], judgement: Judgement][] = [
+    ['nothing seen yet', 300, [], 'wait'],
+    ['one window is too few, even a good one', 300, [80], 'wait'],
+    ['windows without requests say nothing', 300, [NONE, 80, NONE], 'wait'],
+    ['both good', 300, [80, 70], 'keep'],
+    ['good by the second', 300, [180, 70], 'keep'],
+    ['good, then broken again', 300, [80, 300], 'climb'],
+    ['still broken', 300, [290, 310], 'climb'],
+    ['better but not enough', 300, [200, 150], 'climb'],
+    ['exactly the threshold is met', 300, [200, 100], 'keep'],
+    ['clearly worse in both', 300, [400, 380], 'undo'],
+    ['worse in one only', 300, [400, 320], 'climb'],
+    ['worse than an unknown before', NONE, [400, 400], 'climb'],
+    ['only the last two count', 300, [80, 80, 380, 400], 'undo'],
+  ];
+  for (const [name, before, after, judgement] of CASES) {
+    it(`${name}: ${judgement}`, () => {
+      expect(judgeOutcome(reading(before), after.map(reading))).to.equal(judgement);
+    });
+  }
+});
+
+describe('release', () => {
+  const good = (count: number) => Array.from({ length: count }, () => 80);
+  const CASES: readonly [name: string, readings: readonly number[], clean: number, due: boolean][] = [
+    ['no window', [], 0, false],
+    ['nine clean', [300, ...good(9)], 9, false],
+    ['ten clean', [300, ...good(10)], 10, true],
+    ['a broken one begins again', [...good(10), 300, ...good(3)], 3, false],
+    ['silence neither counts nor interrupts', [300, ...good(5), NONE, ...good(5)], 10, true],
+    ['all clean', good(12), 12, true],
+    ['the newest is broken', [...good(12), 300], 0, false],
+  ];
+  for (const [name, readings, clean, due] of CASES) {
+    it(name, () => {
+      const count = cleanWindows(readings.map(reading));
+      expect(count).to.equal(clean);
+      expect(releaseDue(count)).to.equal(due);
+    });
+  }
+});
