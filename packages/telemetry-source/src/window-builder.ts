@@ -1,0 +1,265 @@
+import { DDSketch } from '@datadog/sketches-js';
+import {
+  type FeatureName,
+  type LatencyNodeId,
+  type LatencyStats,
+  latencyNodeId,
+  type MetricSample,
+  type RpcObservation,
+  rpcId,
+  type Window,
+} from '@sage/core';
+
+export interface WindowBuilderOptions {
+  /** Length of a window; a whole multiple of the slide. Default 30. */
+  readonly windowSeconds?: number;
+  /** Time from one window's end to the next one's. Default 10. */
+  readonly slideSeconds?: number;
+  /** How long after its end a window is given out. More than what assembling calls takes. Default 6000. */
+  readonly latenessMs?: number;
+  /** Latency nodes, and apart from them metric columns, that a slice holds at most. Default 5000. */
+  readonly maxColumns?: number;
+}
+
+/**
+ * `late`: a window it belongs to was given out before; it still enters those to come.
+ * `tooOld`: no window to come covers it. `future`: more than a window ahead of the clock.
+ */
+export interface WindowCounts {
+  readonly accepted: number;
+  readonly late: number;
+  readonly tooOld: number;
+  readonly future: number;
+  readonly invalid: number;
+  /** Beyond `maxColumns`. */
+  readonly overflow: number;
+}
+
+export interface WindowBuilderStats {
+  readonly windows: number;
+  readonly slicesHeld: number;
+  readonly observations: WindowCounts;
+  readonly samples: WindowCounts;
+}
+
+interface Mean {
+  sum: number;
+  count: number;
+}
+
+interface MetricColumn extends Mean {
+  readonly service: string;
+  readonly feature: FeatureName;
+}
+
+interface Slice {
+  readonly latency: Map<LatencyNodeId, DDSketch>;
+  readonly metrics: Map<string, MetricColumn>;
+}
+
+type Counts = { -readonly [K in keyof WindowCounts]: number };
+
+const RELATIVE_ACCURACY = 0.01;
+
+/** Finest time told apart: tracers stamp microseconds, and sums of them carry rounding below that. */
+const RESOLUTION_MS = 0.001;
+
+/**
+ * Cuts observations and samples into slices of one slide and joins them to sliding windows. A slice keeps one
+ * mergeable sketch per latency node (DDSketch, Masson, Rim and Lee 2019: quantiles within 1 % of their value).
+ * The first window is the first that lies wholly after the first use.
+ */
+export class WindowBuilder {
+  readonly #slideMs: number;
+  readonly #slicesPerWindow: number;
+  readonly #latenessMs: number;
+  readonly #maxColumns: number;
+  /** By slice number: start divided by the slide. */
+  readonly #slices = new Map<number, Slice>();
+  /** Number of the slice that ends the next window. */
+  #next: number | undefined;
+  #windows = 0;
+  readonly #observations = noCounts();
+  readonly #samples = noCounts();
+
+  constructor(options: WindowBuilderOptions = {}) {
+    const { windowSeconds = 30, slideSeconds = 10, latenessMs = 6_000, maxColumns = 5_000 } = options;
+    const slices = windowSeconds / slideSeconds;
+    if (!(slideSeconds > 0) || !Number.isInteger(slices) || slices < 1) {
+      throw new RangeError(
+        `windowSeconds must be a whole multiple of slideSeconds, not ${windowSeconds} of ${slideSeconds}`,
+      );
+    }
+    this.#slideMs = slideSeconds * 1000;
+    this.#slicesPerWindow = slices;
+    this.#latenessMs = latenessMs;
+    this.#maxColumns = maxColumns;
+  }
+
+  addObservations(observations: readonly RpcObservation[], nowMs: number): void {
+    for (const observation of observations) {
+      const slice = this.#sliceAt(observation.endMs, nowMs, this.#observations);
+      if (slice === undefined) continue;
+      const id = rpcId(observation.rpc);
+      this.#accept(slice, latencyNodeId('client', id), observation.clientMs);
+      this.#accept(slice, latencyNodeId('server', id), observation.serverMs);
+      this.#accept(slice, latencyNodeId('request', id), observation.requestMs);
+      this.#accept(slice, latencyNodeId('response', id), observation.responseMs);
+    }
+  }
+
+  addSamples(samples: readonly MetricSample[], nowMs: number): void {
+    for (const sample of samples) {
+      if (!Number.isFinite(sample.value)) {
+        this.#samples.invalid += 1;
+        continue;
+      }
+      const slice = this.#sliceAt(sample.timestampMs, nowMs, this.#samples);
+      if (slice === undefined) continue;
+      const { service, feature } = sample;
+      const key = `${feature}|${service}`;
+      let column = slice.metrics.get(key);
+      if (column === undefined) {
+        if (slice.metrics.size >= this.#maxColumns) {
+          this.#samples.overflow += 1;
+          continue;
+        }
+        column = { service, feature, sum: 0, count: 0 };
+        slice.metrics.set(key, column);
+      }
+      column.sum += sample.value;
+      column.count += 1;
+    }
+  }
+
+  /** The windows that are due at `nowMs`, oldest first. After a gap without any data only the newest. */
+  advance(nowMs: number): Window[] {
+    let next = this.#start(nowMs);
+    const due = Math.floor((nowMs - this.#latenessMs) / this.#slideMs) - 1;
+    const windows: Window[] = [];
+    while (next <= due) {
+      if (this.#slices.size === 0) next = due;
+      windows.push(this.#windowEndingWith(next));
+      next += 1;
+      const oldest = next - this.#slicesPerWindow + 1;
+      for (const number of this.#slices.keys()) if (number < oldest) this.#slices.delete(number);
+    }
+    this.#next = next;
+    this.#windows += windows.length;
+    return windows;
+  }
+
+  stats(): WindowBuilderStats {
+    return {
+      windows: this.#windows,
+      slicesHeld: this.#slices.size,
+      observations: { ...this.#observations },
+      samples: { ...this.#samples },
+    };
+  }
+
+  #start(nowMs: number): number {
+    this.#next ??= Math.ceil(nowMs / this.#slideMs) + this.#slicesPerWindow - 1;
+    return this.#next;
+  }
+
+  #sliceAt(timeMs: number, nowMs: number, counts: Counts): Slice | undefined {
+    const next = this.#start(nowMs);
+    const number = Math.floor(timeMs / this.#slideMs);
+    if (!Number.isFinite(number)) {
+      counts.invalid += 1;
+      return undefined;
+    }
+    if (number <= next - this.#slicesPerWindow) {
+      counts.tooOld += 1;
+      return undefined;
+    }
+    if (timeMs > nowMs + this.#slicesPerWindow * this.#slideMs) {
+      counts.future += 1;
+      return undefined;
+    }
+    if (number < next && this.#windows > 0) counts.late += 1;
+    counts.accepted += 1;
+    let slice = this.#slices.get(number);
+    if (slice === undefined) {
+      slice = { latency: new Map(), metrics: new Map() };
+      this.#slices.set(number, slice);
+    }
+    return slice;
+  }
+
+  #accept(slice: Slice, node: LatencyNodeId, valueMs: number | undefined): void {
+    if (valueMs === undefined) return;
+    if (!Number.isFinite(valueMs) || valueMs < 0) {
+      this.#observations.invalid += 1;
+      return;
+    }
+    let sketch = slice.latency.get(node);
+    if (sketch === undefined) {
+      if (slice.latency.size >= this.#maxColumns) {
+        this.#observations.overflow += 1;
+        return;
+      }
+      sketch = newSketch();
+      slice.latency.set(node, sketch);
+    }
+    sketch.accept(Math.round(valueMs / RESOLUTION_MS) * RESOLUTION_MS);
+  }
+
+  #windowEndingWith(last: number): Window {
+    const first = last - this.#slicesPerWindow + 1;
+    const sketches = new Map<LatencyNodeId, DDSketch>();
+    const metrics = new Map<string, Map<FeatureName, Mean>>();
+    for (let number = first; number <= last; number++) {
+      const slice = this.#slices.get(number);
+      if (slice === undefined) continue;
+      for (const [node, sketch] of slice.latency) {
+        const merged = sketches.get(node) ?? newSketch();
+        merged.merge(sketch);
+        sketches.set(node, merged);
+      }
+      for (const column of slice.metrics.values()) addSliceMean(metrics, column);
+    }
+    return {
+      startMs: first * this.#slideMs,
+      endMs: (last + 1) * this.#slideMs,
+      latency: new Map([...sketches].map(([node, sketch]) => [node, statsOf(sketch)])),
+      metrics: new Map(
+        [...metrics].map(([service, features]) => [
+          service,
+          new Map([...features].map(([feature, mean]) => [feature, mean.sum / mean.count])),
+        ]),
+      ),
+    };
+  }
+}
+
+/** Every slice weighs the same in a window, however often it was sampled. */
+function addSliceMean(metrics: Map<string, Map<FeatureName, Mean>>, column: MetricColumn): void {
+  let features = metrics.get(column.service);
+  if (features === undefined) {
+    features = new Map();
+    metrics.set(column.service, features);
+  }
+  const mean = features.get(column.feature) ?? { sum: 0, count: 0 };
+  mean.sum += column.sum / column.count;
+  mean.count += 1;
+  features.set(column.feature, mean);
+}
+
+function newSketch(): DDSketch {
+  return new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
+}
+
+function statsOf(sketch: DDSketch): LatencyStats {
+  return {
+    p50Ms: sketch.getValueAtQuantile(0.5),
+    p95Ms: sketch.getValueAtQuantile(0.95),
+    p99Ms: sketch.getValueAtQuantile(0.99),
+    count: sketch.count,
+  };
+}
+
+function noCounts(): Counts {
+  return { accepted: 0, late: 0, tooOld: 0, future: 0, invalid: 0, overflow: 0 };
+}
