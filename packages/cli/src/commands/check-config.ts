@@ -1,0 +1,15 @@
+import { checkConfigFile } from '@sage/engine';
+import { type Command, EXIT_SUCCESS, EXIT_USAGE } from '../command.js';
+
+export const checkConfigCommand: Command = {
+  summary: 'check a configuration and print every error at once',
+  usage: 'FILE',
+  description: 'Reads FILE as sage serve would, token files included, and starts nothing.',
+  positionals: ['FILE'],
+  flags: {},
+  async run({ positionals }, io) {
+    const checked = checkConfigFile(positionals[0] ?? '');
+    (checked.ok ? io.stdout : io.stderr).write(`${checked.text.trimEnd()}\n`);
+    return checked.ok ? EXIT_SUCCESS : EXIT_USAGE;
+  },
+};

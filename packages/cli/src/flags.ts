@@ -1,0 +1,115 @@
+import { parseArgs } from 'node:util';
+import { errorMessage, failure, type Outcome, success } from '@sage/core';
+import type { ParsedCommand } from './command.js';
+
+export interface FlagSpec {
+  readonly type: 'string' | 'number' | 'boolean';
+  /** What a value looks like in the help text. */
+  readonly placeholder?: string;
+  readonly help: string;
+  readonly default?: string | number;
+  /** For numbers: the smallest and largest value that makes sense. */
+  readonly min?: number;
+  readonly max?: number;
+  readonly choices?: readonly string[];
+}
+
+export type FlagSpecs = Readonly<Record<string, FlagSpec>>;
+
+/** Reads arguments against their specification; the failure's message says what was wrong and what would be right. */
+export function parseFlags(
+  args: readonly string[],
+  specs: FlagSpecs,
+  positionalNames: readonly string[],
+): Outcome<ParsedCommand, 'usage'> {
+  let raw: ReturnType<typeof parseArgs>;
+  try {
+    raw = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: Object.fromEntries(
+        Object.entries(specs).map(([name, spec]) => [
+          name,
+          { type: spec.type === 'boolean' ? ('boolean' as const) : ('string' as const) },
+        ]),
+      ),
+    });
+  } catch (error) {
+    return failure('usage', withSuggestion(errorMessage(error), Object.keys(specs)));
+  }
+  if (raw.positionals.length !== positionalNames.length) {
+    const expected = positionalNames.length === 0 ? 'no arguments' : positionalNames.join(' ');
+    return failure('usage', `expected ${expected}, got ${raw.positionals.map((p) => `'${p}'`).join(' ') || 'none'}`);
+  }
+  const flags: Record<string, string | number | boolean | undefined> = {};
+  for (const [name, spec] of Object.entries(specs)) {
+    const value = parseValue(name, spec, raw.values[name] as string | boolean | undefined);
+    if (!value.ok) return value;
+    flags[name] = value.value;
+  }
+  return success({ flags, positionals: raw.positionals });
+}
+
+function parseValue(
+  name: string,
+  spec: FlagSpec,
+  given: string | boolean | undefined,
+): Outcome<string | number | boolean | undefined, 'usage'> {
+  if (spec.type === 'boolean') return success(given === true);
+  if (given === undefined) return success(spec.default);
+  const text = String(given);
+  if (spec.choices !== undefined && !spec.choices.includes(text)) {
+    return failure('usage', `--${name} must be one of ${spec.choices.join(', ')}; got '${text}'`);
+  }
+  if (spec.type === 'string') return success(text);
+  const value = Number(text);
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = spec;
+  if (text.trim() === '' || !Number.isFinite(value) || value < min || value > max) {
+    const range = [
+      Number.isFinite(min) ? ` of at least ${min}` : '',
+      Number.isFinite(max) ? `${Number.isFinite(min) ? ' and' : ' of'} at most ${max}` : '',
+    ].join('');
+    return failure('usage', `--${name} must be a number${range}; got '${text}'`);
+  }
+  return success(value);
+}
+
+function withSuggestion(message: string, names: readonly string[]): string {
+  const unknown = /Unknown option '--?([^']+)'/.exec(message)?.[1];
+  if (unknown === undefined) return message;
+  const near = nearest(unknown, names);
+  return `unknown option --${unknown}${near === undefined ? '' : `; did you mean --${near}?`}`;
+}
+
+/** The candidate closest to a mistyped word by Levenshtein distance, when at most a third of it is wrong. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const ranked = candidates
+    .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best !== undefined && best.distance <= Math.max(1, word.length / 3) ? best.candidate : undefined;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(substitution, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}
+
+/** The option table of a command's help text. */
+export function describeFlags(specs: FlagSpecs): string {
+  const rows = Object.entries(specs).map(([name, spec]) => {
+    const left = `--${name}${spec.type === 'boolean' ? '' : ` ${spec.placeholder ?? (spec.choices?.join('|') || 'VALUE')}`}`;
+    const fallback = spec.default === undefined ? '' : ` (default ${spec.default})`;
+    return { left, right: `${spec.help}${fallback}` };
+  });
+  const width = Math.max(0, ...rows.map((row) => row.left.length)) + 2;
+  return rows.map((row) => `  ${row.left.padEnd(width)}${row.right}`).join('\n');
+}
