@@ -1,0 +1,206 @@
+import { html } from './dom.js';
+import { clock, duration, ms, percent } from './format.js';
+
+const MOST_SHOWN = 20;
+
+const STATUS_WORDS = {
+  applied: 'done',
+  unchanged: 'was so already',
+  'dry-run': 'dry run, nothing changed',
+  refused: 'refused',
+  failed: 'failed',
+  released: 'undone',
+};
+
+/** The newest or open incident's answer, in one look. */
+export function answer(incident) {
+  const { diagnosis } = incident;
+  const open = incident.status === 'open';
+  const heading = open ? `${incident.objective} is broken` : `${incident.objective} was broken`;
+  return [
+    html(
+      'p',
+      { class: 'answer-state' },
+      open ? 'Open incident' : 'Closed incident',
+      `, since ${clock(incident.openedMs)}`,
+    ),
+    html('h2', {}, heading),
+    html('p', { class: 'answer-text' }, ...(diagnosis ? conclusion(diagnosis) : ['Diagnosis under way.'])),
+    html('p', { class: 'note' }, diagnosis?.reason ?? ''),
+  ];
+}
+
+function conclusion(diagnosis) {
+  if (diagnosis.verdict === 'culprits') {
+    return [
+      diagnosis.culprits.length === 1 ? 'The cause is ' : 'The causes are ',
+      ...diagnosis.culprits.flatMap((culprit, i) => [
+        i === 0 ? '' : i === diagnosis.culprits.length - 1 ? ' and ' : ', ',
+        html('strong', {}, `${culprit.service} · ${culprit.resource}`),
+        ` (${percent(culprit.probability)}, ${ms(culprit.effectMs)} of ${ms(diagnosis.observedMs)})`,
+      ]),
+      '.',
+    ];
+  }
+  return [verdictWords(diagnosis.verdict)];
+}
+
+function verdictWords(verdict) {
+  return {
+    culprits: 'Cause found',
+    workload: 'More load than the application can carry; no service misbehaves.',
+    undetermined: 'The cause cannot be determined from what was measured.',
+    'no-violation': 'The objective holds; there is nothing to blame.',
+  }[verdict];
+}
+
+/** The list at the left, the chosen incident's story at the right. `onSelect` gets the chosen incident's id. */
+export function incidentList(incidents, selected, nowMs, onSelect) {
+  if (incidents.length === 0) {
+    return html(
+      'p',
+      { class: 'empty' },
+      'None so far. An incident opens when an objective stays broken or Alertmanager reports it.',
+    );
+  }
+  const buttons = incidents.slice(0, MOST_SHOWN).map((incident) =>
+    html(
+      'li',
+      {},
+      html(
+        'button',
+        {
+          type: 'button',
+          id: `incident-${incident.id}`,
+          'aria-pressed': incident.id === selected?.id ? 'true' : 'false',
+          onclick: () => onSelect(incident.id),
+        },
+        html('span', { class: `dot ${incident.status}`, 'aria-hidden': 'true' }),
+        html(
+          'span',
+          { class: 'incident-name' },
+          `${incident.objective}: ${shortVerdict(incident.diagnosis)}`,
+        ),
+        html(
+          'span',
+          { class: 'note' },
+          `${clock(incident.openedMs)}, ${incident.status === 'open' ? 'open for' : 'closed after'} ${duration((incident.closedMs ?? nowMs) - incident.openedMs)}`,
+        ),
+      ),
+    ),
+  );
+  return [
+    html('ol', { class: 'incident-list' }, buttons),
+    html('div', { class: 'story' }, selected ? story(selected) : []),
+  ];
+}
+
+function shortVerdict(diagnosis) {
+  if (!diagnosis) return 'diagnosis under way';
+  if (diagnosis.verdict === 'culprits')
+    return diagnosis.culprits.map((c) => `${c.service} · ${c.resource}`).join(', ');
+  return diagnosis.verdict;
+}
+
+function story(incident) {
+  const sources = incident.sources.map((source) =>
+    source === 'collector' ? 'the collector saw it' : 'Alertmanager reported it',
+  );
+  return [
+    html('p', { class: 'note' }, `Incident ${incident.id}; ${sources.join(' and ')}.`),
+    html('h3', {}, 'What happened'),
+    html(
+      'ol',
+      { class: 'timeline' },
+      incident.timeline.map((entry) =>
+        html(
+          'li',
+          {},
+          html('time', { datetime: new Date(entry.atMs).toISOString() }, clock(entry.atMs)),
+          html('span', {}, entry.text),
+        ),
+      ),
+    ),
+    ...(incident.actions.length === 0
+      ? []
+      : [
+          html('h3', {}, 'What was done'),
+          html('ul', { class: 'actions' }, incident.actions.flatMap(actionItems)),
+        ]),
+    ...recommendations(incident),
+  ];
+}
+
+function actionItems({ atMs, plan, outcomes }) {
+  const items = outcomes.map((outcome) =>
+    html(
+      'li',
+      {},
+      html('time', { datetime: new Date(atMs).toISOString() }, clock(atMs)),
+      html(
+        'span',
+        {},
+        html(
+          'strong',
+          { class: `outcome ${outcome.status}` },
+          STATUS_WORDS[outcome.status] ?? outcome.status,
+        ),
+        ` ${actionWords(outcome.action)}`,
+        outcome.message ? html('span', { class: 'note' }, ` ${outcome.message}`) : undefined,
+      ),
+    ),
+  );
+  const waiting =
+    outcomes.length > 0
+      ? []
+      : plan.actions.map((planned) =>
+          html(
+            'li',
+            {},
+            html('time', {}, clock(atMs)),
+            html(
+              'span',
+              {},
+              html('strong', {}, 'proposed'),
+              ` ${actionWords(planned.action)}`,
+              html('span', { class: 'note' }, ` ${planned.reason}`),
+            ),
+          ),
+        );
+  return [...items, ...waiting];
+}
+
+function recommendations(incident) {
+  const texts = [...new Set(incident.actions.flatMap((entry) => entry.plan.recommendations ?? []))];
+  return texts.length === 0
+    ? []
+    : [
+        html('h3', {}, 'What a person should do'),
+        html(
+          'ul',
+          { class: 'recommendations' },
+          texts.map((text) => html('li', {}, text)),
+        ),
+      ];
+}
+
+function actionWords(action) {
+  switch (action.kind) {
+    case 'cpu-quota':
+      return `${action.target} may use ${action.cores} core${action.cores === 1 ? '' : 's'}.`;
+    case 'cpu-frequency':
+      return `The processor of ${action.target} runs at ${(action.minKhz / 1e6).toFixed(1)} GHz or more.`;
+    case 'limit-corunner':
+      return `Held back ${action.pids.length} process${action.pids.length === 1 ? '' : 'es'} that shared the processor with ${action.target}.`;
+    case 'llc-ways':
+      return `${action.target} has ${action.ways} ways of the last-level cache to itself.`;
+    case 'link-rate':
+      return `The link of ${action.target} carries ${action.mbitPerSecond} Mbit/s.`;
+    case 'link-delay':
+      return `The link of ${action.target} is back to a delay of ${action.delayMs} ms.`;
+    case 'pool-size':
+      return `The pool ${action.pool} of ${action.target} has ${action.size} connections.`;
+    default:
+      return `${action.kind} on ${action.target}.`;
+  }
+}

@@ -1,0 +1,209 @@
+import { failure, type Outcome, success } from '@sage/core';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+
+export interface LinkConfig {
+  readonly device: string;
+  /** `major:minor`, hexadecimal as tc writes them. */
+  readonly classid: string;
+  readonly maxMbit: number;
+}
+
+export interface RelayConfig {
+  readonly url: string;
+  readonly link: string;
+  readonly nominalDelayMs: number;
+}
+
+export interface ProbeConfig {
+  readonly host: string;
+  readonly port: number;
+  /** `connect`: time to open a connection; `echo`: one byte there and back over a connection that stays. */
+  readonly mode: 'connect' | 'echo';
+}
+
+export interface TargetConfig {
+  readonly name: string;
+  /** Empty: whatever runs in the cgroup. */
+  readonly pids: readonly number[];
+  /** Below the controller's mount; undefined: that of the first pid. */
+  readonly cgroup: string | undefined;
+  readonly maxCpuCores: number;
+  readonly link: LinkConfig | undefined;
+  readonly relay: RelayConfig | undefined;
+  readonly poolsUrl: string | undefined;
+  readonly maxPoolSize: number;
+  readonly probe: ProbeConfig | undefined;
+}
+
+export interface AgentConfig {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly node: string;
+  readonly journal: string;
+  readonly dryRun: boolean;
+  readonly tokenFile: string | undefined;
+  readonly sysRoot: string;
+  readonly leaseSeconds: number;
+  readonly targets: readonly TargetConfig[];
+  readonly coRunners: { readonly allow: readonly RegExp[]; readonly suspend: boolean };
+}
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'expected letters, digits, "-", "_", "." (at most 63)');
+const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' });
+const port = z.int().min(1).max(65535);
+
+const targetSchema = z
+  .strictObject({
+    name,
+    pids: z.array(z.int().min(2, 'expected a pid above 1')).max(1000).default([]),
+    cgroup: z
+      .string()
+      .refine(
+        (path) =>
+          path !== '' && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
+        'expected a path below the controller\'s mount without a leading "/" and without "." or ".."',
+      )
+      .optional(),
+    max_cpu_cores: z.number().min(0.05).max(4096).default(1),
+    link: z
+      .strictObject({
+        device: z.string().regex(/^[A-Za-z0-9_.@-]{1,15}$/, 'expected the name of a network interface'),
+        classid: z
+          .string()
+          .regex(/^[0-9a-f]{1,4}:[0-9a-f]{1,4}$/, 'expected a class such as "1:10" (hexadecimal)'),
+        max_mbit: z.number().min(0.1).max(1e6),
+      })
+      .optional(),
+    relay: z
+      .strictObject({ url: httpUrl, link: name, nominal_delay_ms: z.number().min(0).default(0) })
+      .optional(),
+    pools_url: httpUrl.optional(),
+    max_pool_size: z.int().min(1).max(10_000).default(64),
+    probe: z
+      .strictObject({ host: z.string().min(1), port, mode: z.enum(['connect', 'echo']).default('connect') })
+      .optional(),
+  })
+  .refine((target) => target.pids.length > 0 || target.cgroup !== undefined, {
+    error: 'expected pids, or a cgroup whose processes are the target',
+  });
+
+const regularExpression = z.string().transform((source, context) => {
+  try {
+    return new RegExp(source);
+  } catch (error) {
+    context.addIssue({
+      code: 'custom',
+      message: `expected a regular expression: ${(error as Error).message}`,
+    });
+    return z.NEVER;
+  }
+});
+
+const listenSchema = z.string().transform((text, context) => {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text);
+  const value = Number(match?.[3]);
+  if (match === null || value > 65535) {
+    context.addIssue({
+      code: 'custom',
+      message: `expected host:port, for example 127.0.0.1:9465, got "${text}"`,
+    });
+    return z.NEVER;
+  }
+  return { host: (match[1] ?? match[2]) as string, port: value };
+});
+
+const schema = z
+  .strictObject({
+    listen: listenSchema.prefault('127.0.0.1:9465'),
+    node: name,
+    journal: z.string().min(1),
+    dry_run: z.boolean().default(true),
+    token_file: z.string().min(1).optional(),
+    sys_root: z.string().startsWith('/', 'expected an absolute path').default('/'),
+    lease_seconds: z.number().min(1).max(86_400).default(600),
+    targets: z.array(targetSchema).min(1).max(1000),
+    co_runners: z
+      .strictObject({
+        allow: z.array(regularExpression).max(100).default([]),
+        suspend: z.boolean().default(false),
+      })
+      .default({ allow: [], suspend: false }),
+  })
+  .superRefine((config, context) => {
+    const seen = new Set<string>();
+    config.targets.forEach((target, index) => {
+      if (seen.has(target.name)) {
+        const message = `expected names to be unique, got "${target.name}" twice`;
+        context.addIssue({ code: 'custom', path: ['targets', index, 'name'], message });
+      }
+      seen.add(target.name);
+    });
+    if (config.token_file === undefined && !isLoopback(config.listen.host)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['listen'],
+        message: `expected a loopback address, or a token_file: without a token nothing listens on ${config.listen.host}`,
+      });
+    }
+  });
+
+/** Every error at once, one a line, each with its path and what was expected. */
+export function loadAgentConfig(text: string): Outcome<AgentConfig, 'config'> {
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0) {
+    return failure('config', document.errors.map((error) => `YAML: ${error.message.trim()}`).join('\n'));
+  }
+  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 50 }) ?? {});
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `${pathText(issue.path)}: ${issue.message}`);
+    return failure('config', lines.join('\n'));
+  }
+  return success(resolve(parsed.data));
+}
+
+function resolve(raw: z.output<typeof schema>): AgentConfig {
+  return {
+    listen: raw.listen,
+    node: raw.node,
+    journal: raw.journal,
+    dryRun: raw.dry_run,
+    tokenFile: raw.token_file,
+    sysRoot: raw.sys_root,
+    leaseSeconds: raw.lease_seconds,
+    targets: raw.targets.map((target) => ({
+      name: target.name,
+      pids: target.pids,
+      cgroup: target.cgroup,
+      maxCpuCores: target.max_cpu_cores,
+      link: target.link && {
+        device: target.link.device,
+        classid: target.link.classid,
+        maxMbit: target.link.max_mbit,
+      },
+      relay: target.relay && {
+        url: target.relay.url.replace(/\/$/, ''),
+        link: target.relay.link,
+        nominalDelayMs: target.relay.nominal_delay_ms,
+      },
+      poolsUrl: target.pools_url?.replace(/\/$/, ''),
+      maxPoolSize: target.max_pool_size,
+      probe: target.probe,
+    })),
+    coRunners: raw.co_runners,
+  };
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return '(top level)';
+  return path
+    .map((part, index) =>
+      typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${String(part)}`,
+    )
+    .join('');
+}

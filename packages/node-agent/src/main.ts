@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { createLogger, systemClock } from '@sage/core';
+import { startAgent } from './agent.js';
+import { parseCommandLine, USAGE } from './command-line.js';
+
+const command = parseCommandLine(process.argv.slice(2));
+if (!command.ok) {
+  const hint = command.reason === 'usage' ? '\nTry: sage-node-agent --help' : '';
+  process.stderr.write(`sage-node-agent: ${command.message}${hint}\n`);
+  process.exit(2);
+}
+if (command.value.kind === 'help') {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
+if (command.value.kind === 'version') {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  process.stdout.write(`sage-node-agent ${(JSON.parse(text) as { version: string }).version}\n`);
+  process.exit(0);
+}
+
+const logger = createLogger((line) => process.stderr.write(line), Date.now);
+const started = await startAgent(command.value.config, {
+  clock: systemClock,
+  monotonicMs: () => performance.now(),
+  fetch,
+  logger,
+  pid: process.pid,
+});
+if (!started.ok) {
+  process.stderr.write(`sage-node-agent: ${started.message}\n`);
+  process.exit(started.reason === 'config' ? 2 : 1);
+}
+
+let stopping = false;
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, async () => {
+    if (stopping) return;
+    stopping = true;
+    logger.info('stopping', { signal });
+    const closed = await started.value.close();
+    if (!closed.ok) logger.error(closed.message);
+    process.exit(closed.ok ? 0 : 1);
+  });
+}

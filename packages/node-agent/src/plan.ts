@@ -1,0 +1,46 @@
+import { type Action, failure } from '@sage/core';
+import { planCpuQuota } from './drivers/cgroup-cpu.js';
+import { planLimitCoRunners } from './drivers/co-runners.js';
+import { planCpuFrequency } from './drivers/cpufreq.js';
+import { planLinkRate } from './drivers/link-rate.js';
+import { planLinkDelay, planPoolSize } from './drivers/relay-and-pools.js';
+import { planLlcWays } from './drivers/resctrl.js';
+import type { Planned, Site } from './drivers/site.js';
+
+/** Which steps an action takes on this node now, or why it is refused. Writes nothing. */
+export async function planAction(
+  site: Site,
+  id: string,
+  action: Action,
+  limited: (pid: number) => boolean,
+): Promise<Planned> {
+  const target = site.config.targets.find(({ name }) => name === action.target);
+  if (target === undefined) {
+    const known = site.config.targets.map(({ name }) => name).join(', ');
+    return failure('unknown-target', `no target "${action.target}" here: expected one of ${known}`);
+  }
+  switch (action.kind) {
+    case 'cpu-quota':
+      return planCpuQuota(site, target, action.cores);
+    case 'cpu-frequency':
+      return planCpuFrequency(site, target, action.minKhz);
+    case 'limit-corunner':
+      return planLimitCoRunners(site, target, action.pids, id, limited);
+    case 'llc-ways':
+      return planLlcWays(site, target, action.ways);
+    case 'link-rate':
+      return planLinkRate(site, target, action.mbitPerSecond);
+    case 'link-delay':
+      return planLinkDelay(site, target, action.delayMs);
+    case 'pool-size':
+      return planPoolSize(site, target, action.pool, action.size);
+  }
+}
+
+/** Actions with the same key set the same knob: a later one takes over from an earlier one. */
+export function knobKey(id: string, action: Action): string {
+  const base = `${action.kind}:${action.target}`;
+  if (action.kind === 'pool-size') return `${base}:${action.pool}`;
+  // Each names its own processes.
+  return action.kind === 'limit-corunner' ? `${base}:${id}` : base;
+}

@@ -1,0 +1,255 @@
+import { errorMessage, failure, type Outcome, success } from '@sage/core';
+import { readGroupPids } from '../procfs/cgroup.js';
+import { readProcessStat } from '../procfs/process.js';
+import { errorCode, type System } from '../system.js';
+import { putNumber, readNumber } from './control-http.js';
+import { changeArguments, readHtbClass, sameClass, sameRates } from './htb-class.js';
+import { sameSchemata } from './schemata.js';
+import type { HtbStep, MakeDirectoryStep, MoveStep, Step, StopStep, TasksStep, WriteStep } from './step.js';
+
+/** The write or command, as a person would type it. */
+export function describeStep(step: Step): string {
+  switch (step.op) {
+    case 'write':
+      return `write ${JSON.stringify(step.value)} to ${step.path} (was ${JSON.stringify(step.was)})`;
+    case 'mkdir':
+      return `mkdir ${step.path}`;
+    case 'tasks':
+      return `write the threads of ${step.pids.join(', ')} to ${step.path}`;
+    case 'move':
+      return `write ${step.pid} to ${step.to} (was in ${step.from})`;
+    case 'stop':
+      return `kill -STOP ${step.pid}`;
+    case 'htb':
+      return `tc ${changeArguments(step.device, step.classid, step.value, false).join(' ')} (was ${step.was.rate}bit)`;
+    case 'http':
+      return `PUT ${step.listUrl}/${step.name} {"${step.field}":${step.value}} (was ${step.was})`;
+  }
+}
+
+export async function applyStep(system: System, step: Step): Promise<Outcome<void>> {
+  try {
+    switch (step.op) {
+      case 'write':
+        system.write(step.path, step.value);
+        return success(undefined);
+      case 'mkdir':
+        return makeGroup(system, step);
+      case 'tasks':
+        return moveThreads(system, step);
+      case 'move':
+        if (!isSame(system, step)) return failure('gone', `process ${step.pid} is gone`);
+        system.append(step.to, `${step.pid}\n`);
+        return success(undefined);
+      case 'stop':
+        if (!isSame(system, step)) return failure('gone', `process ${step.pid} is gone`);
+        system.signal(step.pid, 'SIGSTOP');
+        return success(undefined);
+      case 'htb': {
+        const done = await system.run('tc', changeArguments(step.device, step.classid, step.value, false));
+        return done.ok ? success(undefined) : done;
+      }
+      case 'http':
+        return await putNumber(
+          system,
+          `${step.listUrl}/${encodeURIComponent(step.name)}`,
+          step.field,
+          step.value,
+        );
+    }
+  } catch (error) {
+    return failure(
+      'write',
+      `${describeStep(step)}: ${errorMessage(error)}${lastCommandStatus(system, step)}`,
+    );
+  }
+}
+
+/** Reads back what `applyStep` wrote. */
+export async function verifyStep(system: System, step: Step): Promise<Outcome<void>> {
+  switch (step.op) {
+    case 'write': {
+      const found = system.read(step.path)?.trim();
+      const message = `${step.path} reads ${JSON.stringify(found)} after ${JSON.stringify(step.value)} was written`;
+      return found !== undefined && isValue(step, found, step.value)
+        ? success(undefined)
+        : failure('verify', message);
+    }
+    case 'mkdir':
+      return system.exists(step.path) ? success(undefined) : failure('verify', `${step.path} does not exist`);
+    case 'move':
+      return readGroupPids(system, step.to.replace(/\/[^/]*$/, '')).includes(step.pid)
+        ? success(undefined)
+        : failure('verify', `process ${step.pid} is not in ${step.to}`);
+    case 'htb': {
+      const found = await readHtbClass(system, step.device, step.classid);
+      if (!found.ok) return found;
+      const message = `${step.device} ${step.classid} reads rate ${found.value.rate} ceil ${found.value.ceil} bit/s`;
+      return sameRates(found.value, step.value) ? success(undefined) : failure('verify', message);
+    }
+    case 'http': {
+      const found = await readNumber(system, step.listUrl, step.key, step.name, step.field);
+      if (!found.ok) return found;
+      const message = `${step.listUrl}: ${step.name} has ${step.field} ${found.value} after ${step.value} was set`;
+      return found.value === step.value ? success(undefined) : failure('verify', message);
+    }
+    // A signal is delivered when kill returns; threads that ended meanwhile are no failure.
+    case 'stop':
+    case 'tasks':
+      return success(undefined);
+  }
+}
+
+/**
+ * Puts back what was there, and only if what is there now is ours: a knob that someone else has turned meanwhile is
+ * theirs. Safe for a step that was never applied, and twice. The value says what was done, for people.
+ */
+export async function undoStep(system: System, step: Step): Promise<Outcome<string>> {
+  try {
+    switch (step.op) {
+      case 'write':
+        return undoWrite(system, step);
+      case 'mkdir':
+        return removeGroup(system, step);
+      case 'tasks':
+        return success(`threads of ${step.pids.join(', ')} go back with the group`);
+      case 'move':
+        return undoMove(system, step);
+      case 'stop':
+        if (!isSame(system, step)) return success(`process ${step.pid} is gone`);
+        system.signal(step.pid, 'SIGCONT');
+        return success(`kill -CONT ${step.pid}`);
+      case 'htb':
+        return await undoHtb(system, step);
+      case 'http': {
+        const url = `${step.listUrl}/${encodeURIComponent(step.name)}`;
+        const found = await readNumber(system, step.listUrl, step.key, step.name, step.field);
+        if (!found.ok)
+          return found.reason === 'gone' ? success(`${url} is gone, its setting with it`) : found;
+        if (found.value === step.was) return success(`${url} already is at ${step.was}`);
+        if (found.value !== step.value)
+          return success(`${url} is at ${found.value}, set by someone else: left`);
+        const done = await putNumber(system, url, step.field, step.was);
+        return done.ok ? success(`PUT ${url} {"${step.field}":${step.was}}`) : done;
+      }
+    }
+  } catch (error) {
+    return failure('undo', `undo of ${describeStep(step)}: ${errorMessage(error)}`);
+  }
+}
+
+function isValue(step: WriteStep, found: string, value: string): boolean {
+  return step.format === 'schemata' ? sameSchemata(found, value) : found === value;
+}
+
+function undoWrite(system: System, step: WriteStep): Outcome<string> {
+  const found = system.read(step.path)?.trim();
+  if (found === undefined) return success(`${step.path} is gone`);
+  if (isValue(step, found, step.was))
+    return success(`${step.path} already reads ${JSON.stringify(step.was)}`);
+  if (!isValue(step, found, step.value)) {
+    return success(`${step.path} reads ${JSON.stringify(found)}, written by someone else: left`);
+  }
+  system.write(step.path, step.was);
+  return success(`write ${JSON.stringify(step.was)} to ${step.path}`);
+}
+
+function makeGroup(system: System, step: MakeDirectoryStep): Outcome<void> {
+  try {
+    system.makeDirectory(step.path);
+  } catch (error) {
+    // Left by an earlier run of ours: the name carries our prefix.
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+  return success(undefined);
+}
+
+function removeGroup(system: System, step: MakeDirectoryStep): Outcome<string> {
+  if (!system.exists(step.path)) return success(`${step.path} is gone`);
+  if (step.evacuateTo !== undefined) {
+    // Children that the moved processes have started since.
+    for (const pid of readGroupPids(system, step.path))
+      appendBenign(system, existing(system, step.evacuateTo), pid);
+  }
+  system.removeDirectory(step.path);
+  return success(`rmdir ${step.path}`);
+}
+
+function undoMove(system: System, step: MoveStep): Outcome<string> {
+  if (!isSame(system, step)) return success(`process ${step.pid} is gone`);
+  const group = step.to.replace(/\/[^/]*$/, '');
+  if (!readGroupPids(system, group).includes(step.pid))
+    return success(`process ${step.pid} is not in ${group}`);
+  const from = existing(system, step.from);
+  appendBenign(system, from, step.pid);
+  return success(`write ${step.pid} to ${from}`);
+}
+
+/** The group that a process came from may be gone: then its nearest ancestor. */
+function existing(system: System, procs: string): string {
+  let directory = procs.replace(/\/[^/]*$/, '');
+  while (directory.lastIndexOf('/') > 0 && !system.exists(`${directory}/cgroup.procs`)) {
+    directory = directory.slice(0, directory.lastIndexOf('/'));
+  }
+  return `${directory}/cgroup.procs`;
+}
+
+function moveThreads(system: System, step: TasksStep): Outcome<void> {
+  const done = new Set<string>();
+  // Threads started while we write are found by looking again, until a look finds none.
+  for (let look = 0; look < 8; look++) {
+    const threads = step.pids
+      .flatMap((pid) => system.list(`/proc/${pid}/task`))
+      .filter((tid) => !done.has(tid));
+    if (threads.length === 0) return success(undefined);
+    for (const tid of threads) {
+      appendBenign(system, step.path, Number(tid));
+      done.add(tid);
+    }
+  }
+  return success(undefined);
+}
+
+/** One id a write; ESRCH says that it has ended, which is no failure. */
+function appendBenign(system: System, path: string, id: number): void {
+  try {
+    system.append(path, `${id}\n`);
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
+}
+
+async function undoHtb(system: System, step: HtbStep): Promise<Outcome<string>> {
+  const found = await readHtbClass(system, step.device, step.classid);
+  const place = `${step.device} ${step.classid}`;
+  if (!found.ok) {
+    return /Cannot find device|has no HTB class/.test(found.message) ? success(`${place} is gone`) : found;
+  }
+  if (sameRates(found.value, step.was)) return success(`${place} already is at ${step.was.rate}bit`);
+  if (!sameRates(found.value, step.value)) {
+    return success(`${place} is at ${found.value.rate}bit, set by someone else: left`);
+  }
+  let written: readonly string[] = [];
+  // tc computes bursts anew for a rate and the kernel the quantum: only where that differs from what was, set them.
+  for (const exact of [false, true]) {
+    written = changeArguments(step.device, step.classid, step.was, exact);
+    const done = await system.run('tc', written);
+    if (!done.ok) return done;
+    const now = await readHtbClass(system, step.device, step.classid);
+    if (!now.ok) return now;
+    if (sameClass(now.value, step.was)) break;
+  }
+  return success(`tc ${written.join(' ')}`);
+}
+
+function isSame(system: System, step: MoveStep | StopStep): boolean {
+  return readProcessStat(system, step.pid)?.startTicks === step.startTicks;
+}
+
+/** resctrl says why in a file, not in the error. */
+function lastCommandStatus(system: System, step: Step): string {
+  const path = 'path' in step ? step.path : '';
+  const mount = /^(.*\/resctrl)\//.exec(path)?.[1];
+  const status = mount === undefined ? undefined : system.read(`${mount}/info/last_cmd_status`)?.trim();
+  return status === undefined || status === '' || status === 'ok' ? '' : ` (${status})`;
+}

@@ -1,0 +1,103 @@
+import type { HtbClass } from './htb-class.js';
+
+/** Why an action is not carried out. */
+export type Refusal =
+  | 'unknown-target'
+  | 'not-allowed'
+  | 'out-of-range'
+  | 'unsupported'
+  | 'unreachable'
+  | 'busy';
+
+/**
+ * One write with what was there before: plain data, so that a journal can hold it and a later process undo it.
+ * Drivers plan steps; `execute.ts` applies, verifies and undoes them.
+ */
+export type Step = WriteStep | MakeDirectoryStep | TasksStep | MoveStep | StopStep | HtbStep | HttpStep;
+
+export interface WriteStep {
+  readonly op: 'write';
+  readonly path: string;
+  readonly value: string;
+  readonly was: string;
+  /** How to compare: as text, or as schemata, which the kernel pads and reorders. */
+  readonly format: 'text' | 'schemata';
+}
+
+/** A control group of our own, told by its prefix; undo removes it. */
+export interface MakeDirectoryStep {
+  readonly op: 'mkdir';
+  readonly path: string;
+  /** `cgroup.procs` of the group that gets back whatever runs here; resctrl needs none, the kernel does it. */
+  readonly evacuateTo: string | undefined;
+}
+
+/** Threads into a resctrl group; removing the group gives them back. */
+export interface TasksStep {
+  readonly op: 'tasks';
+  readonly path: string;
+  readonly pids: readonly number[];
+}
+
+/** A process into a control group. The start time tells the process from a later one with the same pid. */
+export interface MoveStep {
+  readonly op: 'move';
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly to: string;
+  readonly from: string;
+}
+
+export interface StopStep {
+  readonly op: 'stop';
+  readonly pid: number;
+  readonly startTicks: number;
+}
+
+export interface HtbStep {
+  readonly op: 'htb';
+  readonly device: string;
+  readonly classid: string;
+  readonly value: HtbClass;
+  readonly was: HtbClass;
+}
+
+/** A number behind HTTP: `GET listUrl` answers an array, `PUT listUrl/NAME` sets one field of one entry. */
+export interface HttpStep {
+  readonly op: 'http';
+  readonly listUrl: string;
+  readonly key: 'link' | 'pool';
+  readonly name: string;
+  readonly field: 'delayMs' | 'size';
+  readonly value: number;
+  readonly was: number;
+}
+
+/** Steps with the same knob are the same place on the node. */
+export function knobOf(step: Step): string {
+  switch (step.op) {
+    case 'move':
+    case 'stop':
+      return `process:${step.pid}/${step.startTicks}`;
+    case 'htb':
+      return `htb:${step.device}/${step.classid}`;
+    case 'http':
+      return `http:${step.listUrl}/${step.name}`;
+    default:
+      return `${step.op}:${step.path}`;
+  }
+}
+
+/**
+ * What undoes both an earlier change and a later one to the same knobs: the later values, over what was there before
+ * the earlier. Steps of the earlier that the later does not touch stay, first.
+ */
+export function inherit(earlier: readonly Step[], later: readonly Step[]): readonly Step[] {
+  const before = new Map(earlier.map((step) => [knobOf(step), step]));
+  const merged = later.map((step) => {
+    const old = before.get(knobOf(step));
+    before.delete(knobOf(step));
+    return old !== undefined && 'was' in old && 'was' in step ? ({ ...step, was: old.was } as Step) : step;
+  });
+  return [...before.values(), ...merged];
+}

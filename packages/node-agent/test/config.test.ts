@@ -1,0 +1,65 @@
+import { expect } from 'chai';
+import { loadAgentConfig } from '../src/config.js';
+import { unwrap } from './fixture.js';
+
+const base = 'node: n1\njournal: /tmp/j\n';
+const target = 'targets: [{ name: rate, pids: [123] }]\n';
+
+describe('configuration of the agent', () => {
+  it('fills in what is left out, and starts in dry run', () => {
+    const config = unwrap(loadAgentConfig(base + target));
+    expect(config.dryRun).to.equal(true);
+    expect(config.listen).to.deep.equal({ host: '127.0.0.1', port: 9465 });
+    expect(config.leaseSeconds).to.equal(600);
+    expect(config.targets[0]).to.include({ name: 'rate', maxCpuCores: 1, maxPoolSize: 64 });
+  });
+
+  for (const [what, text, ...expected] of [
+    ['broken YAML', 'node: [', 'YAML:'],
+    ['nothing', '', 'node: ', 'journal: ', 'targets: '],
+    ['an unknown key', `${base}${target}nodes: 1\n`, 'nodes'],
+    ['a wrong type', `${base}targets: [{ name: rate, pids: [one] }]`, 'targets[0].pids[0]: '],
+    ['pid 1', `${base}targets: [{ name: rate, pids: [1] }]`, 'expected a pid above 1'],
+    ['neither pids nor cgroup', `${base}targets: [{ name: rate }]`, 'expected pids, or a cgroup'],
+    ['a path trick', `${base}targets: [{ name: rate, cgroup: ../x }]`, 'targets[0].cgroup: '],
+    ['an absolute cgroup', `${base}targets: [{ name: rate, cgroup: /x }]`, 'targets[0].cgroup: '],
+    [
+      'a name with a slash',
+      `${base}targets: [{ name: a/b, pids: [2] }]`,
+      'targets[0].name: expected letters',
+    ],
+    ['a name twice', `${base}targets: [{ name: a, pids: [2] }, { name: a, pids: [3] }]`, 'got "a" twice'],
+    [
+      'a device that is an option',
+      `${base}targets: [{ name: a, pids: [2], link: { device: "a b", classid: "1:10", max_mbit: 1 } }]`,
+      'link.device',
+    ],
+    [
+      'a class without major',
+      `${base}targets: [{ name: a, pids: [2], link: { device: a, classid: "10", max_mbit: 1 } }]`,
+      'link.classid',
+    ],
+    ['a file URL', `${base}targets: [{ name: a, pids: [2], pools_url: "file:///etc/passwd" }]`, 'pools_url'],
+    [
+      'a broken expression',
+      `${base}${target}co_runners: { allow: ["("] }`,
+      'co_runners.allow[0]: expected a regular expression',
+    ],
+    [
+      'the world without a token',
+      `${base}${target}listen: 0.0.0.0:9465\n`,
+      'expected a loopback address, or a token_file',
+    ],
+    ['no port', `${base}${target}listen: localhost\n`, 'expected host:port'],
+  ] as const) {
+    it(`refuses ${what}`, () => {
+      const config = loadAgentConfig(text);
+      expect(config.ok).to.equal(false);
+      if (!config.ok) for (const part of expected) expect(config.message).to.include(part);
+    });
+  }
+
+  it('listens beyond loopback with a token', () => {
+    expect(loadAgentConfig(`${base}${target}listen: 0.0.0.0:1\ntoken_file: /t\n`).ok).to.equal(true);
+  });
+});

@@ -1,0 +1,205 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ManualClock, silentLogger, type TargetState } from '@sage/core';
+import { expect } from 'chai';
+import { type Agent, startAgent } from '../src/agent.js';
+import { CGROUP_V1, Node, processFiles, quota, unwrap } from './fixture.js';
+
+const QUOTA = '/sys/fs/cgroup/cpu/demo/rate/cpu.cfs_quota_us';
+
+/** A relay and a component with one pool, as the agent meets them. */
+class Controlled {
+  readonly links = [{ link: 'rate', delayMs: 40, receivedBytes: 10, transmittedBytes: 20 }];
+  readonly pools = [{ pool: 'db', size: 2, inUse: 2, pending: 7 }];
+  readonly server: Server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      const [, list, name] = (request.url ?? '').split('/');
+      if (request.method === 'PUT') {
+        const entries: Record<string, unknown>[] = list === 'links' ? this.links : this.pools;
+        const entry = entries.find((each) => each.link === name || each.pool === name);
+        Object.assign(entry ?? {}, JSON.parse(body));
+      }
+      response.end(JSON.stringify(list === 'links' ? this.links : this.pools));
+    });
+  });
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+}
+
+describe('the API', () => {
+  let node: Node;
+  let agent: Agent;
+  let controlled: Controlled;
+  let url: string;
+
+  beforeEach(async () => {
+    node = new Node({ ...CGROUP_V1, ...processFiles(100, '0') });
+    node.put('/token', 'secret\n');
+    controlled = new Controlled();
+    url = await controlled.listen();
+    const config = node.config(
+      `token_file: ${node.root}/token\ntargets: [{ name: rate, pids: [100], cgroup: demo/rate, pools_url: "${url}/pools", ` +
+        `max_pool_size: 16, relay: { url: "${url}", link: rate, nominal_delay_ms: 1 } }]`,
+    );
+    const deps = {
+      clock: new ManualClock(5),
+      monotonicMs: () => performance.now(),
+      fetch,
+      logger: silentLogger,
+      pid: 1,
+      system: node.system(),
+    };
+    agent = unwrap(await startAgent(config, deps));
+  });
+  afterEach(async () => {
+    await agent.close();
+    controlled.server.close();
+    node.remove();
+  });
+
+  const call = async (method: string, path: string, body?: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(`${agent.url}${path}`, {
+      method,
+      headers: { authorization: 'Bearer secret', 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body }),
+    });
+    const text = await response.text();
+    return { status: response.status, text, json: () => JSON.parse(text) };
+  };
+  const post = (id: string, action: unknown) =>
+    call('POST', '/api/v1/actions', JSON.stringify({ id, action }));
+
+  it('turns knobs and gives them back', async () => {
+    for (const [action, now, before] of [
+      [quota(0.5), () => node.get(QUOTA), '20000'],
+      [{ kind: 'link-delay', target: 'rate', delayMs: 1 }, () => String(controlled.links[0]?.delayMs), '40'],
+      [
+        { kind: 'pool-size', target: 'rate', pool: 'db', size: 8 },
+        () => String(controlled.pools[0]?.size),
+        '2',
+      ],
+    ] as const) {
+      const answer = await post(action.kind, action);
+      expect(answer.status, answer.text).to.equal(200);
+      expect(answer.json()).to.include({ id: action.kind, status: 'applied', leaseEndsMs: 600_005 });
+      expect(now()).to.not.equal(before);
+      expect((await call('DELETE', `/api/v1/actions/${action.kind}`)).json()).to.include({
+        status: 'released',
+      });
+      expect(now()).to.equal(before);
+    }
+    const listed = (await call('GET', '/api/v1/actions')).json() as { status: string }[];
+    expect(listed.map(({ status }) => status)).to.deep.equal(['released', 'released', 'released']);
+    expect((await call('GET', '/metrics')).text).to.include(
+      'sage_node_actions_total{kind="cpu-quota",status="applied"} 1',
+    );
+  });
+
+  it('says what can be turned and where it stands', async () => {
+    const [state] = (await call('GET', '/api/v1/targets')).json() as TargetState[];
+    expect(state).to.deep.equal({
+      target: 'rate',
+      cpuQuotaCores: { current: 0.2, max: 1 },
+      coRunners: [],
+      linkDelayMs: { current: 40, nominal: 1 },
+      pools: [{ pool: 'db', size: 2, pending: 7, max: 16 }],
+    });
+  });
+
+  it('undoes everything when it stops', async () => {
+    await post('a', quota(0.5));
+    await post('b', { kind: 'pool-size', target: 'rate', pool: 'db', size: 8 });
+    unwrap(await agent.close());
+    expect([node.get(QUOTA), controlled.pools[0]?.size]).to.deep.equal(['20000', 2]);
+  });
+
+  it('is open to health checks and closed to everything else without the token', async () => {
+    const none = { authorization: '' };
+    expect((await call('GET', '/-/healthy', undefined, none)).status).to.equal(200);
+    expect((await call('GET', '/-/ready', undefined, none)).status).to.equal(200);
+    for (const [authorization, path] of [
+      ['', '/api/v1/targets'],
+      ['Bearer wrong', '/api/v1/targets'],
+      ['secret', '/metrics'],
+    ] as const) {
+      expect((await call('GET', path, undefined, { authorization })).status, path).to.equal(401);
+    }
+  });
+
+  const body = (value: unknown) => JSON.stringify(value);
+  const link = { kind: 'link-delay', target: 'rate', delayMs: 0 };
+  for (const [what, status, text, payload] of [
+    ['broken JSON', 400, 'malformed request', '{'],
+    ['an array', 400, 'body: ', '[]'],
+    ['no action', 400, 'action', body({ id: 'a' })],
+    ['an unknown kind', 400, 'action.kind', body({ id: 'a', action: { kind: 'reboot', target: 'rate' } })],
+    ['an unknown field', 400, 'force', body({ id: 'a', action: quota(1), force: true })],
+    ['an id with a path', 400, 'id: expected 1 to 128', body({ id: '../a', action: quota(1) })],
+    ['a quota in words', 400, 'action.cores', body({ id: 'a', action: { ...quota(1), cores: 'two' } })],
+    ['an endless lease', 400, 'leaseSeconds', body({ id: 'a', action: quota(1), leaseSeconds: 1e9 })],
+    ['an unknown target', 404, 'no target "x"', body({ id: 'a', action: quota(1, 'x') })],
+    ['a target like a path', 404, 'no target', body({ id: 'a', action: quota(1, '../../etc') })],
+    ['a quota out of bounds', 422, 'expected 0.05 to 1 cores', body({ id: 'a', action: quota(2) })],
+    ['a delay below nominal', 422, 'expected 1 to', body({ id: 'a', action: link })],
+    [
+      'a pool too large',
+      422,
+      'expected 1 to 16',
+      body({ id: 'a', action: { kind: 'pool-size', target: 'rate', pool: 'db', size: 17 } }),
+    ],
+    [
+      'an unknown pool',
+      422,
+      'no pool "x"',
+      body({ id: 'a', action: { kind: 'pool-size', target: 'rate', pool: 'x', size: 3 } }),
+    ],
+    [
+      'a cache share here',
+      422,
+      'resctrl is not mounted',
+      body({ id: 'a', action: { kind: 'llc-ways', target: 'rate', ways: 2 } }),
+    ],
+    [
+      'somebody else’s process',
+      403,
+      'process 1',
+      body({ id: 'a', action: { kind: 'limit-corunner', target: 'rate', pids: [1] } }),
+    ],
+    ['a huge body', 413, '65536 bytes', body({ id: 'a', pad: 'x'.repeat(70_000) })],
+  ] as const) {
+    it(`answers ${status} to ${what}`, async () => {
+      const answer = await call('POST', '/api/v1/actions', payload);
+      expect(answer.status, answer.text).to.equal(status);
+      expect(answer.json().error).to.include(text);
+      expect(node.get(QUOTA)).to.equal('20000\n');
+    });
+  }
+
+  it('answers 415 to another content type, 404 to other paths and ids', async () => {
+    const text = { 'content-type': 'text/plain' };
+    expect((await call('POST', '/api/v1/actions', '{}', text)).status).to.equal(415);
+    expect((await call('GET', '/api/v2')).json().error).to.include('nothing at GET /api/v2');
+    expect((await call('DELETE', '/api/v1/actions/none')).status).to.equal(404);
+  });
+
+  it('refuses a second agent on its port, and leaves the journal of the first alone', async () => {
+    await post('a', quota(0.5));
+    const config = { ...node.config(), listen: { host: '127.0.0.1', port: agent.port } };
+    const second = await startAgent(config, {
+      clock: new ManualClock(5),
+      monotonicMs: () => 0,
+      fetch,
+      logger: silentLogger,
+      pid: 1,
+    });
+    expect(second.ok ? '' : second.reason).to.equal('listen');
+    expect(node.get(QUOTA)).to.equal('50000');
+  });
+});

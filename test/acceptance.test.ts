@@ -1,0 +1,135 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { collectErrors, countColours, launchChromium } from './support/browser.js';
+import { freePort } from './support/free-port.js';
+import { type Monitoring, startMonitoring } from './support/monitoring.js';
+import { REPOSITORY } from './support/repository.js';
+import { RunningProcess, waitFor } from './support/running-process.js';
+import { CHROMIUM, requirePrograms } from './support/tools.js';
+
+const MINUTE = 60_000;
+const SEED = 3;
+
+interface IncidentSummary {
+  readonly id: string;
+  readonly objective: string;
+  readonly status: 'open' | 'closed';
+  readonly sources: readonly string[];
+  readonly diagnosis: { readonly culprits: readonly { service: string; resource: string }[] } | null;
+}
+
+/** What the demo writes with --json; only what this test reads. */
+interface DemoResult {
+  readonly right: boolean;
+  readonly truth: { readonly service: string; readonly resource: string };
+}
+
+describe('the whole of Sage, with a real Prometheus, Alertmanager and Chromium', function () {
+  this.timeout(9 * MINUTE);
+  let tools: { prometheus: string; alertmanager: string; chromium: string };
+  let folder: string;
+  let demo: RunningProcess | undefined;
+  let monitoring: Monitoring | undefined;
+
+  before(async function () {
+    tools = requirePrograms(this, {
+      prometheus: ['prometheus'],
+      alertmanager: ['prometheus-alertmanager', 'alertmanager'],
+      chromium: CHROMIUM,
+    });
+    folder = await mkdtemp(join(tmpdir(), 'sage-acceptance-'));
+  });
+  after(async () => {
+    await demo?.stop('SIGINT');
+    await monitoring?.close();
+    if (folder !== undefined) await rm(join(folder, 'result.json'), { force: true });
+  });
+
+  it('finds the injected cause when Alertmanager calls, publishes it, and takes it back after recovery', async () => {
+    const [port, loadPort] = [await freePort(), await freePort()];
+    const url = `http://127.0.0.1:${port}`;
+    const resultFile = join(folder, 'result.json');
+    monitoring = await startMonitoring({ ...tools, sagePort: port, requestsPort: loadPort });
+    demo = new RunningProcess(process.execPath, [
+      join(REPOSITORY, 'packages/cli/dist/src/main.js'),
+      ...['demo', '--once', '--seed', String(SEED), '--trigger', 'alertmanager', '--no-color'],
+      ...['--port', String(port), '--load-metrics-port', String(loadPort), '--json', resultFile],
+    ]);
+    const { query } = monitoring;
+    const context = () => `the demo:\n${demo?.output}\n${monitoring?.output()}`;
+    const wait = <T>(what: string, minutes: number, question: () => Promise<T | undefined>) =>
+      waitFor(what, minutes * MINUTE, question, context);
+    // Until the series is found the demo must be there: its early end is reported at once.
+    const during = <T>(work: Promise<T>): Promise<T> =>
+      Promise.race([
+        work,
+        (demo as RunningProcess).exited.then((code) => {
+          throw new Error(`the demo ended too early, exit code ${code}\n${context()}`);
+        }),
+      ]);
+
+    const alert = await during(
+      wait(
+        'the alert',
+        5,
+        async () => (await query('ALERTS{alertname="SageObjectiveBroken",alertstate="firing"}'))[0],
+      ),
+    );
+    const incident = await during(
+      wait('the diagnosed incident', 1.5, async () => {
+        const incidents = (await (await fetch(`${url}/api/v1/incidents`)).json()) as IncidentSummary[];
+        return incidents.find(({ diagnosis }) => (diagnosis?.culprits.length ?? 0) > 0);
+      }),
+    );
+    expect(incident.sources).to.include('alertmanager');
+    expect(incident.objective).to.equal(alert.metric.qos);
+
+    const [series, screenshot] = await during(
+      Promise.all([
+        wait('the series sage_root_cause', 0.5, async () => {
+          const found = await query('sage_root_cause');
+          return found.length > 0 ? found : undefined;
+        }),
+        photograph(tools.chromium, url, folder),
+      ]),
+    );
+    process.stdout.write(`      screenshot: ${screenshot}\n`);
+
+    await wait('sage_root_cause to go after the alert resolved', 3, async () =>
+      (await query('sage_root_cause')).length === 0 ? true : undefined,
+    );
+    // Whether the alert has resolved by now is Prometheus' own judgement of the requests.
+    expect(await demo.exited, context()).to.equal(0);
+
+    const result = JSON.parse(await readFile(resultFile, 'utf8')) as DemoResult;
+    expect(result.right, context()).to.equal(true);
+    const named = series.map(({ metric }) => ({
+      qos: metric.qos,
+      service: metric.service,
+      resource: metric.resource,
+    }));
+    expect(named).to.deep.include({ qos: incident.objective, ...result.truth });
+  });
+});
+
+/** The page during the incident; checks what a person would check first, and says where the picture is. */
+async function photograph(chromium: string, url: string, folder: string): Promise<string> {
+  const browser = await launchChromium(chromium);
+  try {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 1400 } });
+    const errors = collectErrors(page);
+    await page.goto(`${url}/`);
+    await page.waitForSelector('#bars .bar-row');
+    const picture = await page.screenshot({ fullPage: true });
+    const file = join(folder, 'incident.png');
+    await writeFile(file, picture);
+    expect(await countColours(page, picture)).to.be.greaterThan(50);
+    expect(await page.locator('.service').count()).to.be.greaterThan(3);
+    expect(errors).to.deep.equal([]);
+    return file;
+  } finally {
+    await browser.close();
+  }
+}

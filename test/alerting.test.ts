@@ -1,0 +1,89 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { REPOSITORY } from './support/repository.js';
+import { runTool } from './support/run-tool.js';
+import { requirePrograms } from './support/tools.js';
+
+const ALERTING = join(REPOSITORY, 'alerting');
+
+describe('alerting/, by promtool and amtool', function () {
+  this.timeout(60_000);
+  let tools: { promtool: string; amtool: string };
+
+  before(function () {
+    tools = requirePrograms(this, { promtool: ['promtool'], amtool: ['amtool'] });
+  });
+
+  const passes = async (tool: string, args: readonly string[]) => {
+    const { code, output } = await runTool(tool, args, { cwd: ALERTING });
+    expect(code, output).to.equal(0);
+    return output;
+  };
+
+  it('has rules that Prometheus accepts', async () => {
+    const rules = (await readdir(ALERTING)).filter((name) => name.endsWith('.rules.yml'));
+    expect(rules).to.have.length.greaterThan(1);
+    await passes(tools.promtool, ['check', 'rules', ...rules]);
+  });
+
+  it('has rules that pass their unit tests', async () => {
+    const tests = (await readdir(join(ALERTING, 'tests'))).map((name) => `tests/${name}`);
+    await passes(tools.promtool, ['test', 'rules', ...tests]);
+  });
+
+  it('has unit tests that can fail', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sage-alerting-'));
+    try {
+      const test = await readFile(join(ALERTING, 'tests/sage-objectives.test.yml'), 'utf8');
+      const wrong = test.replace('../', `${ALERTING}/`).replace('values: 0.12x60', 'values: 12x60');
+      await writeFile(join(folder, 'wrong.test.yml'), wrong.replaceAll('values: 0.12x60', 'values: 12x60'));
+      const { code } = await runTool(tools.promtool, ['test', 'rules', join(folder, 'wrong.test.yml')]);
+      expect(code).to.not.equal(0);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('has a unit test for every alert', async () => {
+    const files = await readdir(ALERTING);
+    const read = async (folder: string, names: string[]) =>
+      (await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))).join('\n');
+    const rules = await read(
+      ALERTING,
+      files.filter((name) => name.endsWith('.rules.yml')),
+    );
+    const tests = await read(join(ALERTING, 'tests'), await readdir(join(ALERTING, 'tests')));
+    const alerts = [...new Set([...rules.matchAll(/- alert: (\w+)/g)].map((match) => match[1] as string))];
+    expect(alerts).to.have.length.greaterThan(5);
+    expect(alerts.filter((alert) => !tests.includes(alert))).to.deep.equal([]);
+  });
+
+  it('has an example of a Prometheus configuration', async () => {
+    await passes(tools.promtool, ['check', 'config', 'prometheus.yml']);
+  });
+
+  it('has an Alertmanager configuration', async () => {
+    await passes(tools.amtool, ['check-config', 'alertmanager.yml']);
+  });
+
+  const routes: [string[], string][] = [
+    [['alertname=SageObjectiveBroken', 'severity=diagnose', 'qos=search'], 'sage'],
+    [['alertname=SageErrorBudgetBurn', 'severity=page', 'qos=search'], 'people'],
+    [['alertname=SageDown', 'severity=ticket'], 'people'],
+    [['alertname=Other'], 'people'],
+  ];
+  for (const [labels, receiver] of routes) {
+    it(`routes ${labels.join(' ')} to ${receiver}`, async () => {
+      const args = [
+        'config',
+        'routes',
+        'test',
+        '--config.file=alertmanager.yml',
+        `--verify.receivers=${receiver}`,
+      ];
+      await passes(tools.amtool, [...args, ...labels]);
+    });
+  }
+});

@@ -1,0 +1,67 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { packageFolders, readManifest } from './support/packages.js';
+import { REPOSITORY } from './support/repository.js';
+
+const DOCUMENTS = ['README.md', 'alerting/README.md', 'grafana/README.md'];
+
+/** The lines of code blocks, fenced or indented. */
+function codeLines(markdown: string): string[] {
+  let fenced = false;
+  return markdown.split('\n').flatMap((line) => {
+    if (line.trimStart().startsWith('```')) {
+      fenced = !fenced;
+      return [];
+    }
+    if (fenced) return [line.trim()];
+    return /^ {4}\S/.test(line) ? [line.trim()] : [];
+  });
+}
+
+/** Why a command line of a document cannot work, or undefined. Only what is ours is judged. */
+function commandProblem(line: string): string | undefined {
+  const npm = /^(?:\$ )?npm (?:run (?<script>[\w:-]+)|(?<short>start|test)\b)/.exec(line)?.groups;
+  if (npm !== undefined) {
+    const script = npm.script ?? npm.short ?? '';
+    return Object.hasOwn(readManifest('.').scripts ?? {}, script)
+      ? undefined
+      : `there is no script "${script}"`;
+  }
+  const file = /^(?:\$ )?(?:promtool|amtool) .*?(?<path>(?:alerting|grafana)\/[\w./-]+\.ya?ml)/.exec(line)
+    ?.groups?.path;
+  if (file !== undefined) return existsSync(join(REPOSITORY, file)) ? undefined : `there is no file ${file}`;
+  return undefined;
+}
+
+describe('the documents', () => {
+  for (const document of DOCUMENTS) {
+    it(`${document}: commands exist`, () => {
+      const lines = codeLines(readFileSync(join(REPOSITORY, document), 'utf8'));
+      const problems = lines.flatMap((line) => {
+        const problem = commandProblem(line);
+        return problem === undefined ? [] : [`${line}: ${problem}`];
+      });
+      expect(problems).to.deep.equal([]);
+    });
+  }
+
+  it('README.md: lists exactly the packages', () => {
+    const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
+    const rows = [...readme.matchAll(/^\|[^|\n]*\| `(?:packages\/)?([a-z-]+)` \|/gm)].map((row) => row[1]);
+    expect(rows.sort()).to.deep.equal(packageFolders());
+  });
+
+  it('README.md: says how to start and to test', () => {
+    const lines = codeLines(readFileSync(join(REPOSITORY, 'README.md'), 'utf8')).join('\n');
+    expect(lines)
+      .to.match(/npm start/)
+      .and.match(/npm test/);
+  });
+
+  it('commands that do not exist are found', () => {
+    expect(commandProblem('npm run fly')).to.contain('no script "fly"');
+    expect(commandProblem('promtool check rules alerting/none.yml')).to.contain('no file');
+    expect(commandProblem('npm start -- --once')).to.equal(undefined);
+  });
+});
