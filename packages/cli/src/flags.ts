@@ -39,7 +39,10 @@ export function parseFlags(
   }
   if (raw.positionals.length !== positionalNames.length) {
     const expected = positionalNames.length === 0 ? 'no arguments' : positionalNames.join(' ');
-    return failure('usage', `expected ${expected}, got ${raw.positionals.map((p) => `'${p}'`).join(' ') || 'none'}`);
+    return failure(
+      'usage',
+      `expected ${expected}, got ${raw.positionals.map((p) => `'${p}'`).join(' ') || 'none'}`,
+    );
   }
   const flags: Record<string, string | number | boolean | undefined> = {};
   for (const [name, spec] of Object.entries(specs)) {

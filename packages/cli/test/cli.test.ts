@@ -25,7 +25,11 @@ describe('sage', () => {
     { args: ['demo', '--help'], status: 0, out: /--fault KIND@SERVICE/ },
     { args: ['demo', '--sed', '3'], status: 2, err: /unknown option --sed; did you mean --seed\?/ },
     { args: ['demo', '--seed', '-x'], status: 2, err: /--seed/ },
-    { args: ['demo', '--fault', 'cpu@@rate'], status: 2, err: /--fault must be KIND@SERVICE, KIND, @SERVICE or none/ },
+    {
+      args: ['demo', '--fault', 'cpu@@rate'],
+      status: 2,
+      err: /--fault must be KIND@SERVICE, KIND, @SERVICE or none/,
+    },
     { args: ['demo', '--fault', 'gravity@rate'], status: 2, err: /gravity/ },
     { args: ['demo', '--fault', 'cpu@nobody'], status: 2, err: /nobody/ },
     { args: ['check-config'], status: 2, err: /expected FILE/ },

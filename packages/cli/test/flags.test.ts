@@ -50,7 +50,8 @@ describe('nearest', () => {
     { word: 'x', candidates: ['serve', 'demo'], expected: undefined },
   ];
   for (const { word, candidates, expected } of cases) {
-    it(`'${word}' is nearest to ${expected ?? 'nothing'}`, () => expect(nearest(word, candidates)).to.equal(expected));
+    it(`'${word}' is nearest to ${expected ?? 'nothing'}`, () =>
+      expect(nearest(word, candidates)).to.equal(expected));
   }
 });
 

@@ -1,4 +1,4 @@
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 
 /** Seeded random numbers. The same seed and the same calls give the same numbers on every platform. */
 export interface Rng {
@@ -16,7 +16,7 @@ export interface Rng {
 }
 
 export function createRng(seed: number): Rng {
-  const generator = xoroshiro128plus(seed | 0);
+  const generator = xoroshiro128plusFromState([1, 2, 3, 4].map((word) => scramble(seed, word)));
   const uniform = () => (generator.next() >>> 0) / 0x1_0000_0000;
   let spare: number | undefined;
   return {
@@ -49,4 +49,12 @@ function hash32(text: string, seed: number): number {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   }
   return hash | 0;
+}
+
+/** MurmurHash3's finaliser over seed and word: the generator starts badly from states of few bits. */
+function scramble(seed: number, word: number): number {
+  let h = (seed | 0) ^ Math.imul(word, 0x9e3779b9);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
 }

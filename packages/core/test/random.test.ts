@@ -22,6 +22,12 @@ describe('createRng', () => {
     expect(createRng(8).fork('load').uniform()).to.not.equal(before);
   });
 
+  it('spreads the first draws of neighbouring seeds', () => {
+    const first = Array.from({ length: 200 }, (_, seed) => createRng(seed).uniform());
+    expect(first.reduce((sum, value) => sum + value, 0) / first.length).to.be.closeTo(0.5, 0.08);
+    expect(new Set(first.map((value) => Math.floor(value * 10))).size).to.equal(10);
+  });
+
   const shapes = [
     { name: 'uniform', draw: () => createRng(1).uniform, mean: 0.5, p95: 0.95 },
     { name: 'normal', draw: () => createRng(1).normal, mean: 0, p95: 1.645 },

@@ -1,1 +1,3 @@
-export {};
+export { supportsKernelIsolation } from './application/index.js';
+export type { DemoOptions, FaultChoice, IsolationChoice } from './story/options.js';
+export { runDemo } from './story/run-demo.js';

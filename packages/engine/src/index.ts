@@ -1,1 +1,30 @@
-export {};
+export type {
+  ActuationMode,
+  Address,
+  AgentConfig,
+  Config,
+  GrafanaConfig,
+} from './config/config.js';
+export type { ConfigIssue } from './config/issues.js';
+export { type ConfigFailure, checkConfig, type LoadConfigOptions, loadConfig } from './config/load.js';
+export { type Engine, type EngineDeps, startEngine } from './engine.js';
+export type { EngineEvent, TrainingEvent } from './events.js';
+export type { Incident, IncidentAction, IncidentSource, TimelineEntry } from './incidents/incident.js';
+export type {
+  CollectorPart,
+  CollectorStats,
+  DiagnoseContext,
+  FitContext,
+  LearnerPart,
+  MetricSource,
+  NodeTargets,
+  Parts,
+  PlanContext,
+  StartCollectorContext,
+  TrainingProgress,
+  WatcherPart,
+} from './parts.js';
+export { checkConfigFile, readConfigFile, runServe, type ServeOptions, type Signal } from './serve.js';
+export type { ServiceGraph, ServiceState } from './service-view.js';
+export type { EngineState, SeriesPoint } from './state.js';
+export type { WhatIfAnswer, WhatIfQuestion } from './what-if.js';

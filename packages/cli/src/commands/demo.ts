@@ -32,12 +32,43 @@ processes and delaying relays. Exit status 0 with --once means: the right cause 
       placeholder: 'KIND@SERVICE',
       help: 'cpu, network or pool, and a service; either part alone; or none; without it the seed draws',
     },
-    isolation: { type: 'string', choices: ['auto', 'kernel', 'user'], default: 'auto', help: 'how faults are made' },
-    port: { type: 'number', placeholder: 'N', min: 0, max: 65535, default: 9464, help: 'page, API and /metrics on 127.0.0.1; 0 takes a free port' },
-    'load-metrics-port': { type: 'number', placeholder: 'N', min: 0, max: 65535, default: 0, help: "the load generator's /metrics on 127.0.0.1; 0 takes a free port" },
-    trigger: { type: 'string', choices: ['collector', 'alertmanager'], default: 'collector', help: 'who reports the broken objective' },
-    rate: { type: 'number', placeholder: 'N', min: 10, max: 500, default: 40, help: 'requests per second' },
-    'learn-seconds': { type: 'number', placeholder: 'N', min: 40, max: 86_400, default: 130, help: 'calm traffic to learn from' },
+    isolation: {
+      type: 'string',
+      choices: ['auto', 'kernel', 'user'],
+      default: 'auto',
+      help: 'how faults are made',
+    },
+    port: {
+      type: 'number',
+      placeholder: 'N',
+      min: 0,
+      max: 65535,
+      default: 9464,
+      help: 'page, API and /metrics on 127.0.0.1; 0 takes a free port',
+    },
+    'load-metrics-port': {
+      type: 'number',
+      placeholder: 'N',
+      min: 0,
+      max: 65535,
+      default: 0,
+      help: "the load generator's /metrics on 127.0.0.1; 0 takes a free port",
+    },
+    trigger: {
+      type: 'string',
+      choices: ['collector', 'alertmanager'],
+      default: 'collector',
+      help: 'who reports the broken objective',
+    },
+    rate: { type: 'number', placeholder: 'N', min: 10, max: 500, default: 30, help: 'requests per second' },
+    'learn-seconds': {
+      type: 'number',
+      placeholder: 'N',
+      min: 40,
+      max: 86_400,
+      default: 130,
+      help: 'calm traffic to learn from',
+    },
     'grafana-url': { type: 'string', placeholder: 'URL', help: 'annotate incidents in this Grafana' },
     'grafana-token-file': { type: 'string', placeholder: 'FILE', help: 'a service-account token for it' },
     json: { type: 'string', placeholder: 'FILE', help: "write the result there; '-' is standard output" },
@@ -46,7 +77,9 @@ processes and delaying relays. Exit status 0 with --once means: the right cause 
   async run({ flags }, io) {
     const fault = flags.fault === undefined ? {} : parseFaultChoice(String(flags.fault));
     if (fault === undefined) {
-      io.stderr.write(`sage demo: --fault must be KIND@SERVICE, KIND, @SERVICE or none; got '${flags.fault}'\n`);
+      io.stderr.write(
+        `sage demo: --fault must be KIND@SERVICE, KIND, @SERVICE or none; got '${flags.fault}'\n`,
+      );
       return EXIT_USAGE;
     }
     const jsonOnStdout = flags.json === '-';
@@ -65,7 +98,10 @@ processes and delaying relays. Exit status 0 with --once means: the right cause 
       grafana:
         flags['grafana-url'] === undefined
           ? undefined
-          : { url: String(flags['grafana-url']), tokenFile: flags['grafana-token-file'] as string | undefined },
+          : {
+              url: String(flags['grafana-url']),
+              tokenFile: flags['grafana-token-file'] as string | undefined,
+            },
       color: flags['no-color'] !== true && io.env.NO_COLOR === undefined && out.isTTY === true,
       out,
       stdout: io.stdout,

@@ -20,7 +20,13 @@ export const doctorCommand: Command = {
   usage: '[--config FILE]',
   description: 'Looks only; changes nothing. Exit status 1 when something that Sage needs is missing.',
   positionals: [],
-  flags: { config: { type: 'string', placeholder: 'FILE', help: 'a configuration whose neighbours shall be tried, too' } },
+  flags: {
+    config: {
+      type: 'string',
+      placeholder: 'FILE',
+      help: 'a configuration whose neighbours shall be tried, too',
+    },
+  },
   async run({ flags }, io) {
     const findings = [nodeVersion(), await backend(), await isolation()];
     if (flags.config !== undefined) findings.push(...(await configuration(String(flags.config))));
@@ -73,7 +79,8 @@ async function answers(name: string, url: string): Promise<Finding> {
     const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
     return { name, state: response.ok ? 'ok' : 'failed', text: `${url} answers ${response.status}` };
   } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? errorMessage(error.cause) : errorMessage(error);
+    const cause =
+      error instanceof Error && error.cause !== undefined ? errorMessage(error.cause) : errorMessage(error);
     return { name, state: 'failed', text: `${url} does not answer: ${cause}` };
   }
 }

@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorMessage, failure, type Outcome, success } from '@sage/core';
+import { stringify } from 'yaml';
+
+export interface AgentProcess {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export interface AgentOptions {
+  readonly port: number;
+  readonly workDir: string;
+  /** The `targets` section of the agent's configuration. */
+  readonly targets: readonly object[];
+  /** Regular expressions on command lines of processes that the agent may limit. */
+  readonly coRunnerPatterns: readonly string[];
+  readonly fetch: typeof fetch;
+}
+
+const READY_TRIES = 100;
+const READY_EVERY_MS = 100;
+const STOP_PATIENCE_MS = 5_000;
+
+/** Starts the real node agent beside the application, free to act on the demo's own processes and on nothing else. */
+export async function startAgentProcess(options: AgentOptions): Promise<Outcome<AgentProcess, 'agent'>> {
+  const configPath = join(options.workDir, 'node-agent.yaml');
+  const url = `http://127.0.0.1:${options.port}`;
+  await writeFile(
+    configPath,
+    stringify({
+      listen: `127.0.0.1:${options.port}`,
+      node: 'demo',
+      journal: join(options.workDir, 'node-agent-journal.jsonl'),
+      dry_run: false,
+      targets: options.targets,
+      co_runners: { allow: options.coRunnerPatterns, suspend: true },
+    }),
+  );
+  const main = fileURLToPath(new URL('./main.js', import.meta.resolve('@sage/node-agent')));
+  const logPath = join(options.workDir, 'node-agent.log');
+  const child = spawn(process.execPath, [main, '--config', configPath], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const log = createWriteStream(logPath);
+  child.stdout.pipe(log, { end: false });
+  child.stderr.pipe(log, { end: false });
+  child.on('close', () => log.end());
+  for (let tries = 0; tries < READY_TRIES; tries++) {
+    if (child.exitCode !== null)
+      return failure('agent', `the node agent ended with status ${child.exitCode}; see ${logPath}`);
+    try {
+      if ((await options.fetch(`${url}/-/ready`)).ok) return success({ url, close: () => stop(child) });
+    } catch (error) {
+      if (tries === READY_TRIES - 1)
+        return failure('agent', `the node agent does not answer: ${errorMessage(error)}; see ${logPath}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, READY_EVERY_MS));
+  }
+  await stop(child);
+  return failure(
+    'agent',
+    `the node agent was not ready after ${(READY_TRIES * READY_EVERY_MS) / 1000} s; see ${logPath}`,
+  );
+}
+
+/** Ends it politely, so that it undoes what it changed; kills it if it will not. */
+function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE_MS);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
+}

@@ -1,0 +1,245 @@
+import type { Diagnosis, Objective } from '@sage/core';
+import type { EngineEvent, Incident } from '@sage/engine';
+import { type ActiveFault, type Fault, injectFault } from '../faults/index.js';
+import { WINDOW_SECONDS } from './engine-config.js';
+import { judge } from './judge.js';
+import { formatMs, type Narrator, tellDiagnosis } from './narrator.js';
+import type { DemoResult } from './result.js';
+import { pause, type Stage } from './stage.js';
+
+/** How long a quiet demo is watched for false alarms. */
+const QUIET_SECONDS = 60;
+/** From the injection to the end of the incident, at most. */
+const EPISODE_TIMEOUT_MS = 150_000;
+
+export interface EpisodeContext {
+  readonly stage: Stage;
+  readonly narrator: Narrator;
+  readonly objectives: readonly Objective[];
+  readonly nowMs: () => number;
+  readonly signal: AbortSignal;
+}
+
+export type Episode = Omit<DemoResult, 'seed' | 'isolation' | 'r2' | 'success'>;
+
+/** What the engine told while a fault was in force, with seconds since the start of the demo. */
+interface EpisodeRecord {
+  opened: number | null;
+  diagnosed: number | null;
+  acted: number | null;
+  actedMs: number | undefined;
+  recovered: number | null;
+  recoveredInTime: boolean;
+  primary: Incident | undefined;
+  readonly diagnoses: Map<string, Diagnosis>;
+  readonly actions: string[];
+  readonly open: Set<string>;
+  closed: number;
+}
+
+/** Nothing is injected: whatever is blamed is blamed wrongly. */
+export async function quietEpisode(context: EpisodeContext): Promise<Episode> {
+  const { stage, narrator, signal } = context;
+  narrator.say(`No fault is injected. Watching for ${QUIET_SECONDS} s whether anybody is blamed.`);
+  const record = newRecord();
+  const stop = stage.watch.listen((event) => follow(event, record, context));
+  try {
+    for (let second = 0; second < QUIET_SECONDS; second++) {
+      narrator.progress(second / QUIET_SECONDS, `${latencies(context)}`);
+      await pause(1_000, signal);
+    }
+  } finally {
+    stop();
+  }
+  const blamed = [...record.diagnoses.values()].find((diagnosis) => diagnosis.culprits.length > 0);
+  const judgement = judge(undefined, blamed);
+  narrator.say(
+    judgement.rightService
+      ? narrator.good(
+          `Nobody was blamed${record.diagnoses.size > 0 ? `, though the objective broke ${record.diagnoses.size} time(s) by itself` : ''}.`,
+        )
+      : narrator.bad(`Blamed without a fault: ${judgement.alsoBlamed.join(', ')}.`),
+  );
+  return conclude(context, null, record, {
+    ...judgement,
+    right: judgement.rightService,
+    recovered: true,
+    injected: null,
+    diagnosis: blamed,
+  });
+}
+
+/** One fault from its beginning to its end. The engine is not told of it. */
+export async function faultEpisode(context: EpisodeContext, fault: Fault): Promise<Episode> {
+  const { stage, narrator } = context;
+  const record = newRecord();
+  const stop = stage.watch.listen((event) => follow(event, record, context));
+  let active: ActiveFault | undefined;
+  try {
+    const injection = await injectFault(stage.app, fault, { log: stage.log });
+    if (!injection.ok) throw new Error(injection.message);
+    active = injection.value;
+    const injected = narrator.elapsedSeconds();
+    narrator.say(narrator.dim('A fault begins now. Sage is not told which, nor where.'));
+    await untilOver(context, record);
+    return tell(context, active, record, injected);
+  } finally {
+    stop();
+    await active?.end();
+  }
+}
+
+async function untilOver(context: EpisodeContext, record: EpisodeRecord): Promise<void> {
+  const { narrator, signal } = context;
+  const startSeconds = narrator.elapsedSeconds();
+  for (;;) {
+    const elapsedMs = (narrator.elapsedSeconds() - startSeconds) * 1000;
+    if (elapsedMs > EPISODE_TIMEOUT_MS) return;
+    await pause(500, signal);
+    const over = record.closed > 0 && record.open.size === 0;
+    if (over) return;
+    narrator.progress(elapsedMs / EPISODE_TIMEOUT_MS, latencies(context));
+  }
+}
+
+/** Takes note of an event and tells it. */
+function follow(event: EngineEvent, record: EpisodeRecord, context: EpisodeContext): void {
+  const { narrator } = context;
+  switch (event.type) {
+    case 'incident-opened': {
+      record.open.add(event.incident.id);
+      record.opened ??= narrator.elapsedSeconds();
+      const by = event.incident.sources.includes('alertmanager')
+        ? 'Alertmanager reports'
+        : 'The collector extension sees';
+      narrator.say(
+        `${by}: objective ${narrator.bold(event.incident.objective)} is broken. ${latencies(context)}`,
+      );
+      break;
+    }
+    case 'diagnosed':
+      record.diagnoses.set(event.incident.id, event.diagnosis);
+      tellDiagnosis(narrator, event.diagnosis);
+      if (record.primary === undefined && event.diagnosis.culprits.length > 0) {
+        record.primary = event.incident;
+        record.diagnosed = narrator.elapsedSeconds();
+      }
+      break;
+    case 'action':
+      for (const outcome of event.outcomes) {
+        record.actions.push(`${outcome.action.kind} ${outcome.action.target}: ${outcome.status}`);
+        narrator.say(
+          `Node agent, ${outcome.action.kind} on ${outcome.action.target}: ${outcome.status}. ${outcome.message}`,
+        );
+        if (outcome.status === 'applied' && record.actedMs === undefined) {
+          record.actedMs = context.nowMs();
+          record.acted = narrator.elapsedSeconds();
+        }
+      }
+      for (const recommendation of event.plan.recommendations)
+        narrator.detail(`recommended: ${recommendation}`);
+      break;
+    case 'window': {
+      const reading = record.primary && event.readings.get(record.primary.objective);
+      if (reading?.observedMs === undefined || record.actedMs === undefined || record.recovered !== null)
+        break;
+      if (reading.broken || event.window.endMs <= record.actedMs) break;
+      const took = (event.window.endMs - record.actedMs) / 1000;
+      record.recovered = narrator.elapsedSeconds();
+      record.recoveredInTime = took <= 2 * WINDOW_SECONDS;
+      narrator.say(
+        narrator.good(
+          `p99 is back at ${formatMs(reading.observedMs)}, ${took.toFixed(0)} s after the action (two windows are ${2 * WINDOW_SECONDS} s).`,
+        ),
+      );
+      break;
+    }
+    case 'incident-closed':
+      record.open.delete(event.incident.id);
+      record.closed += 1;
+      narrator.say(`The incident of ${event.incident.objective} is closed.`);
+      break;
+    case 'training':
+      break;
+  }
+}
+
+function tell(context: EpisodeContext, fault: ActiveFault, record: EpisodeRecord, injected: number): Episode {
+  const { narrator } = context;
+  const diagnosis =
+    record.primary === undefined
+      ? [...record.diagnoses.values()].at(-1)
+      : record.diagnoses.get(record.primary.id);
+  const judgement = judge(fault, diagnosis);
+  const others = [...record.diagnoses.values()].map((other) => judge(fault, other));
+  const alsoBlamed = [...new Set(others.flatMap((other) => other.alsoBlamed))];
+  const right = judgement.rightService && judgement.rightResource && alsoBlamed.length === 0;
+  const mark = (correct: boolean) => (correct ? narrator.good('✓') : narrator.bad('✗'));
+  narrator.say(`Injected: ${narrator.bold(`${fault.service} / ${fault.resource}`)}: ${fault.means}`);
+  narrator.detail(
+    `service ${mark(judgement.rightService)}  resource ${mark(judgement.rightResource)}  recovered ${mark(record.recoveredInTime)}${alsoBlamed.length > 0 ? `  also blamed: ${alsoBlamed.join(', ')}` : ''}`,
+  );
+  return conclude(context, fault, record, {
+    ...judgement,
+    alsoBlamed,
+    right,
+    recovered: record.recoveredInTime,
+    injected,
+    diagnosis,
+  });
+}
+
+function conclude(
+  context: EpisodeContext,
+  fault: ActiveFault | null,
+  record: EpisodeRecord,
+  found: Pick<Episode, 'rightService' | 'rightResource' | 'alsoBlamed' | 'right' | 'recovered'> & {
+    readonly injected: number | null;
+    readonly diagnosis: Diagnosis | undefined;
+  },
+): Episode {
+  const { injected, diagnosis, ...judgement } = found;
+  const { opened, diagnosed, acted, recovered } = record;
+  return {
+    fault: fault && {
+      kind: fault.kind,
+      service: fault.service,
+      resource: fault.resource,
+      means: fault.means,
+    },
+    objective: diagnosis?.objective ?? null,
+    thresholdMs:
+      context.objectives.find((objective) => objective.name === diagnosis?.objective)?.thresholdMs ?? null,
+    diagnosis: diagnosis ?? null,
+    ...judgement,
+    actions: record.actions,
+    seconds: { trained: 0, injected, opened, diagnosed, acted, recovered },
+  };
+}
+
+function newRecord(): EpisodeRecord {
+  return {
+    opened: null,
+    diagnosed: null,
+    acted: null,
+    actedMs: undefined,
+    recovered: null,
+    recoveredInTime: false,
+    primary: undefined,
+    diagnoses: new Map(),
+    actions: [],
+    open: new Set(),
+    closed: 0,
+  };
+}
+
+/** The latest window's percentile of each objective beside its threshold. */
+function latencies({ stage, objectives }: EpisodeContext): string {
+  const states = stage.engine.state().objectives;
+  return objectives
+    .map((objective) => {
+      const observedMs = states.find((state) => state.name === objective.name)?.observedMs ?? null;
+      return `${objective.name} p99 ${observedMs === null ? '–' : formatMs(observedMs)} of ${formatMs(objective.thresholdMs)}`;
+    })
+    .join(', ');
+}

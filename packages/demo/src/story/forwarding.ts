@@ -1,0 +1,34 @@
+import { connect, createServer, type ListenOptions, type NetConnectOpts, type Server } from 'node:net';
+
+/** Hands every connection made to `from` on to `to`. Rejects where `from` cannot be listened on. */
+export function forward(from: ListenOptions, to: NetConnectOpts): Promise<Server> {
+  const server = createServer((client) => {
+    const inner = connect(to);
+    client.pipe(inner).pipe(client);
+    // Not there yet, or gone: the client sees a closed connection.
+    for (const [mine, other] of [
+      [client, inner],
+      [inner, client],
+    ] as const) {
+      mine.on('error', () => other.destroy());
+      mine.on('close', () => other.destroy());
+    }
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(from, () => resolve(server.unref()));
+  });
+}
+
+/** A port of 127.0.0.1 that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: '127.0.0.1', port: 0 }, resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port was given');
+  return address.port;
+}

@@ -1,0 +1,154 @@
+import type { Candidate, Culprit, Diagnosis, Victim } from '@sage/core';
+
+/** Where text goes; a terminal gets colours and a bar that redraws itself. */
+export interface TextSink {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+}
+
+export interface NarratorOptions {
+  /** The story: what a person wants to read afterwards. */
+  readonly out: TextSink;
+  /** Progress of long work. */
+  readonly progress: TextSink;
+  readonly color: boolean;
+  readonly now: () => number;
+}
+
+const PROGRESS_LINE_EVERY_MS = 5_000;
+const BAR_WIDTH = 28;
+
+/** Tells the demo's story in plain words, each line with the time since the start. */
+export class Narrator {
+  readonly #options: NarratorOptions;
+  readonly #startMs: number;
+  #barShown = false;
+  #lastProgressMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: NarratorOptions) {
+    this.#options = options;
+    this.#startMs = options.now();
+  }
+
+  /** Seconds since the story began. */
+  elapsedSeconds(): number {
+    return (this.#options.now() - this.#startMs) / 1000;
+  }
+
+  say(text: string): void {
+    this.#clearBar();
+    this.#options.out.write(`${this.dim(formatElapsed(this.elapsedSeconds()))}  ${text}\n`);
+  }
+
+  /** A line that belongs to the one before. */
+  detail(text: string): void {
+    this.#clearBar();
+    this.#options.out.write(`       ${text}\n`);
+  }
+
+  progress(fraction: number, text: string): void {
+    const { progress, now } = this.#options;
+    if (progress.isTTY === true) {
+      const full = Math.round(Math.min(1, Math.max(0, fraction)) * BAR_WIDTH);
+      progress.write(`\r\x1b[2K       ${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}  ${text}`);
+      this.#barShown = true;
+    } else if (now() - this.#lastProgressMs >= PROGRESS_LINE_EVERY_MS) {
+      this.#lastProgressMs = now();
+      progress.write(`${formatElapsed(this.elapsedSeconds())}  ${text}\n`);
+    }
+  }
+
+  bold(text: string): string {
+    return this.#style('1', text);
+  }
+  dim(text: string): string {
+    return this.#style('2', text);
+  }
+  good(text: string): string {
+    return this.#style('32', text);
+  }
+  bad(text: string): string {
+    return this.#style('31', text);
+  }
+
+  #style(code: string, text: string): string {
+    return this.#options.color ? `\x1b[${code}m${text}\x1b[0m` : text;
+  }
+
+  #clearBar(): void {
+    if (this.#barShown) this.#options.progress.write('\r\x1b[2K');
+    this.#barShown = false;
+  }
+}
+
+/** `m:ss`, as a stopwatch shows it. */
+export function formatElapsed(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+export function formatMs(value: number): string {
+  return `${value >= 100 ? value.toFixed(0) : value.toFixed(1)} ms`;
+}
+
+export function formatProbability(value: number): string {
+  return `P = ${value.toFixed(2)}`;
+}
+
+/** The diagnosis as the terminal tells it. */
+export function tellDiagnosis(narrator: Narrator, diagnosis: Diagnosis): void {
+  if (diagnosis.verdict !== 'culprits') {
+    narrator.say(
+      `Diagnosis of ${diagnosis.objective}: ${narrator.bold(diagnosis.verdict)}. ${diagnosis.reason}`,
+    );
+  } else {
+    narrator.say(
+      `Diagnosis of ${diagnosis.objective}: ${diagnosis.culprits.map((culprit) => narrator.bad(narrator.bold(describeCulprit(culprit)))).join('; ')}`,
+    );
+    narrator.detail(diagnosis.reason);
+  }
+  if (diagnosis.victims.length > 0) {
+    narrator.detail(`slow, but not the cause: ${diagnosis.victims.map(describeVictim).join(', ')}`);
+  }
+  const candidates = diagnosis.services.slice(0, 6);
+  if (candidates.length > 0) {
+    narrator.detail(
+      `end-to-end latency had one service behaved (now ${formatMs(diagnosis.observedMs ?? Number.NaN)}, objective ${formatMs(diagnosis.thresholdMs)}):`,
+    );
+    const widest = Math.max(
+      diagnosis.observedMs ?? 0,
+      ...candidates.map((candidate) => candidate.counterfactualMs),
+    );
+    const nameWidth = Math.max(...candidates.map((candidate) => candidate.service.length));
+    for (const candidate of candidates) narrator.detail(`  ${candidateRow(candidate, nameWidth, widest)}`);
+  }
+  for (const culprit of diagnosis.culprits) {
+    const resources = diagnosis.resources.filter((candidate) => candidate.service === culprit.service);
+    narrator.detail(
+      `resources of ${culprit.service}: ${resources.map((r) => `${r.resource} ${formatProbability(r.probability)}`).join(', ')}`,
+    );
+    for (const evidence of culprit.evidence.slice(0, 3)) {
+      narrator.detail(
+        `evidence: ${evidence.name} ${formatNumber(evidence.observed)} ${evidence.unit}, normally ${formatNumber(evidence.expected)} ${evidence.unit}`,
+      );
+    }
+  }
+}
+
+function describeCulprit(culprit: Culprit): string {
+  return `${culprit.service} / ${culprit.resource} (${formatProbability(culprit.probability)})`;
+}
+
+function describeVictim(victim: Victim): string {
+  return `${victim.service} (${formatMs(victim.observedMs)}, normally ${formatMs(victim.normalMs)})`;
+}
+
+function candidateRow(candidate: Candidate, nameWidth: number, widestMs: number): string {
+  const length = Math.max(1, Math.round((candidate.counterfactualMs / Math.max(1, widestMs)) * 24));
+  return `${candidate.service.padEnd(nameWidth)}  ${'▇'.repeat(length).padEnd(24)} ${formatMs(candidate.counterfactualMs)}, ${formatProbability(candidate.probability)}`;
+}
+
+function formatNumber(value: number): string {
+  if (!Number.isFinite(value)) return '?';
+  return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,45 @@
+import { writeFile } from 'node:fs/promises';
+import type { Diagnosis, Resource } from '@sage/core';
+import type { TextSink } from './narrator.js';
+
+/** What `sage demo --json` writes. Times are seconds since the start of the demo. */
+export interface DemoResult {
+  readonly seed: number;
+  readonly isolation: 'kernel' | 'user';
+  /** null: no fault was injected. */
+  readonly fault: {
+    readonly kind: string;
+    readonly service: string;
+    readonly resource: Resource;
+    /** What was really done, in words. */
+    readonly means: string;
+  } | null;
+  readonly objective: string | null;
+  readonly thresholdMs: number | null;
+  readonly diagnosis: Diagnosis | null;
+  readonly rightService: boolean;
+  readonly rightResource: boolean;
+  /** Right service and resource, and nobody blamed in any incident who was not at fault. */
+  readonly right: boolean;
+  readonly alsoBlamed: readonly string[];
+  readonly actions: readonly string[];
+  /** Latency came back under the objective within two windows of the action; without a fault always true. */
+  readonly recovered: boolean;
+  readonly seconds: {
+    readonly trained: number;
+    readonly injected: number | null;
+    readonly opened: number | null;
+    readonly diagnosed: number | null;
+    readonly acted: number | null;
+    /** End of the first window after the action that met the objective. */
+    readonly recovered: number | null;
+  };
+  readonly r2: number;
+  readonly success: boolean;
+}
+
+export async function writeResult(result: DemoResult, file: string, stdout: TextSink): Promise<void> {
+  const text = `${JSON.stringify(result, null, 2)}\n`;
+  if (file === '-') stdout.write(text);
+  else await writeFile(file, text);
+}

@@ -1,0 +1,199 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createRng,
+  errorMessage,
+  failure,
+  median,
+  type Objective,
+  type Outcome,
+  type Rng,
+  success,
+} from '@sage/core';
+import {
+  type Isolation,
+  insideHub,
+  leaveWithOuter,
+  supportsKernelIsolation,
+  sweepLeftovers,
+} from '../application/index.js';
+import { drawFault, type Fault } from '../faults/index.js';
+import { calibrateObjectives } from './calibrate.js';
+import { type Episode, faultEpisode, quietEpisode } from './episode.js';
+import { hubRoutes, runInHub } from './hub-entry.js';
+import { formatMs, Narrator } from './narrator.js';
+import type { DemoOptions, FaultChoice, IsolationChoice } from './options.js';
+import { type DemoResult, writeResult } from './result.js';
+import { engineConfigOf, pageUrl, pause, type Stage, setStage } from './stage.js';
+
+/** Calm after the training before a fault begins, and between two faults. */
+const CALM_MS = 12_000;
+const BETWEEN_FAULTS_MS = 130_000;
+const TRAINING_PATIENCE_MS = 240_000;
+
+/** `sage demo`: success where every diagnosis asked for was right and latency recovered. */
+export async function runDemo(
+  options: DemoOptions,
+): Promise<Outcome<{ readonly success: boolean }, 'usage' | 'start'>> {
+  const rng = createRng(options.seed);
+  const isolation = await chooseIsolation(options.isolation);
+  if (!isolation.ok) return isolation;
+  const drawRound = (round: number) =>
+    chooseFault(options.fault, isolation.value.kind, rng.fork(`fault ${round}`));
+  const first = drawRound(0);
+  if (!first.ok) return failure('usage', first.message);
+
+  const inside = insideHub(options.env);
+  const routes = hubRoutes(options.env);
+  const workDir = routes?.workDir ?? (await mkdtemp(join(tmpdir(), 'sage-demo-')));
+  if (inside) leaveWithOuter();
+  else await sweepLeftovers();
+  if (isolation.value.kind === 'kernel' && !inside) {
+    const ended = await runInHub(options, workDir);
+    return ended.ok ? success({ success: ended.value === 0 }) : ended;
+  }
+
+  const narrator = new Narrator({ ...options, now: () => options.clock.now() });
+  const abort = new AbortController();
+  const stopBy = (reason: string) => abort.abort(new Error(reason));
+  options.onSignal('SIGINT', () => stopBy('interrupted'));
+  options.onSignal('SIGTERM', () => stopBy('told to end'));
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    narrator.say(
+      `Sage demo, seed ${options.seed}. Isolation: ${isolation.value.kind} (${isolation.value.why}).`,
+    );
+    narrator.say('Starting a hotel-reservation application: 14 components, one process each.');
+    const stage = await setStage({
+      demo: options,
+      isolation: isolation.value.kind,
+      routes,
+      workDir,
+      signal: abort.signal,
+      onCleanup: (step) => undo.push(step),
+      onBroken: stopBy,
+    });
+    narrator.say(
+      `It runs: ${options.requestsPerSecond} requests/s, open loop. The page: ${narrator.bold(pageUrl(stage, routes))}`,
+    );
+    const r2 = await learn(stage, narrator, abort.signal);
+    const trained = narrator.elapsedSeconds();
+    const objectives = await setObjectives(stage, narrator, options);
+    const context = { stage, narrator, objectives, nowMs: () => options.clock.now(), signal: abort.signal };
+
+    let right = true;
+    for (let round = 0; ; round++) {
+      const fault = round === 0 ? first : drawRound(round);
+      if (!fault.ok) return failure('usage', fault.message);
+      await pause(CALM_MS, abort.signal);
+      const episode =
+        fault.value === undefined ? await quietEpisode(context) : await faultEpisode(context, fault.value);
+      const result = resultOf(options, isolation.value.kind, { episode, trained, r2 });
+      if (options.json !== undefined) await writeResult(result, options.json, options.stdout);
+      right &&= result.success;
+      if (options.once) break;
+      narrator.say('Sage keeps watching. The next fault follows in two minutes; Ctrl-C ends the demo.');
+      await pause(BETWEEN_FAULTS_MS, abort.signal);
+    }
+    return success({ success: right });
+  } catch (error) {
+    return failure('start', `${errorMessage(error)} (logs are in ${workDir})`);
+  } finally {
+    for (const step of undo.reverse()) await step().catch((error) => narrator.detail(errorMessage(error)));
+  }
+}
+
+/** undefined: nothing shall be injected. */
+function chooseFault(choice: FaultChoice, isolation: Isolation, rng: Rng): Outcome<Fault | undefined> {
+  return choice === 'none' ? success(undefined) : drawFault(rng, { ...choice, isolation });
+}
+
+async function chooseIsolation(
+  choice: IsolationChoice,
+): Promise<Outcome<{ readonly kind: Isolation; readonly why: string }, 'start'>> {
+  const user = (why: string) => success({ kind: 'user' as const, why });
+  if (choice === 'user') return user('asked for: competing processes and a delaying relay make the faults');
+  const supported = await supportsKernelIsolation();
+  if (supported.ok) {
+    return success({
+      kind: 'kernel',
+      why: 'root: cgroups, and tc in network namespaces of its own, make the faults',
+    });
+  }
+  if (choice === 'kernel')
+    return failure('start', `kernel isolation is not possible here: ${supported.message}`);
+  return user(`${supported.message}: competing processes and a delaying relay make the faults`);
+}
+
+/** Follows the learning until there is a model; the result is its mean R² on held-out windows. */
+async function learn(stage: Stage, narrator: Narrator, signal: AbortSignal): Promise<number> {
+  narrator.say('Sage watches and learns how latency flows. Nothing is labelled, nothing is told.');
+  const finished = await stage.watch.next(
+    (event) => {
+      if (event.type === 'window') {
+        const { windows, status } = stage.engine.state();
+        if (status === 'collecting') {
+          narrator.progress(
+            windows.collected / windows.needed,
+            `windows ${windows.collected}/${windows.needed}`,
+          );
+        }
+      }
+      if (event.type !== 'training') return undefined;
+      if (event.phase === 'started') narrator.say(`Training on ${event.windows} windows.`);
+      if (event.phase === 'failed') narrator.say(narrator.bad(`Training failed: ${event.message}`));
+      if (event.phase === 'progress') {
+        const r2 = event.r2 === undefined ? '' : `  R² ${event.r2.toFixed(3)}`;
+        narrator.progress(
+          event.epoch / event.epochs,
+          `epoch ${event.epoch}/${event.epochs}  loss ${event.loss.toFixed(4)}${r2}`,
+        );
+      }
+      return event.phase === 'finished' ? event : undefined;
+    },
+    { timeoutMs: stage.engineConfig.learnSeconds * 1000 + TRAINING_PATIENCE_MS, signal },
+  );
+  if (finished === undefined) throw new Error('there was no model in time');
+  const r2 = median([...finished.r2.values()]);
+  narrator.say(
+    `Trained in ${finished.seconds.toFixed(1)} s. R² on held-out windows, median over services: ${r2.toFixed(3)}.`,
+  );
+  return r2;
+}
+
+async function setObjectives(
+  stage: Stage,
+  narrator: Narrator,
+  options: DemoOptions,
+): Promise<readonly Objective[]> {
+  const objectives = calibrateObjectives(stage.watch.windows);
+  const reloaded = stage.engine.reload(await engineConfigOf({ ...stage.engineConfig, objectives }));
+  if (!reloaded.ok) throw new Error(reloaded.message);
+  const words = objectives.map(
+    ({ name, operation, thresholdMs }) => `${name} (${operation}) p99 ≤ ${formatMs(thresholdMs)}`,
+  );
+  narrator.say(`Objectives, set from the calm: ${words.join('; ')}.`);
+  if (options.trigger === 'alertmanager') {
+    narrator.detail(
+      'Sage does not watch them itself: it waits for an Alertmanager to post to /api/v1/alerts.',
+    );
+  }
+  return objectives;
+}
+
+function resultOf(
+  { seed }: DemoOptions,
+  isolation: Isolation,
+  found: { readonly episode: Episode; readonly trained: number; readonly r2: number },
+): DemoResult {
+  const { episode, trained, r2 } = found;
+  return {
+    seed,
+    isolation,
+    ...episode,
+    seconds: { ...episode.seconds, trained },
+    r2,
+    success: episode.right && episode.recovered,
+  };
+}

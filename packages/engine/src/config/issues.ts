@@ -1,0 +1,113 @@
+import type { z } from 'zod';
+
+/** One thing wrong with a configuration. `path` is as one writes it: `objectives[0].threshold_ms`. */
+export interface ConfigIssue {
+  readonly path: string;
+  readonly expected: string;
+  readonly actual: string;
+}
+
+export function formatIssue(issue: ConfigIssue): string {
+  return `${issue.path || '(top level)'}: expected ${issue.expected}, got ${issue.actual}`;
+}
+
+/** Every issue of a failed parse, an unknown key being one issue of its own with the nearest known key. */
+export function issuesOf(
+  error: z.ZodError,
+  input: unknown,
+  knownKeys: (path: PropertyKey[]) => string[],
+): ConfigIssue[] {
+  return error.issues.flatMap((issue): ConfigIssue[] => {
+    if (issue.code === 'unrecognized_keys') {
+      const known = knownKeys(issue.path);
+      return issue.keys.map((key) => ({
+        path: pathText([...issue.path, key]),
+        expected: suggestion(key, known),
+        actual: 'an unknown key',
+      }));
+    }
+    return [
+      {
+        path: pathText(issue.path),
+        expected: expectation(issue),
+        actual: describe(valueAt(input, issue.path)),
+      },
+    ];
+  });
+}
+
+function expectation(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return article(issue.expected === 'int' ? 'whole number' : issue.expected);
+    case 'invalid_value':
+      return `one of ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return boundText(issue.message, `at least ${issue.minimum}`);
+    case 'too_big':
+      return boundText(issue.message, `at most ${issue.maximum}`);
+    default:
+      return issue.message;
+  }
+}
+
+/** The schema's own words where it has some, else the bound. */
+function boundText(message: string, bound: string): string {
+  return message.startsWith('Too ') ? bound : message;
+}
+
+function article(noun: string): string {
+  const names: Record<string, string> = {
+    object: 'mapping',
+    array: 'list',
+    record: 'mapping',
+    string: 'text',
+  };
+  return `a ${names[noun] ?? noun}`;
+}
+
+function suggestion(key: string, known: readonly string[]): string {
+  const near = known
+    .map((name) => ({ name, distance: editDistance(key, name) }))
+    .sort((a, b) => a.distance - b.distance)[0];
+  if (near !== undefined && near.distance <= Math.max(2, key.length / 3))
+    return `${near.name} (did you mean it?)`;
+  return `one of ${known.join(', ')}`;
+}
+
+/** Levenshtein 1966, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
+
+export function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    return text === '' ? String(part) : `${text}.${String(part)}`;
+  }, '');
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, part) =>
+      value !== null && typeof value === 'object' ? (value as Record<PropertyKey, unknown>)[part] : undefined,
+    input,
+  );
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (value !== null && typeof value === 'object') return 'a mapping';
+  const text = JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}

@@ -1,0 +1,353 @@
+import type { CausalGraph } from '@sage/causal-graph';
+import {
+  type Clock,
+  errorMessage,
+  failure,
+  type Logger,
+  type ObjectiveReading,
+  type Outcome,
+  readObjective,
+  success,
+  type Window,
+} from '@sage/core';
+import { Controller } from './acting/controller.js';
+import { AlertReceiver } from './alerts/receiver.js';
+import type { Config } from './config/config.js';
+import { restartNeeded } from './config/reload.js';
+import type { EngineEvent } from './events.js';
+import { alertsRoute } from './http/alerts-route.js';
+import { createApp } from './http/app.js';
+import { type Listening, listen } from './http/listen.js';
+import { IncidentPipeline } from './incidents/pipeline.js';
+import { LearningLoop } from './learning/learning-loop.js';
+import { ObjectiveWatch } from './objective-watch.js';
+import type { CollectorPart, MetricSource, Parts } from './parts.js';
+import { Annotator } from './publishing/annotator.js';
+import { createMetrics, type EngineMetrics } from './publishing/metrics.js';
+import { agentSource, MetricPoller } from './sources/metric-poller.js';
+import { createNodeAgentClient, type NodeAgentClient } from './sources/node-agent-client.js';
+import { type EngineState, engineState } from './state.js';
+import { type DataDir, openDataDir } from './storage/data-dir.js';
+import { whatIf } from './what-if.js';
+
+const MAX_PENDING_ALERTS = 1000;
+
+export interface EngineDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly fetch: typeof globalThis.fetch;
+  /** Path of a Unix socket to serve the HTTP API on, beside the TCP address. */
+  readonly serveOn?: string;
+  /** Reads the configuration anew for `POST /-/reload`; without it a reload needs one given. */
+  readonly readConfig?: () => Outcome<Config>;
+  readonly version?: string;
+  /** Other parts than Sage's own. */
+  readonly parts?: Parts;
+  /** First pause before a request to Grafana is tried again, ms. */
+  readonly retryMs?: number;
+}
+
+export interface Engine {
+  /** Of the HTTP API and the page. */
+  readonly url: string;
+  /** Where spans and metrics are received, by protocol. */
+  readonly receivers: Readonly<Record<string, string>>;
+  subscribe(listener: (event: EngineEvent) => void): () => void;
+  state(): EngineState;
+  /** A failure keeps the present configuration. Without an argument, what `deps.readConfig` reads. */
+  reload(config?: Config): Outcome<void>;
+  /** Stops accepting, ends the training, and leaves everything on disk. */
+  close(): Promise<void>;
+}
+
+/** Starts Sage: receivers, learning loop, alert receiver, publishing, HTTP API. Failures name what to change. */
+export async function startEngine(config: Config, deps: EngineDeps): Promise<Outcome<Engine>> {
+  // Loaded only where it is used: it brings TensorFlow along.
+  const parts = deps.parts ?? (await import('./wiring.js')).sageParts;
+  const data = await openDataDir(config.dataDir, {
+    learner: parts.learner,
+    historyWindows: config.learning.historyWindows,
+    logger: deps.logger,
+  });
+  if (!data.ok) return data;
+  const engine = new RunningEngine(config, deps, parts, data.value);
+  const started = await engine.start();
+  if (started.ok) return success(engine);
+  await engine.close();
+  return started;
+}
+
+class RunningEngine implements Engine {
+  readonly #deps: EngineDeps;
+  readonly #parts: Parts;
+  readonly #data: DataDir;
+  readonly #metrics: EngineMetrics;
+  readonly #learning: LearningLoop;
+  readonly #annotator: Annotator;
+  readonly #pipeline: IncidentPipeline;
+  readonly #receiver: AlertReceiver;
+  readonly #poller: MetricPoller;
+  readonly #listeners = new Set<(event: EngineEvent) => void>();
+  #config: Config;
+  #agents: readonly NodeAgentClient[] = [];
+  #sources: readonly MetricSource[] = [];
+  #watches: readonly ObjectiveWatch[] = [];
+  #collector: CollectorPart | undefined;
+  #http: Listening | undefined;
+
+  constructor(config: Config, deps: EngineDeps, parts: Parts, data: DataDir) {
+    const { clock, logger, fetch } = deps;
+    const live = () => this.#config;
+    const emit = (event: EngineEvent) => this.#emit(event);
+    this.#config = config;
+    this.#deps = deps;
+    this.#parts = parts;
+    this.#data = data;
+    const metrics = createMetrics({
+      objectives: () => this.#readings(),
+      openIncidents: () => data.incidents.open,
+      model: () => this.#learning.current,
+      collector: () => this.#collector?.stats() ?? { spansReceived: 0, spansDropped: {} },
+      pendingAlerts: () => data.journal.pendingCount,
+      version: deps.version ?? 'unknown',
+    });
+    this.#metrics = metrics;
+    const learning = {
+      parts,
+      store: data.models,
+      history: data.history,
+      callGraph: () => this.#collector?.callGraph() ?? NO_CALLS,
+      config: () => this.#config.learning,
+      clock,
+      logger,
+      emit,
+    };
+    this.#learning = new LearningLoop(learning, data.model);
+    this.#annotator = new Annotator({
+      store: data.incidents,
+      grafana: () => this.#config.grafana,
+      fetch,
+      logger,
+      onFailure: () => metrics.annotationFailures.inc(),
+      ...(deps.retryMs === undefined ? {} : { retryMs: deps.retryMs }),
+    });
+    const count = (action: string, outcome: string) => metrics.actions.inc({ action, outcome });
+    const agents = () => this.#agents;
+    this.#pipeline = new IncidentPipeline({
+      parts,
+      store: data.incidents,
+      history: data.history,
+      controller: new Controller({ parts, agents, config: live, logger, count }),
+      model: () => this.#learning.model,
+      config: live,
+      clock,
+      logger,
+      emit,
+      publish: (incident) => this.#annotator.sync(incident.id),
+      onDiagnosis: (diagnosis, seconds) => {
+        metrics.diagnoses.inc({ verdict: diagnosis.verdict });
+        metrics.diagnosisSeconds.observe(seconds);
+        const { objective, verdict, reason } = diagnosis;
+        logger.info('diagnosis', { objective, verdict, reason });
+      },
+      onUnknownObjective: (qos) => {
+        metrics.alerts.inc({ outcome: 'unknown-objective' });
+        logger.warn('an alert names no objective by its label qos', { qos: qos ?? '(none)' });
+      },
+    });
+    this.#receiver = new AlertReceiver(data.journal, {
+      clock,
+      logger,
+      process: (entry) => this.#pipeline.alerts(entry),
+      maxPending: MAX_PENDING_ALERTS,
+    });
+    this.#poller = new MetricPoller({
+      sources: () => this.#sources,
+      addSamples: (samples) => this.#collector?.addSamples(samples),
+      clock,
+      logger,
+      onError: (source) => metrics.sourceErrors.inc({ source }),
+    });
+  }
+
+  get url(): string {
+    return this.#http?.url ?? '';
+  }
+
+  get receivers(): Readonly<Record<string, string>> {
+    return this.#collector?.endpoints ?? {};
+  }
+
+  async start(): Promise<Outcome<void>> {
+    const { clock, logger, serveOn } = this.#deps;
+    this.#apply(this.#config);
+    const collector = await this.#parts.startCollector({
+      config: this.#config,
+      clock,
+      logger,
+      onWindow: (window) => this.#onWindow(window),
+    });
+    if (!collector.ok) return collector;
+    this.#collector = collector.value;
+    const http = await listen(this.#app(), this.#config.listen, { socketPath: serveOn });
+    if (!http.ok) return http;
+    this.#http = http.value;
+    this.#learning.start();
+    this.#poller.start(this.#config.windows.slideSeconds * 1000);
+    this.#annotator.recover();
+    this.#receiver.recover();
+    this.#reloaded(true);
+    logger.info('Sage is up', { url: this.url, ...this.receivers });
+    return success(undefined);
+  }
+
+  subscribe(listener: (event: EngineEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  state(): EngineState {
+    return engineState({
+      objectives: this.#config.objectives,
+      history: this.#data.history,
+      learning: this.#learning,
+      incidents: this.#data.incidents,
+      graph: this.#graph(),
+      minWindows: this.#config.learning.minWindows,
+    });
+  }
+
+  reload(given?: Config): Outcome<void> {
+    const read = given === undefined ? this.#deps.readConfig?.() : success(given);
+    const next = read ?? failure('invalid', 'this engine was not started from a file');
+    const problem = next.ok ? restartNeeded(this.#config, next.value) : next.message;
+    if (!next.ok || problem !== undefined) {
+      this.#reloaded(false);
+      const message = problem ?? 'the configuration was refused';
+      this.#deps.logger.error('reload refused; the present configuration stays', { error: message });
+      return failure('invalid', message);
+    }
+    this.#apply(next.value);
+    this.#learning.start();
+    this.#reloaded(true);
+    this.#deps.logger.info('configuration reloaded');
+    return success(undefined);
+  }
+
+  async close(): Promise<void> {
+    this.#poller.stop();
+    await this.#http?.close();
+    await this.#collector?.close();
+    await this.#learning.close();
+    await this.#receiver.close();
+    await this.#pipeline.idle();
+    await this.#annotator.close();
+    await this.#data.history.flush();
+    await this.#data.incidents.save();
+  }
+
+  #apply(config: Config): void {
+    const { fetch } = this.#deps;
+    this.#config = config;
+    this.#agents = config.nodeAgents.map((agent) => createNodeAgentClient(agent, fetch));
+    const prometheus = this.#parts.prometheus(config, this.#deps);
+    this.#sources = [...(prometheus === undefined ? [] : [prometheus]), ...this.#agents.map(agentSource)];
+    this.#watches = config.objectives.map((objective) => {
+      const wasBroken = this.#data.incidents.openFor(objective.name)?.collectorBroken ?? false;
+      const { createWatcher } = this.#parts;
+      return new ObjectiveWatch(objective, {
+        createWatcher,
+        brokenWindows: config.trigger.brokenWindows,
+        wasBroken,
+      });
+    });
+  }
+
+  #app() {
+    const { incidents, history } = this.#data;
+    return createApp({
+      alerts: alertsRoute({
+        receiver: this.#receiver,
+        token: () => this.#config.alertmanager.token,
+        count: (outcome) => this.#metrics.alerts.inc({ outcome }),
+      }),
+      registry: this.#metrics.registry,
+      incidents,
+      state: () => this.state(),
+      whatIf: (question) =>
+        whatIf(question, {
+          objectives: this.#config.objectives,
+          model: this.#learning.model,
+          window: history.latest,
+          normal: history.normal,
+        }),
+      notReady: () => this.#notReady(),
+      reload: () => this.reload(),
+      logger: this.#deps.logger,
+    });
+  }
+
+  #onWindow(window: Window): void {
+    const { incidents, history } = this.#data;
+    history.add(window, incidents.open.length > 0);
+    this.#metrics.windows.inc();
+    this.#metrics.lastWindow.set(window.endMs / 1000);
+    this.#learning.onWindow();
+    const readings = new Map<string, ObjectiveReading>(
+      this.#config.objectives.map((objective) => [objective.name, readObjective(objective, window)]),
+    );
+    this.#emit({ type: 'window', window, readings });
+    const work = this.#watches.flatMap((watch) => {
+      const change = watch.observe(window);
+      if (change?.kind === 'restored') return [this.#pipeline.restored(watch.objective)];
+      const trigger = change?.kind === 'broken' && this.#config.trigger.collector;
+      return trigger ? [this.#pipeline.broken(watch.objective, change.sinceMs)] : [];
+    });
+    for (const promise of [...work, this.#pipeline.onWindow(window)]) {
+      promise.catch((error) =>
+        this.#deps.logger.error('an incident could not be handled', { error: errorMessage(error) }),
+      );
+    }
+  }
+
+  #notReady(): string | undefined {
+    if (this.#learning.model !== undefined) return undefined;
+    const { size } = this.#data.history;
+    return `there is no model yet: ${size} of ${this.#config.learning.minWindows} windows collected`;
+  }
+
+  #readings() {
+    const { latest } = this.#data.history;
+    return this.#config.objectives.map((objective) => {
+      const reading = latest === undefined ? undefined : readObjective(objective, latest);
+      return { objective, observedMs: reading?.observedMs, broken: reading?.broken ?? false };
+    });
+  }
+
+  /** As the traces show it now; after a restart, until they do, as the model knows it. */
+  #graph(): CausalGraph {
+    const calls = this.#collector?.callGraph() ?? NO_CALLS;
+    const model = this.#learning.model;
+    return calls.rpcs.length === 0 && model !== undefined ? model.graph : this.#parts.buildGraph(calls);
+  }
+
+  #reloaded(ok: boolean): void {
+    this.#metrics.reloadOk.set(ok ? 1 : 0);
+    if (ok) this.#metrics.reloadAt.set(this.#deps.clock.now() / 1000);
+  }
+
+  #emit(event: EngineEvent): void {
+    if (event.type === 'training' && (event.phase === 'finished' || event.phase === 'failed')) {
+      this.#metrics.trainings.inc({ outcome: event.phase });
+    }
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#deps.logger.error('a listener failed', { event: event.type, error: errorMessage(error) });
+      }
+    }
+  }
+}
+
+const NO_CALLS = { services: [], rpcs: [], edges: [] };

@@ -1,0 +1,84 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { errorMessage } from '@sage/core';
+import type { Request, RequestHandler, Response } from 'express';
+import { parseNotification } from '../alerts/payload.js';
+import type { AlertReceiver } from '../alerts/receiver.js';
+import { readBody } from './body.js';
+
+export const MAX_ALERT_BYTES = 1024 * 1024;
+
+export interface AlertsRouteOptions {
+  readonly receiver: AlertReceiver;
+  /** undefined: anybody who reaches the address may post. */
+  readonly token: () => string | undefined;
+  /** Label of `sage_alerts_received_total`. */
+  readonly count: (outcome: string) => void;
+}
+
+/**
+ * `POST /api/v1/alerts`. Alertmanager takes 2xx as done, tries again after 5xx, and gives up on anything else: so
+ * only what a retry can help is answered 503.
+ */
+export function alertsRoute({ receiver, token, count }: AlertsRouteOptions): RequestHandler {
+  const refuse = (response: Response, status: number, outcome: string, error: string) => {
+    count(outcome);
+    response.status(status).json({ error });
+  };
+  return async (request, response) => {
+    if (!authorized(request, token())) {
+      response.set('WWW-Authenticate', 'Bearer realm="sage"').set('Connection', 'close');
+      return refuse(
+        response,
+        401,
+        'unauthorized',
+        'expected the header Authorization: Bearer <token> with the right token',
+      );
+    }
+    if (request.is('application/json') === false || request.headers['content-encoding'] !== undefined) {
+      response.set('Connection', 'close');
+      const got = [request.headers['content-type'] ?? 'no content type', request.headers['content-encoding']];
+      return refuse(
+        response,
+        415,
+        'unsupported',
+        `expected application/json, got ${got.filter(Boolean).join(', ')}`,
+      );
+    }
+    const body = await readBody(request, MAX_ALERT_BYTES);
+    if (!body.ok) {
+      response.set('Connection', 'close');
+      return refuse(response, body.reason === 'too-large' ? 413 : 400, body.reason, body.message);
+    }
+    let json: unknown;
+    try {
+      json = JSON.parse(body.value.toString('utf8'));
+    } catch (error) {
+      return refuse(response, 400, 'invalid', `the body is not JSON: ${errorMessage(error)}`);
+    }
+    const notification = parseNotification(json);
+    if (!notification.ok) return refuse(response, 400, 'invalid', notification.message);
+
+    const outcome = await receiver.receive(notification.value);
+    if (outcome === 'full' || outcome === 'failed') {
+      response.set('Retry-After', '5');
+      const error =
+        outcome === 'full'
+          ? 'too many alerts are waiting; try again'
+          : 'the alert could not be stored; try again';
+      return refuse(response, 503, outcome, error);
+    }
+    count(outcome);
+    response.status(200).json({ status: outcome });
+  };
+}
+
+function authorized(request: Request, token: string | undefined): boolean {
+  if (token === undefined) return true;
+  const match = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '');
+  return match !== null && timingSafeEqual(digest(match[1] as string), digest(token));
+}
+
+/** Equal lengths, whatever is compared. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

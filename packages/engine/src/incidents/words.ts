@@ -1,0 +1,31 @@
+import type { ActionOutcome, Diagnosis, PlannedAction } from '@sage/core';
+
+/** A diagnosis in a sentence, for timelines and annotations. */
+export function diagnosisText(diagnosis: Diagnosis): string {
+  const observed =
+    diagnosis.observedMs === undefined ? 'no request' : `${diagnosis.observedMs.toFixed(1)} ms`;
+  const broke = `${diagnosis.objective}: ${observed}, objective ${diagnosis.thresholdMs} ms.`;
+  switch (diagnosis.verdict) {
+    case 'culprits': {
+      const culprits = diagnosis.culprits.map(
+        ({ service, resource, probability, effectMs }) =>
+          `${resource} of ${service} (${(100 * probability).toFixed(0)} % that restoring it restores the objective, −${effectMs.toFixed(1)} ms)`,
+      );
+      return `${broke} Root cause: ${culprits.join('; ')}. ${diagnosis.reason}`;
+    }
+    case 'workload':
+      return `${broke} The load is the cause. ${diagnosis.reason}`;
+    case 'undetermined':
+      return `${broke} The cause could not be determined. ${diagnosis.reason}`;
+    case 'no-violation':
+      return `${broke} The objective holds. ${diagnosis.reason}`;
+  }
+}
+
+export function plannedText({ node, action, reason }: PlannedAction): string {
+  return `${action.kind} of ${action.target} on ${node}: ${reason}`;
+}
+
+export function outcomeText({ action, status, message }: ActionOutcome): string {
+  return `${action.kind} of ${action.target}: ${status}${message === '' ? '' : ` (${message})`}`;
+}

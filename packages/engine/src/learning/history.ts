@@ -1,0 +1,116 @@
+import { appendFile, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorMessage, type Logger, type Window } from '@sage/core';
+import { ensureDirectory, parseLines, readIfPresent } from '../storage/files.js';
+import { Serial } from '../storage/serial.js';
+import { decodeWindow, encodeWindow, type RememberedWindow } from './window-codec.js';
+
+export interface HistoryOptions {
+  readonly maxWindows: number;
+  readonly logger: Logger;
+  /** Windows in one file; the oldest file goes when the others hold enough. */
+  readonly segmentWindows?: number;
+}
+
+interface Segment {
+  readonly file: string;
+  windows: number;
+}
+
+/**
+ * The last windows, in memory and as JSON lines on disk in segments `windows-<startMs>.jsonl`. A write that fails is
+ * logged and costs only that window's persistence.
+ */
+export class WindowHistory {
+  readonly #folder: string;
+  readonly #options: HistoryOptions;
+  readonly #segmentWindows: number;
+  readonly #windows: RememberedWindow[] = [];
+  readonly #segments: Segment[] = [];
+  readonly #serial = new Serial();
+  #writeFails = false;
+
+  private constructor(folder: string, options: HistoryOptions) {
+    this.#folder = folder;
+    this.#options = options;
+    this.#segmentWindows = options.segmentWindows ?? 512;
+  }
+
+  static async open(folder: string, options: HistoryOptions): Promise<WindowHistory> {
+    await ensureDirectory(folder);
+    const history = new WindowHistory(folder, options);
+    const files = (await readdir(folder))
+      .filter((file) => /^windows-\d+\.jsonl$/.test(file))
+      .sort((a, b) => Number(/\d+/.exec(a)?.[0]) - Number(/\d+/.exec(b)?.[0]));
+    for (const file of files) {
+      const path = join(folder, file);
+      const { items, damaged } = parseLines((await readIfPresent(path)) ?? '', decodeWindow);
+      if (damaged > 0) options.logger.warn('history: damaged windows were skipped', { path, damaged });
+      for (const item of items) history.#remember(item);
+      // A full count makes the next window start a file of its own, whatever state this one was left in.
+      history.#segments.push({ file: path, windows: history.#segmentWindows });
+    }
+    return history;
+  }
+
+  get size(): number {
+    return this.#windows.length;
+  }
+
+  /** Oldest first. */
+  get windows(): readonly Window[] {
+    return this.#windows.map(({ window }) => window);
+  }
+
+  /** Those outside incidents, oldest first. */
+  get normal(): readonly Window[] {
+    return this.#windows.filter(({ inIncident }) => !inIncident).map(({ window }) => window);
+  }
+
+  get latest(): Window | undefined {
+    return this.#windows.at(-1)?.window;
+  }
+
+  since(startMs: number): readonly Window[] {
+    const first = this.#windows.findIndex(({ window }) => window.endMs > startMs);
+    return first < 0 ? [] : this.#windows.slice(first).map(({ window }) => window);
+  }
+
+  add(window: Window, inIncident: boolean): void {
+    const item = { window, inIncident };
+    this.#remember(item);
+    void this.#serial.run(() => this.#persist(item));
+  }
+
+  async flush(): Promise<void> {
+    await this.#serial.idle();
+  }
+
+  #remember(item: RememberedWindow): void {
+    this.#windows.push(item);
+    if (this.#windows.length > this.#options.maxWindows) this.#windows.shift();
+  }
+
+  async #persist(item: RememberedWindow): Promise<void> {
+    try {
+      let segment = this.#segments.at(-1);
+      if (segment === undefined || segment.windows >= this.#segmentWindows) {
+        segment = {
+          file: join(this.#folder, `windows-${Math.round(item.window.startMs)}.jsonl`),
+          windows: 0,
+        };
+        this.#segments.push(segment);
+      }
+      await appendFile(segment.file, `${encodeWindow(item)}\n`);
+      segment.windows++;
+      const keep = Math.ceil(this.#options.maxWindows / this.#segmentWindows) + 1;
+      while (this.#segments.length > keep)
+        await rm((this.#segments.shift() as Segment).file, { force: true });
+      this.#writeFails = false;
+    } catch (error) {
+      if (!this.#writeFails)
+        this.#options.logger.error('history: windows cannot be saved', { error: errorMessage(error) });
+      this.#writeFails = true;
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import type { CallGraph, CausalGraph, CausalModel } from '@sage/causal-graph';
+import { type Clock, errorMessage, type Logger } from '@sage/core';
+import { type ScheduledTask, schedule } from 'node-cron';
+import type { Config } from '../config/config.js';
+import type { TrainingEvent } from '../events.js';
+import type { Parts, TrainingProgress } from '../parts.js';
+import { refusal } from './gate.js';
+import type { WindowHistory } from './history.js';
+import type { ModelStore, StoredModel } from './model-store.js';
+
+/** Windows for which the call graph must not have changed before a model is made of it. */
+const STABLE_WINDOWS = 5;
+
+export interface LearningOptions {
+  readonly parts: Pick<Parts, 'learner' | 'buildGraph'>;
+  readonly store: ModelStore;
+  readonly history: WindowHistory;
+  readonly callGraph: () => CallGraph;
+  readonly config: () => Config['learning'];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly emit: (event: TrainingEvent) => void;
+}
+
+/** Learns as soon as there is enough to learn from, and again by the schedule; one training at a time. */
+export class LearningLoop {
+  readonly #options: LearningOptions;
+  #current: StoredModel | undefined;
+  #progress: TrainingProgress | undefined;
+  #training: Promise<void> | undefined;
+  #abort = new AbortController();
+  #task: ScheduledTask | undefined;
+  #fingerprint = '';
+  #stableFor = 0;
+  /** Windows to wait for after a training that failed. */
+  #retryAt = 0;
+  #seen = 0;
+
+  constructor(options: LearningOptions, stored: StoredModel | undefined) {
+    this.#options = options;
+    this.#current = stored;
+  }
+
+  get current(): StoredModel | undefined {
+    return this.#current;
+  }
+
+  get model(): CausalModel | undefined {
+    return this.#current?.model;
+  }
+
+  get training(): boolean {
+    return this.#training !== undefined;
+  }
+
+  get progress(): TrainingProgress | undefined {
+    return this.#progress;
+  }
+
+  /** Starts, or starts over with another schedule. */
+  start(): void {
+    void this.#task?.destroy();
+    this.#task = schedule(this.#options.config().schedule, () => this.#retrain(), { noOverlap: true });
+  }
+
+  /** To be called once per window, after it is in the history. */
+  onWindow(): void {
+    this.#seen++;
+    const { fingerprint } = this.#graph();
+    this.#stableFor = fingerprint === this.#fingerprint ? this.#stableFor + 1 : 1;
+    this.#fingerprint = fingerprint;
+    if (this.#current === undefined && this.#seen >= this.#retryAt) this.#retrain();
+  }
+
+  /** Resolves when the training under way, if any, has ended. */
+  async idle(): Promise<void> {
+    await this.#training;
+  }
+
+  async close(): Promise<void> {
+    await this.#task?.destroy();
+    this.#abort.abort();
+    await this.#training;
+  }
+
+  #graph(): CausalGraph {
+    return this.#options.parts.buildGraph(this.#options.callGraph());
+  }
+
+  #retrain(): void {
+    const { history, config } = this.#options;
+    const ready = history.size >= config().minWindows && this.#stableFor >= STABLE_WINDOWS;
+    if (!ready || this.training || this.#abort.signal.aborted) return;
+    const graph = this.#graph();
+    if (graph.latency.length === 0) return;
+    this.#training = this.#train(graph).finally(() => {
+      this.#training = undefined;
+      this.#progress = undefined;
+    });
+  }
+
+  async #train(graph: CausalGraph): Promise<void> {
+    const { parts, store, history, config, clock, logger, emit } = this.#options;
+    const { epochs, seed } = config();
+    const current = this.#current;
+    const all = history.windows;
+    const heldOut = current === undefined ? [] : all.slice(-Math.max(10, Math.floor(all.length / 20)));
+    const windows = all.slice(0, all.length - heldOut.length);
+    const startedMs = clock.now();
+    emit({ type: 'training', phase: 'started', windows: windows.length });
+    try {
+      const model = await parts.learner.fit({
+        graph,
+        windows,
+        epochs,
+        seed,
+        signal: this.#abort.signal,
+        onProgress: (progress) => {
+          this.#progress = progress;
+          emit({ type: 'training', phase: 'progress', ...progress });
+        },
+      });
+      this.#progress = undefined;
+      const refused = current && refusal(model, current.model, heldOut);
+      if (refused !== undefined) {
+        logger.warn('the new model is worse than the present one, which stays', { why: refused });
+        emit({ type: 'training', phase: 'failed', message: `not better than the present model: ${refused}` });
+        return;
+      }
+      const stored: StoredModel = { model, trainedMs: clock.now() };
+      this.#current = stored;
+      await store.save(stored).catch((error) => {
+        logger.error('the model cannot be saved', { error: errorMessage(error) });
+      });
+      const seconds = (clock.now() - startedMs) / 1000;
+      logger.info('model trained', { seconds, windows: windows.length, fingerprint: graph.fingerprint });
+      emit({ type: 'training', phase: 'finished', r2: model.r2, seconds, windows: windows.length });
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      this.#retryAt = this.#seen + 10;
+      logger.error('training failed', { error: errorMessage(error) });
+      emit({ type: 'training', phase: 'failed', message: errorMessage(error) });
+    }
+  }
+}

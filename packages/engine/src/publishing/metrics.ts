@@ -1,0 +1,183 @@
+import type { Objective, Percentile } from '@sage/core';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { IncidentRecord } from '../incidents/incident.js';
+import type { StoredModel } from '../learning/model-store.js';
+import type { CollectorStats } from '../parts.js';
+
+/** As Prometheus writes quantiles. */
+const QUANTILES: Readonly<Record<Percentile, string>> = { p50Ms: '0.5', p95Ms: '0.95', p99Ms: '0.99' };
+
+/** What is read when somebody scrapes. */
+export interface MetricsView {
+  readonly objectives: () => readonly {
+    readonly objective: Objective;
+    readonly observedMs: number | undefined;
+    readonly broken: boolean;
+  }[];
+  readonly openIncidents: () => readonly IncidentRecord[];
+  readonly model: () => StoredModel | undefined;
+  readonly collector: () => CollectorStats;
+  readonly pendingAlerts: () => number;
+  readonly version: string;
+}
+
+export interface EngineMetrics {
+  readonly registry: Registry;
+  readonly diagnosisSeconds: Histogram;
+  readonly diagnoses: Counter<'verdict'>;
+  readonly actions: Counter<'action' | 'outcome'>;
+  readonly alerts: Counter<'outcome'>;
+  readonly windows: Counter;
+  readonly lastWindow: Gauge;
+  readonly sourceErrors: Counter<'source'>;
+  readonly trainings: Counter<'outcome'>;
+  readonly annotationFailures: Counter;
+  readonly reloadOk: Gauge;
+  readonly reloadAt: Gauge;
+}
+
+export function createMetrics(view: MetricsView): EngineMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const gauge = <L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+    collect: (gauge: Gauge<L>) => void,
+  ) =>
+    new Gauge<L>({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers,
+      collect() {
+        this.reset();
+        collect(this as Gauge<L>);
+      },
+    });
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter<L>({ name, help, labelNames: [...labelNames], registers });
+
+  diagnosisGauges(gauge, view);
+  gauge('sage_qos_violation', 'Whether the latest window breaks the objective.', ['qos'], (self) => {
+    for (const { objective, broken } of view.objectives()) self.set({ qos: objective.name }, broken ? 1 : 0);
+  });
+  gauge('sage_qos_latency_seconds', "The objective's percentile in the latest window.", ['qos'], (self) => {
+    for (const { objective, observedMs } of view.objectives()) {
+      if (observedMs !== undefined) self.set({ qos: objective.name }, observedMs / 1000);
+    }
+  });
+  const objectiveLabels = ['qos', 'service', 'operation', 'quantile'];
+  gauge('sage_qos_objective_seconds', 'What the percentile shall not exceed.', objectiveLabels, (self) => {
+    for (const { objective } of view.objectives()) {
+      const { name: qos, service, operation, thresholdMs } = objective;
+      self.set({ qos, service, operation, quantile: QUANTILES[objective.percentile] }, thresholdMs / 1000);
+    }
+  });
+  gauge('sage_model_r2', "Held-out R² of the latency of the service's own nodes.", ['service'], (self) => {
+    for (const [service, r2] of view.model()?.model.r2 ?? []) self.set({ service }, r2);
+  });
+  gauge('sage_model_trained_timestamp_seconds', 'When the present model was trained.', [], (self) => {
+    const model = view.model();
+    if (model !== undefined) self.set(model.trainedMs / 1000);
+  });
+  gauge('sage_alerts_pending', 'Alert notifications accepted and not worked off.', [], (self) =>
+    self.set(view.pendingAlerts()),
+  );
+  spanCounters(registers, view);
+  new Gauge({ name: 'sage_build_info', help: 'Always 1.', labelNames: ['version'], registers }).set(
+    { version: view.version },
+    1,
+  );
+
+  return {
+    registry,
+    diagnosisSeconds: new Histogram({
+      name: 'sage_diagnosis_duration_seconds',
+      help: 'Time from window to diagnosis.',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    diagnoses: counter('sage_diagnoses_total', 'Diagnoses made.', ['verdict']),
+    actions: counter('sage_actions_total', 'What node agents answered.', ['action', 'outcome']),
+    alerts: counter('sage_alerts_received_total', 'Notifications of Alertmanager.', ['outcome']),
+    windows: counter('sage_windows_total', 'Windows seen since the start.'),
+    lastWindow: new Gauge({
+      name: 'sage_last_window_timestamp_seconds',
+      help: 'End of the latest window.',
+      registers,
+    }),
+    sourceErrors: counter('sage_source_errors_total', 'Questions a metric source did not answer.', [
+      'source',
+    ]),
+    trainings: counter('sage_trainings_total', 'Trainings of the model.', ['outcome']),
+    annotationFailures: counter('sage_annotation_failures_total', 'Requests to Grafana that failed.'),
+    reloadOk: new Gauge({
+      name: 'sage_config_last_reload_successful',
+      help: 'Whether the last reading of the configuration succeeded.',
+      registers,
+    }),
+    reloadAt: new Gauge({
+      name: 'sage_config_last_reload_success_timestamp_seconds',
+      help: 'When the configuration was last read with success.',
+      registers,
+    }),
+  };
+}
+
+/** There while the incident is open, gone after it. */
+function diagnosisGauges(
+  gauge: <L extends string>(
+    name: string,
+    help: string,
+    labels: readonly L[],
+    collect: (gauge: Gauge<L>) => void,
+  ) => unknown,
+  view: MetricsView,
+): void {
+  const labels = ['qos', 'service', 'resource'] as const;
+  const culprits = () =>
+    view.openIncidents().flatMap(({ objective, diagnosis }) =>
+      (diagnosis?.culprits ?? []).map(({ service, resource, probability, effectMs }) => ({
+        labels: { qos: objective, service, resource },
+        probability,
+        effectMs,
+      })),
+    );
+  const help = 'Probability that restoring this resource of this service restores the objective.';
+  gauge('sage_root_cause', help, labels, (self) => {
+    for (const culprit of culprits()) self.set(culprit.labels, culprit.probability);
+  });
+  gauge(
+    'sage_root_cause_effect_seconds',
+    'Fall of the latency when it alone is restored.',
+    labels,
+    (self) => {
+      for (const culprit of culprits()) self.set(culprit.labels, culprit.effectMs / 1000);
+    },
+  );
+}
+
+/** Counted elsewhere, so set anew at each scrape. */
+function spanCounters(registers: Registry[], view: MetricsView): void {
+  new Counter({
+    name: 'sage_spans_received_total',
+    help: 'Spans received.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(view.collector().spansReceived);
+    },
+  });
+  new Counter({
+    name: 'sage_spans_dropped_total',
+    help: 'Spans not used.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [reason, count] of Object.entries(view.collector().spansDropped))
+        this.inc({ reason }, count);
+    },
+  });
+}

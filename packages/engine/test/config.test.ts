@@ -1,0 +1,132 @@
+import { expect } from 'chai';
+import { checkConfig, loadConfig } from '../src/config/load.js';
+
+const objective = `{ name: a, service: s, operation: o, threshold_ms: 10 }`;
+const minimal = `objectives: [${objective}]`;
+const readFile = (path: string) => {
+  if (path === 'token') return 'secret\n';
+  if (path === 'empty') return '\n';
+  throw new Error(`ENOENT: no such file, open '${path}'`);
+};
+const messageOf = (text: string) => {
+  const loaded = loadConfig(text, { readFile });
+  return loaded.ok ? '' : loaded.message;
+};
+
+describe('configuration', () => {
+  it('needs nothing but objectives', () => {
+    const loaded = loadConfig(minimal, { readFile });
+    if (!loaded.ok) throw new Error(loaded.message);
+    expect(loaded.value).to.deep.include({
+      listen: { host: '127.0.0.1', port: 9464 },
+      windows: { seconds: 30, slideSeconds: 10 },
+      actuation: { mode: 'observe', minProbability: 0.7 },
+      trigger: { collector: true, brokenWindows: 2 },
+    });
+    expect(loaded.value.objectives[0]).to.deep.equal({
+      name: 'a',
+      service: 's',
+      operation: 'o',
+      percentile: 'p99Ms',
+      thresholdMs: 10,
+    });
+  });
+
+  it('reads token files and turns receivers off with null', () => {
+    const loaded = loadConfig(
+      `${minimal}\ngrafana: { url: http://g/, token_file: token }\nreceivers: { jaeger_udp: null }`,
+      { readFile },
+    );
+    if (!loaded.ok) throw new Error(loaded.message);
+    expect(loaded.value.grafana).to.deep.equal({ url: 'http://g', token: 'secret', dashboardUid: undefined });
+    expect(loaded.value.receivers.jaegerUdp).to.equal(undefined);
+  });
+
+  const cases: [string, string, RegExp][] = [
+    ['no objectives', '{}', /^objectives: expected a list, got nothing$/],
+    ['an empty file', '', /^objectives: expected a list, got nothing$/],
+    ['an empty list', 'objectives: []', /^objectives: expected at least one objective, got an empty list$/],
+    ['not a mapping', '- 1', /expected a mapping, got a list/],
+    [
+      'an unknown key',
+      `${minimal}\nlisen: 127.0.0.1:1`,
+      /^lisen: expected listen \(did you mean it\?\), got an unknown key$/,
+    ],
+    [
+      'an unknown nested key',
+      `${minimal}\nwindows: { second: 3 }`,
+      /^windows.second: expected seconds \(did you/,
+    ],
+    ['a key like no other', `${minimal}\nzzzzzzzzz: 1`, /^zzzzzzzzz: expected one of listen, data_dir/],
+    [
+      'an unknown key of an objective',
+      `objectives: [{ name: a, service: s, operation: o, treshold_ms: 10, threshold_ms: 1 }]`,
+      /^objectives\[0\]\.treshold_ms: expected threshold_ms \(did/,
+    ],
+    [
+      'a port too large',
+      `${minimal}\nlisten: 127.0.0.1:70000`,
+      /^listen: expected host:port.*got "127.0.0.1:70000"$/,
+    ],
+    [
+      'a bad schedule',
+      `${minimal}\nlearning: { schedule: often }`,
+      /^learning.schedule: expected a cron expression/,
+    ],
+    [
+      'a negative threshold',
+      `objectives: [{ name: a, service: s, operation: o, threshold_ms: -1 }]`,
+      /threshold_ms: expected a number above 0, got -1$/,
+    ],
+    [
+      'a text as threshold',
+      `objectives: [{ name: a, service: s, operation: o, threshold_ms: fast }]`,
+      /threshold_ms: expected a number, got "fast"$/,
+    ],
+    [
+      'two of one name',
+      `objectives: [${objective}, ${objective}]`,
+      /^objectives\[1\]\.name: expected a name that no other objective has, got "a"$/,
+    ],
+    [
+      'a mode that is none',
+      `${minimal}\nactuation: { mode: fix }`,
+      /^actuation.mode: expected one of observe, recommend, act, got "fix"$/,
+    ],
+    ['a probability above 1', `${minimal}\nactuation: { min_probability: 2 }`, /expected at most 1, got 2$/],
+    [
+      'a feature that is none',
+      `${minimal}\nprometheus: { url: http://p, features: { cpu_usage_core: x } }`,
+      /cpu_usage_core: expected cpu_usage_cores \(did/,
+    ],
+    ['a URL that is none', `${minimal}\nprometheus: { url: localhost }`, /^prometheus.url: expected an http/],
+    [
+      'a slide that does not divide',
+      `${minimal}\nwindows: { seconds: 30, slide_seconds: 7 }`,
+      /^windows.slide_seconds: expected a number that divides/,
+    ],
+    [
+      'a token file that is not there',
+      `${minimal}\nalertmanager: { token_file: nowhere }`,
+      /^alertmanager.token_file: expected a file that can be read, got ENOENT/,
+    ],
+    [
+      'an empty token file',
+      `${minimal}\nalertmanager: { token_file: empty }`,
+      /^alertmanager.token_file: expected a file with a token/,
+    ],
+    ['broken YAML', 'objectives: [\n  {', /^line 2, column \d+: expected valid YAML/],
+  ];
+  for (const [name, text, expected] of cases) {
+    it(`refuses ${name}`, () => expect(messageOf(text)).to.match(expected));
+  }
+
+  it('names all errors at once', () => {
+    const checked = checkConfig('listen: 1\nobjectives: []\nfoo: 1\ngrafana: { url: x, token_file: no }', {
+      readFile,
+    });
+    expect(checked.ok).to.equal(false);
+    const paths = checked.text.split('\n').map((line) => line.slice(0, line.indexOf(':')));
+    expect(paths).to.have.members(['listen', 'objectives', 'foo', 'grafana.url', 'grafana.token_file']);
+  });
+});

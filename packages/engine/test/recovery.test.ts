@@ -1,0 +1,180 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { silentLogger } from '@sage/core';
+import { expect } from 'chai';
+import { AlertJournal } from '../src/alerts/journal.js';
+import { parseNotification } from '../src/alerts/payload.js';
+import { WindowHistory } from '../src/learning/history.js';
+import { ModelStore } from '../src/learning/model-store.js';
+import {
+  type FakeGrafana,
+  fakeModel,
+  fakeParts,
+  post,
+  START_MS,
+  startGrafana,
+  startRig,
+  tempDir,
+  until,
+  webhook,
+  window,
+} from './support.js';
+
+const options = { logger: silentLogger };
+
+function notification(fingerprint: string) {
+  const parsed = parseNotification(webhook({ fingerprint }));
+  if (!parsed.ok) throw new Error(parsed.message);
+  return parsed.value;
+}
+
+/** What a run leaves that learnt and saw the objective break. */
+async function learntAndBroken(): Promise<string> {
+  const dataDir = tempDir();
+  const history = await WindowHistory.open(join(dataDir, 'windows'), {
+    maxWindows: 100,
+    logger: silentLogger,
+  });
+  for (let index = -20; index < -3; index++) history.add(window(index, 40), false);
+  for (let index = -6; index < -2; index++) history.add(window(index, 220), false);
+  await history.flush();
+  const { learner } = fakeParts({});
+  await new ModelStore(join(dataDir, 'models'), learner, silentLogger).save({
+    model: fakeModel(),
+    trainedMs: 1,
+  });
+  return dataDir;
+}
+
+/** The same, with an alert that was answered 200 and nothing done about it. */
+async function killedAfterAccepting(): Promise<string> {
+  const dataDir = await learntAndBroken();
+  const journal = await AlertJournal.open(join(dataDir, 'alerts.jsonl'), options);
+  await journal.accept(notification('killed'), START_MS);
+  await journal.close();
+  return dataDir;
+}
+
+describe('after a crash', () => {
+  let grafana: FakeGrafana;
+  beforeEach(async () => {
+    grafana = await startGrafana();
+  });
+  afterEach(() => grafana.close());
+
+  it('an accepted alert is diagnosed once, with one annotation', async () => {
+    const dataDir = await killedAfterAccepting();
+    const extra = { grafana: { url: grafana.url } };
+    const first = await startRig({ dataDir, extra });
+    await until(() => grafana.posts.length === 1);
+    expect(first.engine.state().incidents[0]?.diagnosis?.verdict).to.equal('culprits');
+    await first.engine.close();
+    const second = await startRig({ dataDir, extra });
+    await second.window(0, 220);
+    await second.engine.close();
+    expect([first.diagnoses(), second.diagnoses()]).to.deep.equal([1, 0]);
+    expect(grafana.posts).to.have.length(1);
+  });
+
+  it('kill -9 after the 200 and before the diagnosis loses nothing and doubles nothing', async () => {
+    const dataDir = await learntAndBroken();
+    const main = fileURLToPath(new URL('crash-child.js', import.meta.url));
+    const child = spawn(process.execPath, [main, dataDir, grafana.url], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [url] = (await once(child.stdout, 'data')) as [Buffer];
+    const body = webhook({ fingerprint: 'k9' });
+    expect((await post(`${String(url).trim()}/api/v1/alerts`, body)).status).to.equal(200);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(grafana.posts).to.have.length(0);
+
+    const rig = await startRig({ dataDir, extra: { grafana: { url: grafana.url } } });
+    await until(() => grafana.posts.length === 1);
+    expect(await (await post(rig.url('/api/v1/alerts'), body)).json()).to.deep.equal({ status: 'duplicate' });
+    await rig.engine.close();
+    expect(rig.diagnoses()).to.equal(1);
+    expect(grafana.posts).to.have.length(1);
+    expect(rig.engine.state().incidents).to.have.length(1);
+  });
+
+  it('between diagnosis and mark, the same incident goes on and its annotation is found', async () => {
+    const dataDir = await killedAfterAccepting();
+    const extra = { grafana: { url: grafana.url } };
+    const path = join(dataDir, 'alerts.jsonl');
+    const unmarked = readFileSync(path, 'utf8');
+    const first = await startRig({ dataDir, extra });
+    await until(() => grafana.posts.length === 1);
+    await first.engine.close();
+    writeFileSync(path, unmarked);
+    const incidentsPath = join(dataDir, 'incidents.json');
+    const [incident] = JSON.parse(readFileSync(incidentsPath, 'utf8'));
+    writeFileSync(incidentsPath, JSON.stringify([{ ...incident, annotation: { state: 'posting' } }]));
+
+    const second = await startRig({ dataDir, extra });
+    await until(() => grafana.patches.length === 1);
+    expect(second.engine.state().incidents.map(({ id }) => id)).to.deep.equal([incident.id]);
+    expect(second.diagnoses()).to.equal(0);
+    expect(grafana.posts).to.have.length(1);
+    await second.engine.close();
+  });
+
+  it('a torn line costs nothing but itself', async () => {
+    const path = join(tempDir(), 'alerts.jsonl');
+    const first = await AlertJournal.open(path, options);
+    await first.accept(notification('a'), 1);
+    await first.close();
+    appendFileSync(path, '{"type":"accepted","key":"to');
+    const second = await AlertJournal.open(path, options);
+    await second.accept(notification('b'), 2);
+    await second.close();
+    const third = await AlertJournal.open(path, options);
+    expect(third.pending.map(({ receivedMs }) => receivedMs)).to.deep.equal([1, 2]);
+    await third.close();
+  });
+
+  it('the journal stays small and keeps what is pending', async () => {
+    const path = join(tempDir(), 'alerts.jsonl');
+    const journal = await AlertJournal.open(path, { ...options, maxBytes: 4000, maxDoneKeys: 5 });
+    const kept = await journal.accept(notification('kept'), 0);
+    for (let index = 1; index <= 40; index++) {
+      const { key } = await journal.accept(notification(`n${index}`), index);
+      await journal.done(key);
+    }
+    expect(readFileSync(path).length).to.be.below(5000);
+    await journal.close();
+    const again = await AlertJournal.open(path, options);
+    expect(again.pending.map(({ key }) => key)).to.deep.equal([kept.key]);
+    expect(again.has(notification('n40').key)).to.equal(true);
+    await again.close();
+  });
+
+  it('windows come back, damaged ones left out, old ones dropped', async () => {
+    const folder = join(tempDir(), 'windows');
+    const settings = { maxWindows: 8, segmentWindows: 4, logger: silentLogger };
+    const first = await WindowHistory.open(folder, settings);
+    for (let index = 0; index < 30; index++) first.add(window(index, index + 1), index === 29);
+    await first.flush();
+    appendFileSync(join(folder, `windows-${window(28, 1).startMs}.jsonl`), '{"s":1}\n{"s":');
+    const second = await WindowHistory.open(folder, settings);
+    expect(second.windows).to.deep.equal(
+      Array.from({ length: 8 }, (_, index) => window(index + 22, index + 23)),
+    );
+    expect(second.normal).to.have.length(7);
+  });
+
+  it('a damaged model is set aside and the one before it used', async () => {
+    const folder = join(tempDir(), 'models');
+    const store = new ModelStore(folder, fakeParts({}).learner, silentLogger);
+    expect(await store.load()).to.equal(undefined);
+    await store.save({ model: fakeModel(), trainedMs: 1 });
+    await store.save({ model: fakeModel(), trainedMs: 2 });
+    expect((await store.load())?.trainedMs).to.equal(2);
+    appendFileSync(join(folder, 'model.sage'), 'x');
+    expect((await store.load())?.trainedMs).to.equal(1);
+    expect(readFileSync(join(folder, 'model.sage.damaged'), 'utf8')).to.match(/x$/);
+  });
+});

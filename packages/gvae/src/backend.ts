@@ -1,0 +1,60 @@
+import { createRequire } from 'node:module';
+import { dirname, sep } from 'node:path';
+import util from 'node:util';
+import * as tf from '@tensorflow/tfjs-core';
+import { registerGradients } from './gradients.js';
+
+export type Backend = 'tensorflow' | 'wasm' | 'cpu';
+
+let loading: Promise<Backend> | undefined;
+
+/** Picks the fastest way to compute that this machine has, once per thread: native TensorFlow, else WebAssembly. */
+export function loadBackend(): Promise<Backend> {
+  loading ??= pickBackend().then((backend) => {
+    registerGradients();
+    return backend;
+  });
+  return loading;
+}
+
+async function pickBackend(): Promise<Backend> {
+  if (await tryNative()) return 'tensorflow';
+  const guards = ['uncaughtException', 'unhandledRejection'] as const;
+  const before = guards.map((event) => new Set<unknown>(process.listeners(event as 'uncaughtException')));
+  try {
+    return await startWasm();
+  } finally {
+    // The WebAssembly loader makes every stray rejection of the whole process fatal; that is not its to decide.
+    guards.forEach((event, i) => {
+      for (const listener of process.listeners(event as 'uncaughtException')) {
+        if (!before[i]?.has(listener)) process.removeListener(event, listener);
+      }
+    });
+  }
+}
+
+async function startWasm(): Promise<Backend> {
+  const wasm = await import('@tensorflow/tfjs-backend-wasm');
+  const file = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
+  wasm.setWasmPaths(`${dirname(file)}${sep}`);
+  if (await tf.setBackend('wasm')) {
+    await tf.ready();
+    return 'wasm';
+  }
+  // A thread where tfjs was set up before by whoever embeds this package may have brought its own backend.
+  await tf.ready();
+  return 'cpu';
+}
+
+async function tryNative(): Promise<boolean> {
+  // tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 took away.
+  const legacy = util as { isNullOrUndefined?: (value: unknown) => boolean };
+  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  const name = '@tensorflow/tfjs-node';
+  try {
+    await import(name);
+    return await tf.setBackend('tensorflow');
+  } catch {
+    return false;
+  }
+}

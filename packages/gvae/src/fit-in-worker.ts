@@ -1,0 +1,53 @@
+import { Worker } from 'node:worker_threads';
+import type { CausalGraph } from '@sage/causal-graph';
+import type { Window } from '@sage/core';
+import type { FitMessage, FitRequest } from './fit-messages.js';
+import { FitError, type FitOptions } from './fit-model.js';
+import type { FittedModel } from './fitted-model.js';
+import { loadModel, saveModel } from './model-file.js';
+
+/** As `fitModel`, in a thread of its own, so that a server goes on answering. An abort ends the thread at once. */
+export async function fitInWorker(
+  graph: CausalGraph,
+  windows: readonly Window[],
+  options: FitOptions = {},
+): Promise<FittedModel> {
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const request: FitRequest = {
+    graph,
+    windows,
+    epochs: options.epochs,
+    seed: options.seed ?? options.rng?.integer(2 ** 31) ?? 1,
+    warmStart: options.warmStart === undefined ? undefined : saveModel(options.warmStart),
+  };
+  const worker = new Worker(new URL('./fit-worker.js', import.meta.url), { workerData: request });
+  let onAbort: (() => void) | undefined;
+  try {
+    return await new Promise<FittedModel>((resolve, reject) => {
+      onAbort = () => reject(signal?.reason);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      worker.on('error', reject);
+      worker.on('exit', (code) =>
+        reject(new Error(`the training thread ended with code ${code} before its answer`)),
+      );
+      worker.on('message', (message: FitMessage) => {
+        if (message.kind === 'progress') onProgress?.(message.progress);
+        else if (message.kind === 'failed') {
+          reject(
+            message.reason === undefined
+              ? new Error(message.message)
+              : new FitError(message.reason, message.message),
+          );
+        } else {
+          const loaded = loadModel(message.model, graph);
+          if (loaded.ok) resolve(loaded.value);
+          else reject(new Error(loaded.message));
+        }
+      });
+    });
+  } finally {
+    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+    await worker.terminate();
+  }
+}

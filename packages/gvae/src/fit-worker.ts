@@ -1,0 +1,27 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { errorMessage } from '@sage/core';
+import type { FitMessage, FitRequest } from './fit-messages.js';
+import { FitError, fitModel } from './fit-model.js';
+import { loadModel, saveModel } from './model-file.js';
+
+const port = parentPort;
+if (port === null) throw new Error('this file runs in a worker thread: call fitInWorker');
+const send = (message: FitMessage) => port.postMessage(message);
+const request = workerData as FitRequest;
+
+try {
+  const earlier = request.warmStart === undefined ? undefined : loadModel(request.warmStart);
+  const model = await fitModel(request.graph, request.windows, {
+    seed: request.seed,
+    ...(request.epochs === undefined ? {} : { epochs: request.epochs }),
+    ...(earlier?.ok ? { warmStart: earlier.value } : {}),
+    onProgress: (progress) => send({ kind: 'progress', progress }),
+  });
+  send({ kind: 'done', model: saveModel(model) });
+} catch (error) {
+  send({
+    kind: 'failed',
+    reason: error instanceof FitError ? error.reason : undefined,
+    message: errorMessage(error),
+  });
+}

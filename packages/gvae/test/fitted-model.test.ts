@@ -1,0 +1,175 @@
+import { type Intervention, NO_INTERVENTION } from '@sage/causal-graph';
+import { createRng, median, PERCENTILES, type Window } from '@sage/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import {
+  FitError,
+  type FittedModel,
+  fitInWorker,
+  fitModel,
+  loadBackend,
+  loadModel,
+  saveModel,
+} from '../src/index.js';
+import { node, ROOT, worldGraph, worldWindows } from './world.js';
+
+const graph = worldGraph();
+const B = node('server', 'a', 'b');
+const normalOf = (service: string): Intervention => ({
+  ...NO_INTERVENTION,
+  latents: new Set([service]),
+  exogenous: new Map(graph.latency.filter((n) => n.owners.includes(service)).map((n) => [n.id, 0])),
+});
+
+describe('a fitted model', function () {
+  this.timeout(30_000);
+  let model: FittedModel;
+  let tensorsLeft: number;
+  before(async () => {
+    expect(await loadBackend()).to.be.oneOf(['tensorflow', 'wasm']);
+    const before = tf.memory().numTensors;
+    model = await fitModel(graph, worldWindows(160, 1), { epochs: 60, seed: 7 });
+    tensorsLeft = tf.memory().numTensors - before;
+  });
+
+  it('leaves no tensor behind', () => expect(tensorsLeft).to.equal(0));
+
+  it('explains held-out latency where there is signal', () => {
+    expect(model.overallR2).to.be.above(0.8);
+    expect([...model.r2.keys()]).to.have.members(['frontend', 'a', 'b', 'c']);
+  });
+
+  it('keeps edge weights near those of the graph', () => {
+    for (const { prior, learnt } of model.edgeWeights()) expect(learnt / prior).to.be.within(0.85, 1.18);
+  });
+
+  it('reproduces what was observed when nothing is done', () => {
+    const [window] = worldWindows(1, 5) as [Window];
+    const prediction = model.predict(model.abduct(window), NO_INTERVENTION, {
+      rng: createRng(1),
+      samples: 8,
+    });
+    for (const { id } of graph.latency) {
+      for (const q of PERCENTILES) {
+        expect([...prediction.draws(id, q)]).to.deep.equal(new Array(8).fill(window.latency.get(id)?.[q]));
+      }
+    }
+  });
+
+  it('finds +80 ms in b at b alone, and undoes it there alone', () => {
+    const [window] = worldWindows(1, 6, 80) as [Window];
+    const abduction = model.abduct(window);
+    for (const { id } of graph.latency) {
+      const z = Math.abs(abduction.residual(id, 'p99Ms')?.z ?? Number.NaN);
+      if (id === B) expect(z, id).to.be.above(20);
+      else expect(z, id).to.be.below(12);
+    }
+    const after = (service: string) =>
+      median(model.predict(abduction, normalOf(service), { rng: createRng(2) }).draws(ROOT, 'p99Ms'));
+    const observed = window.latency.get(ROOT)?.p99Ms as number;
+    expect(after('b')).to.be.below(observed - 65);
+    expect(after('a')).to.be.above(observed - 25);
+    expect(after('c')).to.be.above(observed - 5);
+  });
+
+  it('has median latency and no residual for a node that was not seen', () => {
+    const [window] = worldWindows(1, 8) as [Window];
+    const latency = new Map(window.latency);
+    latency.delete(B);
+    const abduction = model.abduct({ ...window, latency });
+    expect(abduction.residual(B, 'p99Ms')).to.equal(undefined);
+    const draws = model.predict(abduction, NO_INTERVENTION, { rng: createRng(1) }).draws(B, 'p50Ms');
+    expect(draws[0]).to.be.within(5, 12);
+  });
+
+  it('is the same after a round trip, and says why a text is no model', () => {
+    const text = saveModel(model);
+    const loaded = loadModel(text, graph);
+    if (!loaded.ok) throw new Error(loaded.message);
+    expect(saveModel(loaded.value)).to.equal(text);
+    const refusals: [string, string, ReturnType<typeof worldGraph>][] = [
+      ['malformed', 'no JSON', graph],
+      ['malformed', '{"format":"other"}', graph],
+      ['version', text.replace('"version":1', '"version":99'), graph],
+      ['checksum', text.replace('"overallR2":', '"overallR2":1'), graph],
+      ['graph-mismatch', text, worldGraph('another')],
+    ];
+    for (const [reason, broken, against] of refusals) {
+      expect(loadModel(broken, against)).to.include({ ok: false, reason });
+    }
+  });
+});
+
+describe('fitting', function () {
+  this.timeout(30_000);
+  const windows = worldWindows(60, 3);
+  const fails = async (work: Promise<unknown>) =>
+    work.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+
+  it('gives the same model for the same seed, in a worker too', async () => {
+    const options = { epochs: 4, seed: 3 };
+    const [one, two, other] = [
+      await fitModel(graph, windows, options),
+      await fitInWorker(graph, windows, options),
+      await fitModel(graph, windows, { epochs: 4, seed: 4 }),
+    ];
+    expect(saveModel(two)).to.equal(saveModel(one));
+    expect(saveModel(other)).not.to.equal(saveModel(one));
+  });
+
+  it('masks nodes that some or all windows lack', async () => {
+    const holes = windows.map((window, i) => {
+      const latency = new Map(window.latency);
+      if (i % 2) latency.delete(B);
+      latency.delete(node('server', 'frontend', 'c'));
+      return { ...window, latency };
+    });
+    const model = await fitModel(graph, holes, { epochs: 3 });
+    expect(Number.isFinite(model.overallR2)).to.equal(true);
+  });
+
+  it('stops with the reason of the signal, here and in a worker, leaving no tensor', async () => {
+    const before = tf.memory().numTensors;
+    for (const fit of [fitModel, fitInWorker]) {
+      const controller = new AbortController();
+      const error = await fails(
+        fit(graph, windows, {
+          epochs: 500,
+          signal: controller.signal,
+          onProgress: () => controller.abort(new Error('enough')),
+        }),
+      );
+      expect(error).to.be.instanceOf(Error).with.property('message', 'enough');
+    }
+    expect(tf.memory().numTensors).to.equal(before);
+  });
+
+  it('refuses data and options that give no model', async () => {
+    const refusals: [string, () => Promise<unknown>][] = [
+      ['too-few-windows', () => fitModel(graph, windows.slice(0, 5))],
+      ['too-few-windows', () => fitInWorker(graph, windows.slice(0, 5))],
+      ['empty-graph', () => fitModel({ ...graph, latency: [] }, windows)],
+      ['bad-option', () => fitModel(graph, windows, { epochs: 0 })],
+    ];
+    for (const [reason, work] of refusals) {
+      expect(await fails(work()))
+        .to.be.instanceOf(FitError)
+        .with.property('reason', reason);
+    }
+  });
+
+  it('starts from an earlier model', async () => {
+    const earlier = await fitModel(graph, windows, { epochs: 10 });
+    const losses: number[] = [];
+    await fitModel(graph, windows, {
+      epochs: 1,
+      warmStart: earlier,
+      onProgress: ({ loss }) => losses.push(loss),
+    });
+    await fitModel(graph, windows, { epochs: 1, onProgress: ({ loss }) => losses.push(loss) });
+    expect(losses[0]).to.be.below(losses[1] as number);
+  });
+});
