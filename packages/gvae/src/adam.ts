@@ -1,10 +1,15 @@
-/** Adam (Kingma and Ba 2015) over a flat vector, with the gradient clipped to norm 1. Mutates what it is given. */
+/**
+ * Adam (Kingma and Ba 2015) over a flat vector, with the gradient clipped to norm 1 and decoupled weight decay
+ * (Loshchilov and Hutter 2019). Mutates what it is given.
+ */
 export class Adam {
+  readonly #decay: number;
   readonly #first: Float32Array;
   readonly #second: Float32Array;
   #steps = 0;
 
-  constructor(size: number) {
+  constructor(size: number, decay: number) {
+    this.#decay = decay;
     this.#first = new Float32Array(size);
     this.#second = new Float32Array(size);
   }
@@ -25,8 +30,8 @@ export class Adam {
       const v = 0.999 * (second[i] as number) + 0.001 * slope * slope;
       first[i] = m;
       second[i] = v;
-      parameters[i] =
-        (parameters[i] as number) - (rate * m * unbiasFirst) / (Math.sqrt(v * unbiasSecond) + 1e-8);
+      const kept = (1 - rate * this.#decay) * (parameters[i] as number);
+      parameters[i] = kept - (rate * m * unbiasFirst) / (Math.sqrt(v * unbiasSecond) + 1e-8);
     }
   }
 }

@@ -42,10 +42,15 @@ export interface Accuracy {
 }
 
 /**
- * R² of log1p(ms) on the given rows, decoded along the chain with Z from the encoder. The total is taken about each
- * node's own mean, so knowing which node is slow by nature earns nothing. 0 where nothing varied.
+ * Out-of-sample R² of log1p(ms) on rows that were held out, decoded along the chain with Z from the encoder: 1 − Σ
+ * error² / Σ (observed − training median)². So 0 is what guessing each node's usual latency would earn, and knowing
+ * which node is slow by nature earns nothing. 0 where nothing varied.
  */
-export function measureAccuracy(layout: Layout, mechanism: Mechanism, rows: readonly Inputs[]): Accuracy {
+export function measureAccuracy(
+  layout: Layout,
+  mechanism: Mechanism,
+  { rows, usual }: { readonly rows: readonly Inputs[]; readonly usual: Float64Array },
+): Accuracy {
   const size = 3 * layout.nodes.length;
   const error = new Float64Array(size);
   const total = new Float64Array(size);
@@ -53,11 +58,11 @@ export function measureAccuracy(layout: Layout, mechanism: Mechanism, rows: read
   for (let i = 0; i < size; i++) {
     const seen = rows.flatMap((inputs, row) => (inputs.seen[Math.floor(i / 3)] ? [row] : []));
     const targets = seen.map((row) => Math.log1p(Math.max(0, rows[row]?.observed[i] as number)));
-    const mean = targets.reduce((sum, value) => sum + value, 0) / Math.max(1, targets.length);
+    const guess = Math.log1p(usual[i] as number);
     targets.forEach((target, at) => {
       const predicted = Math.log1p(decoded[seen[at] as number]?.[i] as number);
       error[i] = (error[i] as number) + (target - predicted) ** 2;
-      total[i] = (total[i] as number) + (target - mean) ** 2;
+      total[i] = (total[i] as number) + (target - guess) ** 2;
     });
   }
   const score = (nodes: readonly number[]) => {

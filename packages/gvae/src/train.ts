@@ -24,7 +24,12 @@ export interface TrainOptions {
   onEpoch(report: EpochReport): void;
 }
 
-const BATCH_ROWS = 64;
+/** An epoch has at least this many steps where the rows allow it, of at least and at most so many rows. */
+const STEPS = 5;
+const LEAST_BATCH_ROWS = 8;
+const MOST_BATCH_ROWS = 64;
+/** Weight decay is this over the number of rows, at most 1: the fewer the data, the more the prior on weights counts. */
+const PRIOR_ROWS = 50;
 /** Epochs over which β grows to its full value. */
 const WARM_UP = 20;
 /** Epochs without a better held-out loss before training stops. */
@@ -40,10 +45,11 @@ export async function train(
 ): Promise<Float32Array> {
   const list = listParameters(layout);
   const parameters = Float32Array.from(start);
-  const adam = new Adam(parameters.length);
+  const adam = new Adam(parameters.length, Math.min(1, PRIOR_ROWS / rows.training.length));
   const order = rows.training.map((_, i) => i);
   const judged = buildBatch(layout, rows.heldOut, undefined);
-  const steps = Math.ceil(order.length / BATCH_ROWS);
+  const batchRows = Math.min(MOST_BATCH_ROWS, Math.max(LEAST_BATCH_ROWS, Math.ceil(order.length / STEPS)));
+  const steps = Math.ceil(order.length / batchRows);
   const constants = buildConstants(layout, scales);
   let best = Float32Array.from(parameters);
   let bestLoss = Number.POSITIVE_INFINITY;
@@ -53,7 +59,7 @@ export async function train(
       const beta = FULL_WEIGHTS.beta * Math.min(1, epoch / WARM_UP);
       shuffle(order, options.rng);
       for (let step = 0; step < steps; step++) {
-        const picked = order.slice(step * BATCH_ROWS, (step + 1) * BATCH_ROWS);
+        const picked = order.slice(step * batchRows, (step + 1) * batchRows);
         const batch = buildBatch(
           layout,
           picked.map((i) => rows.training[i] as Inputs),
