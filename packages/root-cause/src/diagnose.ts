@@ -124,7 +124,9 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
     const known =
       suspects.length === 0
         ? 'No service is out of the ordinary by its own doing.'
-        : `Of the services out of the ordinary (${ranked.map(({ service }) => service).join(', ')}), restoring the best set would hold it with probability ${restored.toFixed(2)} only.`;
+        : blamed.length === 0
+          ? `Several services are a little out of the ordinary (${ranked.map(({ service }) => service).join(', ')}), but no few of them explain the latency.`
+          : `Of the services out of the ordinary (${ranked.map(({ service }) => service).join(', ')}), restoring the best set would hold it with probability ${restored.toFixed(2)} only.`;
     return conclude('undetermined', `${violation} ${known}`, { services, victims });
   }
 

@@ -20,7 +20,7 @@ export function rankSuspects(suspects: readonly Suspect[], ask: Counterfactuals)
 }
 
 /** A gain of less than this part of the excess is noise. */
-const REAL_GAIN = 0.05;
+const REAL_GAIN = 0.1;
 /** Nothing more to win. */
 const CERTAIN = 0.98;
 /** A member whose absence costs less probability than this was not needed. */
@@ -28,18 +28,28 @@ const DISPENSABLE = 0.15;
 
 /**
  * The smallest set of services that restores the objective: greedy forward, each time the one whose restoration lowers
- * the median most, as long as it falls by more than 5 % of `excessMs`; then members that are not needed are taken out,
- * the latest first. Empty where no single restoration has a real gain.
+ * the median most, as long as it falls by more than 10 % of `excessMs`, until
+ * the objective is sure to hold and enough of the excess is explained; then members that are not needed are taken out,
+ * the latest first. Empty where no single restoration has a real gain, or where
+ * the set found does not explain enough of the excess.
  */
 export function findCulprits(
   suspects: readonly RankedSuspect[],
   ask: Counterfactuals,
-  options: { readonly excessMs: number; readonly maxCulprits: number; readonly minProbability: number },
+  options: {
+    readonly excessMs: number;
+    readonly maxCulprits: number;
+    readonly minProbability: number;
+    readonly minExplained: number;
+  },
 ): readonly string[] {
   const outlook = (services: readonly string[]): Outlook => ask(services.map((service) => ({ service })));
   let chosen: string[] = [];
-  let now = outlook([]);
-  while (chosen.length < options.maxCulprits && now.probability < CERTAIN) {
+  const before = outlook([]);
+  const explains = (after: Outlook): boolean =>
+    before.medianMs - after.medianMs >= options.minExplained * options.excessMs;
+  let now = before;
+  while (chosen.length < options.maxCulprits && !(now.probability >= CERTAIN && explains(now))) {
     const candidates = suspects
       .filter(({ service }) => !chosen.includes(service))
       .map(({ service }) => ({ service, next: outlook([...chosen, service]) }))
@@ -54,9 +64,10 @@ export function findCulprits(
     if (rest.length === 0) break;
     const without = outlook(rest);
     const loss = outlook(chosen).probability - without.probability;
-    if (without.probability >= options.minProbability && loss <= DISPENSABLE) chosen = rest;
+    if (without.probability >= options.minProbability && loss <= DISPENSABLE && explains(without))
+      chosen = rest;
   }
-  return chosen;
+  return explains(outlook(chosen)) ? chosen : [];
 }
 
 /** Each part's share of the excess, by exact Shapley values of the fall of the median; at least 0, at most 1 in sum. */

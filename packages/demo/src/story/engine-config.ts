@@ -54,6 +54,6 @@ export function engineConfigYaml(options: EngineConfigOptions): string {
       schedule: '0 0 1 1 *',
     },
     actuation: { mode: 'act', min_probability: 0.5 },
-    trigger: { collector: options.trigger === 'collector', broken_windows: 2 },
+    trigger: { collector: options.trigger === 'collector', broken_windows: 3 },
   });
 }

@@ -7,6 +7,10 @@ import { formatMs, type Narrator, tellDiagnosis } from './narrator.js';
 import type { DemoResult } from './result.js';
 import { pause, type Stage } from './stage.js';
 
+/** Calm traffic under the objectives before a fault begins. */
+const CALM_MS = 12_000;
+/** An incident that opened by itself has this long to end before the fault begins. */
+const CALM_PATIENCE_MS = 90_000;
 /** How long a quiet demo is watched for false alarms. */
 const QUIET_SECONDS = 60;
 /** From the injection to the end of the incident, at most. */
@@ -72,6 +76,7 @@ export async function quietEpisode(context: EpisodeContext): Promise<Episode> {
 /** One fault from its beginning to its end. The engine is not told of it. */
 export async function faultEpisode(context: EpisodeContext, fault: Fault): Promise<Episode> {
   const { stage, narrator } = context;
+  const blamedInCalm = await calm(context);
   const record = newRecord();
   const stop = stage.watch.listen((event) => follow(event, record, context));
   let active: ActiveFault | undefined;
@@ -82,11 +87,32 @@ export async function faultEpisode(context: EpisodeContext, fault: Fault): Promi
     const injected = narrator.elapsedSeconds();
     narrator.say(narrator.dim('A fault begins now. Sage is not told which, nor where.'));
     await untilOver(context, record);
-    return tell(context, active, record, injected);
+    return tell(context, active, record, { injected, blamedInCalm });
   } finally {
     stop();
     await active?.end();
   }
+}
+
+/** Waits for calm; the result is who was blamed meanwhile, when nothing was wrong. */
+async function calm(context: EpisodeContext): Promise<readonly string[]> {
+  const record = newRecord();
+  const stop = context.stage.watch.listen((event) => follow(event, record, context));
+  try {
+    await pause(CALM_MS, context.signal);
+    const startSeconds = context.narrator.elapsedSeconds();
+    while (record.open.size > 0) {
+      if ((context.narrator.elapsedSeconds() - startSeconds) * 1000 > CALM_PATIENCE_MS) {
+        throw new Error(
+          'the application did not come to rest: this machine is too busy for the demo (try --rate 15)',
+        );
+      }
+      await pause(500, context.signal);
+    }
+  } finally {
+    stop();
+  }
+  return [...record.diagnoses.values()].flatMap(({ culprits }) => culprits.map(({ service }) => service));
 }
 
 async function untilOver(context: EpisodeContext, record: EpisodeRecord): Promise<void> {
@@ -164,7 +190,12 @@ function follow(event: EngineEvent, record: EpisodeRecord, context: EpisodeConte
   }
 }
 
-function tell(context: EpisodeContext, fault: ActiveFault, record: EpisodeRecord, injected: number): Episode {
+function tell(
+  context: EpisodeContext,
+  fault: ActiveFault,
+  record: EpisodeRecord,
+  { injected, blamedInCalm }: { readonly injected: number; readonly blamedInCalm: readonly string[] },
+): Episode {
   const { narrator } = context;
   const diagnosis =
     record.primary === undefined
@@ -172,7 +203,7 @@ function tell(context: EpisodeContext, fault: ActiveFault, record: EpisodeRecord
       : record.diagnoses.get(record.primary.id);
   const judgement = judge(fault, diagnosis);
   const others = [...record.diagnoses.values()].map((other) => judge(fault, other));
-  const alsoBlamed = [...new Set(others.flatMap((other) => other.alsoBlamed))];
+  const alsoBlamed = [...new Set([...blamedInCalm, ...others.flatMap((other) => other.alsoBlamed)])];
   const right = judgement.rightService && judgement.rightResource && alsoBlamed.length === 0;
   const mark = (correct: boolean) => (correct ? narrator.good('✓') : narrator.bad('✗'));
   narrator.say(`Injected: ${narrator.bold(`${fault.service} / ${fault.resource}`)}: ${fault.means}`);

@@ -27,8 +27,6 @@ import type { DemoOptions, FaultChoice, IsolationChoice } from './options.js';
 import { type DemoResult, writeResult } from './result.js';
 import { engineConfigOf, pageUrl, pause, type Stage, setStage } from './stage.js';
 
-/** Calm after the training before a fault begins, and between two faults. */
-const CALM_MS = 12_000;
 const BETWEEN_FAULTS_MS = 130_000;
 const TRAINING_PATIENCE_MS = 240_000;
 
@@ -86,7 +84,6 @@ export async function runDemo(
     for (let round = 0; ; round++) {
       const fault = round === 0 ? first : drawRound(round);
       if (!fault.ok) return failure('usage', fault.message);
-      await pause(CALM_MS, abort.signal);
       const episode =
         fault.value === undefined ? await quietEpisode(context) : await faultEpisode(context, fault.value);
       const result = resultOf(options, isolation.value.kind, { episode, trained, r2 });
