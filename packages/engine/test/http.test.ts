@@ -25,12 +25,12 @@ describe('the HTTP API', () => {
   it('is ready once there is a model', async () => {
     const before = await fetch(rig.url('/-/ready'));
     expect(before.status).to.equal(503);
-    expect(await json(before)).to.deep.equal({ error: 'there is no model yet: 0 of 10 windows collected' });
+    expect(await json(before)).to.deep.equal({ error: 'there is no model yet: 0 of 20 windows collected' });
     expect((await fetch(rig.url('/-/healthy'))).status).to.equal(200);
     expect(
       (await post(rig.url('/api/v1/what-if'), { objective: 'front', restore: [{ service: 'cart' }] })).status,
     ).to.equal(409);
-    for (let index = 0; index < 11; index++) await rig.window(index, 40 + index);
+    for (let index = 0; index <= 20; index++) await rig.window(index, 40 + index);
     expect((await fetch(rig.url('/-/ready'))).status).to.equal(200);
   });
 
@@ -48,7 +48,7 @@ describe('the HTTP API', () => {
     ]);
     expect(state).to.deep.include({
       status: 'watching',
-      windows: { collected: 11, needed: 10 },
+      windows: { collected: 21, needed: 20 },
       training: null,
       objectives: [
         {
@@ -57,7 +57,7 @@ describe('the HTTP API', () => {
           operation: 'GET /',
           percentile: 'p99',
           thresholdMs: 100,
-          observedMs: 50,
+          observedMs: 60,
           broken: false,
         },
       ],
@@ -71,7 +71,7 @@ describe('the HTTP API', () => {
     expect(state.graph).to.deep.equal({
       services: [
         { name: 'cart', p99Ms: null, normalMs: null, requestsPerSecond: 0, state: 'ok', resource: null },
-        { name: 'front', p99Ms: 50, normalMs: 45, requestsPerSecond: 10, state: 'ok', resource: null },
+        { name: 'front', p99Ms: 60, normalMs: 50, requestsPerSecond: 10, state: 'ok', resource: null },
       ],
       edges: [{ from: 'front', to: 'cart' }],
     });
@@ -139,12 +139,12 @@ describe('the HTTP API', () => {
     }
     for (const line of [
       'sage_qos_objective_seconds{qos="front",service="front",operation="GET /",quantile="0.99"} 0.1',
-      'sage_qos_latency_seconds{qos="front"} 0.05',
+      'sage_qos_latency_seconds{qos="front"} 0.06',
       'sage_qos_violation{qos="front"} 0',
       'sage_model_r2{service="cart"} 0.95',
       'sage_spans_received_total 7',
       'sage_spans_dropped_total{reason="late"} 2',
-      'sage_windows_total 11',
+      'sage_windows_total 21',
     ]) {
       expect(text).to.include(`${line}\n`);
     }
@@ -214,8 +214,8 @@ describe('the HTTP API', () => {
       fetch,
       parts,
     });
+    other.close();
     expect(started.ok ? '' : started.message).to.match(new RegExp(`127.0.0.1:${port} is in use.*\`listen\``));
     expect(closed).to.equal(true);
-    other.close();
   });
 });

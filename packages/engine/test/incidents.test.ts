@@ -1,11 +1,12 @@
 import type { ActionPlan } from '@sage/core';
 import { expect } from 'chai';
-import { type FakeGrafana, post, type Rig, startGrafana, startRig, until, webhook } from './support.js';
+import { type FakeGrafana, post, type Rig, rigsOfEachTest, startGrafana, until, webhook } from './support.js';
 
 const BAD = 220;
 const GOOD = 40;
 
 describe('an incident', () => {
+  const startRig = rigsOfEachTest();
   let rig: Rig;
   let grafana: FakeGrafana;
   const metrics = async () => (await fetch(rig.url('/metrics'))).text();
@@ -20,18 +21,15 @@ describe('an incident', () => {
   beforeEach(async () => {
     grafana = await startGrafana();
     rig = await startRig({ extra: { grafana: { url: grafana.url, dashboard_uid: 'd' } } });
-    await run(0, 12, GOOD);
+    await run(0, 22, GOOD);
   });
-  afterEach(async () => {
-    await rig.engine.close();
-    await grafana.close();
-  });
+  afterEach(() => grafana.close());
 
   it('is opened, diagnosed when the window lies mostly in it, published, and closed', async () => {
     expect(rig.engine.state().status).to.equal('watching');
-    await run(12, 14, BAD);
+    await run(22, 24, BAD);
     expect(types()).to.deep.equal(['incident-opened']);
-    await rig.window(14, BAD);
+    await rig.window(24, BAD);
     expect(types()).to.deep.equal(['incident-opened', 'diagnosed']);
     expect(await metrics()).to.include('sage_root_cause{qos="front",service="cart",resource="cpu"} 0.97');
     expect(rig.engine.state().graph.services.find(({ name }) => name === 'cart')).to.deep.include({
@@ -45,7 +43,7 @@ describe('an incident', () => {
       tags: ['sage', 'qos:front', 'service:cart', 'resource:cpu', `incident:${id}`],
     });
 
-    await run(15, 17, GOOD);
+    await run(25, 27, GOOD);
     expect(types()).to.deep.equal(['incident-opened', 'diagnosed', 'incident-closed']);
     await until(() => grafana.patches.length === 1);
     expect(grafana.patches[0]).to.deep.include({ url: '/api/annotations/1', timeEnd: rig.clock.now() });
@@ -54,10 +52,10 @@ describe('an incident', () => {
   });
 
   it('of two sources is one, and ends when both say so', async () => {
-    await run(12, 15, BAD);
+    await run(22, 25, BAD);
     await alert('firing');
     await until(() => rig.engine.state().incidents[0]?.sources.length === 2);
-    await run(15, 18, GOOD);
+    await run(25, 28, GOOD);
     expect(rig.engine.state().incidents.map(({ status }) => status)).to.deep.equal(['open']);
     await alert('resolved');
     await until(() => rig.engine.state().incidents[0]?.status === 'closed');
@@ -66,7 +64,7 @@ describe('an incident', () => {
 
   it('posts one annotation though Grafana fails after taking it', async () => {
     grafana.failAfterwards = 1;
-    await run(12, 15, BAD);
+    await run(22, 25, BAD);
     await until(() => grafana.patches.length === 1);
     expect(grafana.posts).to.have.length(1);
     expect(await metrics()).to.match(/sage_annotation_failures_total 1\n/);
@@ -94,11 +92,10 @@ describe('an incident', () => {
         },
       },
     });
-    for (let index = 0; index < 12; index++) await other.window(index, GOOD);
-    for (let index = 12; index < 20; index++) await other.window(index, BAD);
+    for (let index = 0; index < 22; index++) await other.window(index, GOOD);
+    for (let index = 22; index < 30; index++) await other.window(index, BAD);
     // Two windows of the violation came before it was opened; three diagnoses at most.
-    expect(seen).to.deep.equal([14, 14, 14]);
-    await other.engine.close();
+    expect(seen).to.deep.equal([24, 24, 24]);
   });
 
   it('without a model is undetermined, and diagnosed when there is one', async () => {
@@ -107,13 +104,13 @@ describe('an incident', () => {
     await early.window(1, BAD);
     expect(early.engine.state().incidents[0]?.diagnosis).to.deep.include({ verdict: 'undetermined' });
     expect(early.engine.state().incidents[0]?.diagnosis?.reason).to.match(/no model yet/);
-    for (let index = 2; index < 13; index++) await early.window(index, BAD);
+    for (let index = 2; index < 23; index++) await early.window(index, BAD);
     expect(early.engine.state().incidents[0]?.diagnosis?.verdict).to.equal('culprits');
-    await early.engine.close();
   });
 });
 
 describe('acting', () => {
+  const startRig = rigsOfEachTest();
   const plan: ActionPlan = {
     objective: 'front',
     service: 'cart',
@@ -142,9 +139,9 @@ describe('acting', () => {
       deps: { fetch: agent },
       parts: { plan: () => plan },
     });
-    for (let index = 0; index < 12; index++) await rig.window(index, GOOD);
-    for (let index = 12; index < 16; index++) await rig.window(index, BAD);
-    for (let index = 16; index < 50; index++) await rig.window(index, GOOD);
+    for (let index = 0; index < 22; index++) await rig.window(index, GOOD);
+    for (let index = 22; index < 26; index++) await rig.window(index, BAD);
+    for (let index = 26; index < 60; index++) await rig.window(index, GOOD);
     const [incident] = rig.engine.state().incidents;
     await rig.engine.close();
     return { made: made.map((call) => call.replace(/[0-9a-f]{16}/, 'ID')), incident };

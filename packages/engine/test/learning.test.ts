@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type Rig, startRig, tempDir, until } from './support.js';
+import { type Rig, rigsOfEachTest, tempDir, until } from './support.js';
 
 const trainings = (rig: Rig) =>
   rig.events.flatMap((event) => (event.type === 'training' ? [event.phase] : []));
@@ -8,15 +8,17 @@ const run = async (rig: Rig, from: number, to: number) => {
 };
 
 describe('learning', () => {
+  const startRig = rigsOfEachTest();
+
   it('begins when there are enough windows, and survives a restart', async () => {
     const dataDir = tempDir();
     const first = await startRig({ dataDir });
-    await run(first, 0, 9);
+    await run(first, 0, 19);
     expect(first.engine.state()).to.deep.include({
       status: 'collecting',
-      windows: { collected: 9, needed: 10 },
+      windows: { collected: 19, needed: 20 },
     });
-    await first.window(9, 40);
+    await first.window(19, 40);
     await until(() => trainings(first).includes('finished'));
     expect(trainings(first)).to.deep.equal(['started', 'progress', 'finished']);
     await first.engine.close();
@@ -24,11 +26,10 @@ describe('learning', () => {
     const second = await startRig({ dataDir });
     expect(second.engine.state()).to.deep.include({
       status: 'watching',
-      windows: { collected: 10, needed: 10 },
+      windows: { collected: 20, needed: 20 },
     });
-    await run(second, 10, 14);
+    await run(second, 20, 24);
     expect(trainings(second)).to.deep.equal([]);
-    await second.engine.close();
   });
 
   it('says why it failed, and tries again ten windows later', async () => {
@@ -42,14 +43,13 @@ describe('learning', () => {
         },
       },
     });
-    await run(rig, 0, 21);
+    await run(rig, 0, 31);
     const failures = rig.events.filter((event) => event.type === 'training' && event.phase === 'failed');
     expect(failures).to.deep.equal([
       { type: 'training', phase: 'failed', message: 'too little variation' },
       { type: 'training', phase: 'failed', message: 'too little variation' },
     ]);
     expect(rig.engine.state().status).to.equal('collecting');
-    await rig.engine.close();
   });
 
   it('is aborted by the end of the engine', async () => {
@@ -70,7 +70,7 @@ describe('learning', () => {
         },
       },
     });
-    await run(rig, 0, 11);
+    await run(rig, 0, 21);
     expect(rig.engine.state().status).to.equal('training');
     await rig.engine.close();
     expect(aborted).to.equal(true);

@@ -14,9 +14,9 @@ import {
   fakeModel,
   fakeParts,
   post,
+  rigsOfEachTest,
   START_MS,
   startGrafana,
-  startRig,
   tempDir,
   until,
   webhook,
@@ -59,6 +59,7 @@ async function killedAfterAccepting(): Promise<string> {
 }
 
 describe('after a crash', () => {
+  const startRig = rigsOfEachTest();
   let grafana: FakeGrafana;
   beforeEach(async () => {
     grafana = await startGrafana();
@@ -85,11 +86,14 @@ describe('after a crash', () => {
     const child = spawn(process.execPath, [main, dataDir, grafana.url], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const [url] = (await once(child.stdout, 'data')) as [Buffer];
     const body = webhook({ fingerprint: 'k9' });
-    expect((await post(`${String(url).trim()}/api/v1/alerts`, body)).status).to.equal(200);
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+    try {
+      const [url] = (await once(child.stdout, 'data')) as [Buffer];
+      expect((await post(`${String(url).trim()}/api/v1/alerts`, body)).status).to.equal(200);
+    } finally {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
     expect(grafana.posts).to.have.length(0);
 
     const rig = await startRig({ dataDir, extra: { grafana: { url: grafana.url } } });

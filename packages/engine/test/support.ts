@@ -125,6 +125,20 @@ export interface Rig {
   url(path: string): string;
 }
 
+/**
+ * What starts the rigs of the tests of one suite, and closes them after each whatever became of it: an engine that is
+ * left running would keep the whole test run from ending.
+ */
+export function rigsOfEachTest(): typeof startRig {
+  const open: Rig[] = [];
+  afterEach(() => Promise.all(open.splice(0).map(({ engine }) => engine.close())));
+  return async (options) => {
+    const rig = await startRig(options);
+    open.push(rig);
+    return rig;
+  };
+}
+
 export interface RigOptions {
   readonly dataDir?: string;
   readonly extra?: Record<string, unknown>;
