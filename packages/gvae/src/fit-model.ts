@@ -78,7 +78,10 @@ export async function fitModel(
   const start = initialParameters(listParameters(layout), rng.fork('weights'));
   if (options.warmStart !== undefined) warmStart(layout, start, options.warmStart.state);
   const accuracy = (parameters: Float32Array) =>
-    measureAccuracy(layout, new Mechanism(layout, scales, parameters), { rows: heldOut, usual: scales.median });
+    measureAccuracy(layout, new Mechanism(layout, scales, parameters), {
+      rows: heldOut,
+      usual: scales.median,
+    });
 
   const parameters = await train(layout, scales, { training: rows.slice(0, cut), heldOut }, start, {
     epochs,
