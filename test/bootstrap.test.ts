@@ -1,6 +1,6 @@
 import { cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { REPOSITORY } from './support/repository.js';
@@ -173,6 +173,26 @@ describe('the bootstrap', function () {
     await writeFile(join(root, '.sage/bootstrap.lock'), '2000000000\n');
     const { code, output } = await start(['sage']);
     expect(code, output).to.equal(0);
+  });
+
+  it('runs the compiled test of every source, and of no source that is gone', async () => {
+    const { programArguments } = await import(pathToFileURL(join(BOOTSTRAP, 'programs.mjs')).href);
+    const files = [
+      'packages/cli/test/deep/a.test.ts',
+      'packages/cli/test/support.ts',
+      'packages/cli/dist/test/gone.test.js',
+      'test/b.test.ts',
+      'test/dist/gone.test.js',
+    ];
+    for (const path of files) {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(root, path), '');
+    }
+    const all = ['packages/cli/dist/test/deep/a.test.js', 'test/dist/b.test.js'];
+    expect(programArguments('test', [], root)).to.deep.equal(all);
+    expect(programArguments('test', ['--grep', 'x'], root)).to.deep.equal(['--grep', 'x', ...all]);
+    expect(programArguments('test', ['one.test.js'], root)).to.deep.equal(['one.test.js']);
+    expect(programArguments('sage', ['demo'], root)).to.deep.equal(['demo']);
   });
 
   it('names the Node.js it needs', async () => {

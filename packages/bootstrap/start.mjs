@@ -28,6 +28,6 @@ export async function start([name, ...args], root = join(dirname(fileURLToPath(i
   }
   // Tests find their specifications relative to the repository; the other programs' paths are the user's.
   if (name === 'test') process.chdir(root);
-  process.argv = [process.execPath, file, ...programArguments(name, args)];
+  process.argv = [process.execPath, file, ...programArguments(name, args, root)];
   await import(pathToFileURL(file).href);
 }
