@@ -19,7 +19,7 @@ import {
   type WindowBuilderOptions,
   type WindowCounts,
 } from '@sage/telemetry-source';
-import type { ReceiverStarter, RunningReceiver } from './receiver.js';
+import type { ReceiverCounts, ReceiverStarter, RunningReceiver } from './receiver.js';
 
 /** Calls `tick` again and again, `periodMs` apart, until the returned function is called. */
 export type Every = (periodMs: number, tick: () => void) => () => void;
@@ -44,7 +44,7 @@ export interface CollectorOptions {
 export interface CollectorStats {
   /** Taken from receivers. */
   readonly spansReceived: number;
-  /** Lost, by reason: by the receivers and here. */
+  /** Lost, by reason: by the receivers and here. A message refused whole counts once, as `datagram_…` or `request_…`. */
   readonly spansDropped: Readonly<Record<string, number>>;
   /** Of refused batches: their senders were told to come again. */
   readonly spansRefused: number;
@@ -178,9 +178,10 @@ class Pipeline {
     const windows = this.#windows.stats();
     const spansDropped: Record<string, number> = { ...assembler.dropped };
     for (const receiver of receivers) {
-      for (const [reason, count] of Object.entries(receiver.stats().spansDropped)) {
-        spansDropped[reason] = (spansDropped[reason] ?? 0) + (count ?? 0);
-      }
+      const counts = receiver.stats();
+      addCounts(spansDropped, '', counts.spansDropped);
+      addCounts(spansDropped, 'datagram_', counts.datagramsDropped);
+      addCounts(spansDropped, 'request_', counts.requestsRefused);
     }
     return {
       spansReceived: assembler.spansReceived,
@@ -192,6 +193,16 @@ class Pipeline {
       windows: windows.windows,
       failures: this.#failures,
     };
+  }
+}
+
+function addCounts(
+  sums: Record<string, number>,
+  prefix: string,
+  counts: ReceiverCounts['spansDropped'] = {},
+): void {
+  for (const [reason, count] of Object.entries(counts)) {
+    sums[prefix + reason] = (sums[prefix + reason] ?? 0) + (count ?? 0);
   }
 }
 

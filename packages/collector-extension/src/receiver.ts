@@ -17,11 +17,19 @@ export interface ReceiverSink {
   readonly onError: (error: unknown) => void;
 }
 
+type Counts = Readonly<Record<string, number | undefined>>;
+
+/** What was lost before the collector saw it, by reason; nobody knows how many spans a damaged message held. */
+export interface ReceiverCounts {
+  readonly spansDropped: Counts;
+  readonly datagramsDropped?: Counts;
+  readonly requestsRefused?: Counts;
+}
+
 /** A receiver that is listening. */
 export interface RunningReceiver {
   readonly address: ListenAddress;
-  /** What it dropped before the collector saw it, by reason. */
-  stats(): { readonly spansDropped: Readonly<Record<string, number | undefined>> };
+  stats(): ReceiverCounts;
   close(): Promise<void>;
 }
 

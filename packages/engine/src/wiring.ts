@@ -100,8 +100,9 @@ function prometheusSource(
     name: 'prometheus',
     read: async (nowMs): Promise<Outcome<readonly MetricSample[]>> => {
       const read = await source.read({ startMs: nowMs - 1000 * windows.seconds, endMs: nowMs });
+      if (!read.ok) return read;
       tell();
-      return read.ok ? success(read.value) : read;
+      return success(read.value);
     },
   };
 }
