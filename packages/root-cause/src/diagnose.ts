@@ -21,7 +21,7 @@ import { assignResponsibility } from './responsibility.js';
 import { findVictims } from './victims.js';
 import { normalLoad, strainedBeyondLoad } from './workload.js';
 
-/** How many services an undetermined verdict lists where none is a suspect. */
+/** How many services beside the suspects are listed. */
 const LISTED = 5;
 
 /**
@@ -113,7 +113,11 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
     .sort((a, b) => b.anomaly - a.anomaly);
   const suspects: readonly Suspect[] = all.filter(({ decisive }) => decisive >= settings.anomalyThreshold);
   const ranked = rankSuspects(suspects.length > 0 ? suspects : all.slice(0, LISTED), ask);
-  const services = ranked.map(candidate);
+  // Those out of the question are shown beside the suspects: that restoring them would not help is an answer, too.
+  const others = all
+    .filter(({ service }) => !ranked.some((entry) => entry.service === service))
+    .slice(0, LISTED);
+  const services = rankSuspects([...ranked, ...others], ask).map(candidate);
   const normalMs = reference.latency.get(view.target.id)?.[percentile].center ?? objective.thresholdMs;
   const excessMs = Math.max(0, observedMs - Math.min(normalMs, objective.thresholdMs));
   const blamed = suspects.length === 0 ? [] : findCulprits(ranked, ask, { ...settings, excessMs });

@@ -133,6 +133,7 @@ export class IncidentPipeline {
     const { parts, history, model, config, clock, emit, publish, onDiagnosis } = this.#options;
     const objective = incident && this.#objective(incident.objective);
     if (incident === undefined || objective === undefined || !isDue(incident)) return undefined;
+    if (this.#settling()) return undefined;
     const windows = history.since(incident.openedMs - EVIDENCE_MS);
     const { seconds, slideSeconds } = config().windows;
     const choice = chooseWindow(objective, windows, { windowSeconds: seconds, slideSeconds });
@@ -162,6 +163,20 @@ export class IncidentPipeline {
     publish(record);
     emit({ type: 'diagnosed', incident: publicIncident(record), diagnosis });
     return diagnosis;
+  }
+
+  /**
+   * For two windows after an action what was queued up drains, and floods whoever is downstream: latency then speaks of
+   * the recovery and not of a cause.
+   */
+  #settling(): boolean {
+    const { store, config, clock } = this.#options;
+    const sinceMs = clock.now() - 2 * config().windows.seconds * 1000;
+    return store.all.some(({ actions }) =>
+      actions.some(
+        ({ atMs, outcomes }) => atMs > sinceMs && outcomes.some(({ status }) => status === 'applied'),
+      ),
+    );
   }
 
   /** A bug in the search must not take the watch down with it. */
