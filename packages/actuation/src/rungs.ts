@@ -81,16 +81,22 @@ const widenCache: Rung = ({ target, llcWays }) => {
   ];
 };
 
-/** Every pool that requests wait for, the longest queue first; none waiting: the smallest that can grow. */
-const enlargePools: Rung = ({ target, pools = [] }) => {
-  const growing = pools.filter(({ size, max }) => size < max);
-  const waiting = growing.filter(({ pending }) => pending > 0).sort((a, b) => b.pending - a.pending);
-  const smallest = [...growing].sort((a, b) => a.size - b.size).slice(0, 1);
-  return (waiting.length > 0 ? waiting : smallest).map(({ pool, size, pending, max }) => ({
-    action: { kind: 'pool-size', target, pool, size: Math.min(max, Math.max(1, RAISE_FACTOR * size)) },
-    reason: `${number(pending)} requests of ${target} wait for its pool ${pool} of ${size}`,
-  }));
-};
+/**
+ * Every pool that requests wait for, the longest queue first. Where waiting was measured and none waits at this moment,
+ * every pool that can grow; where it was not, pools are not what is wrong.
+ */
+const enlargePools =
+  (waitingMeasured: boolean): Rung =>
+  ({ target, pools = [] }) => {
+    const growing = pools.filter(({ size, max }) => size < max);
+    const waiting = growing.filter(({ pending }) => pending > 0).sort((a, b) => b.pending - a.pending);
+    return (waiting.length > 0 || !waitingMeasured ? waiting : growing).map(
+      ({ pool, size, pending, max }) => ({
+        action: { kind: 'pool-size', target, pool, size: Math.min(max, Math.max(1, RAISE_FACTOR * size)) },
+        reason: `${number(pending)} requests of ${target} wait for its pool ${pool} of ${size}`,
+      }),
+    );
+  };
 
 /**
  * The ladder of a culprit's resource, mildest and likeliest rung first (reference, section 4). Where throttling is the
@@ -98,13 +104,14 @@ const enlargePools: Rung = ({ target, pools = [] }) => {
  */
 export function ladder(culprit: Pick<Culprit, 'resource' | 'evidence'>): readonly Rung[] {
   const throttled = culprit.evidence[0]?.name === 'cpu_throttled_ratio';
+  const poolWait = culprit.evidence.some(({ name }) => name.startsWith('software_pool_'));
   const ladders: Readonly<Record<Resource, readonly Rung[]>> = {
     cpu: throttled
       ? [raiseQuota, limitCoRunners, raiseFrequency]
       : [limitCoRunners, raiseQuota, raiseFrequency],
     network: [restoreDelay, raiseRate],
     llc: [widenCache, limitCoRunners],
-    software: [enlargePools],
+    software: [enlargePools(poolWait)],
     memory: [],
     disk: [],
   };

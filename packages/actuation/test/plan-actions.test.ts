@@ -144,12 +144,11 @@ const CASES: readonly Case[] = [
     actions: [pool('memcached', 4)],
   },
   {
-    name: 'software: the smallest pool where none waits',
+    name: 'software: no pool where none waits and no wait was measured',
     resource: 'software',
-    state: {
-      pools: [RATE.pools?.[0], { pool: 'memcached', size: 2, pending: 0, max: 64 }].filter((p) => !!p),
-    },
-    actions: [pool('memcached', 4)],
+    state: { pools: [{ pool: 'memcached', size: 2, pending: 0, max: 64 }] },
+    actions: [],
+    recommends: /restart it, or roll back/,
   },
   {
     name: 'software: a pool at its maximum does not grow',

@@ -14,7 +14,7 @@ import { gvaeLearner } from './learner.js';
 import type { CollectorPart, MetricSource, Parts, StartCollectorContext } from './parts.js';
 
 /** Most knobs that one plan may turn. */
-const MAX_ACTIONS = 4;
+const MAX_ACTIONS = 8;
 
 /** Sage's own parts, put together. */
 export const sageParts: Parts = {

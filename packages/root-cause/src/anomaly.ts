@@ -1,5 +1,12 @@
 import type { Abduction, LatencyNode } from '@sage/causal-graph';
-import { FEATURES, type FeatureName, type Percentile, type Resource, type Window } from '@sage/core';
+import {
+  FEATURES,
+  type FeatureName,
+  PERCENTILES,
+  type Percentile,
+  type Resource,
+  type Window,
+} from '@sage/core';
 import type { GraphView } from './graph-view.js';
 import type { NormalReference } from './normal-reference.js';
 
@@ -49,8 +56,9 @@ export function readSigns(
     readonly percentile: Percentile;
   },
 ): ReadonlyMap<string, ServiceSigns> {
-  const { reference, abduction, percentile } = options;
+  const { reference, abduction } = options;
   const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
+    const percentile = supportedPercentile(window.latency.get(node.id)?.count ?? 0, options.percentile);
     const residual = abduction.residual(node.id, percentile);
     if (residual === undefined) return undefined;
     const normal = reference.latency.get(node.id)?.[percentile];
@@ -77,6 +85,19 @@ export function readSigns(
       ];
     }),
   );
+}
+
+/** Calls beyond a percentile without which it says more about one unlucky call than about the service. */
+const LEAST_BEYOND = 5;
+const SHARE_BEYOND: Readonly<Record<Percentile, number>> = { p50Ms: 0.5, p95Ms: 0.05, p99Ms: 0.01 };
+
+/**
+ * The highest percentile, at most the objective's, that enough calls of the window lie beyond: of 120 calls the p99 is
+ * the second slowest, and two pauses to collect garbage are no fault of anybody.
+ */
+export function supportedPercentile(count: number, wanted: Percentile): Percentile {
+  const lower = PERCENTILES.slice(0, PERCENTILES.indexOf(wanted) + 1);
+  return lower.findLast((percentile) => count * SHARE_BEYOND[percentile] >= LEAST_BEYOND) ?? 'p50Ms';
 }
 
 function readFeatures(service: string, window: Window, reference: NormalReference): FeatureAnomaly[] {

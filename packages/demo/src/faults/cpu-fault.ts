@@ -3,13 +3,12 @@ import type { Application, RunningComponent } from '../application/index.js';
 import { askJson } from './http.js';
 import type { Injected } from './inject.js';
 
-/** Inside a group with a quota, few suffice: they spend it, and the component is throttled with them. */
-const KERNEL_NEIGHBOURS = 2;
 /**
- * On a shared core the scheduler is fair, and delays a component a little at each wake-up. One that calls others
- * wakes up several times a request; a leaf of the call tree once, so it takes more neighbours to be felt.
+ * The scheduler is fair, and delays a component a little at each wake-up. One that calls others wakes up several times a
+ * request; a leaf of the call tree once, so it takes more neighbours to be felt. Inside a group with a quota fewer
+ * suffice: they spend it, and the component is throttled with them.
  */
-const USER_NEIGHBOURS = { caller: 8, leaf: 20 };
+const NEIGHBOURS = { kernel: { caller: 5, leaf: 12 }, user: { caller: 12, leaf: 20 } };
 
 /** Busy neighbours of the component: in its control group, or on its core in its scheduler group. */
 export async function startCpuFault(
@@ -18,7 +17,7 @@ export async function startCpuFault(
   fetch: typeof globalThis.fetch,
 ): Promise<Injected> {
   const kernel = application.isolation === 'kernel';
-  const count = kernel ? KERNEL_NEIGHBOURS : USER_NEIGHBOURS[component.pools.length > 0 ? 'caller' : 'leaf'];
+  const count = NEIGHBOURS[application.isolation][component.pools.length > 0 ? 'caller' : 'leaf'];
   const set = (neighbours: number) =>
     askJson(fetch, `${component.url}/-/faults/neighbours`, { method: 'POST', body: { count: neighbours } });
   await set(count);

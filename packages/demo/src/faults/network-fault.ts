@@ -6,15 +6,12 @@ import { askJson } from './http.js';
 import type { Injected } from './inject.js';
 
 /** Each way. */
-const USER_DELAY_MS = 40;
+const USER_DELAY_MS = 60;
 const MEASURE_MS = 4000;
-/**
- * Above the measured traffic, so that what queues up drains: the arrival rate may rise by half again between the
- * trough, where the measurement may fall, and the peak of its swing.
- */
-const HEADROOM = 1.6;
+/** Above the measured traffic, so that most of what queues up drains again. */
+const HEADROOM = 1.2;
 /** Below this a single packet would take a second. */
-const LEAST_KBIT = 64;
+const LEAST_KBIT = 16;
 
 /** A slow link: shaped to hardly more than its traffic in the kernel, or delayed by the relay. */
 export function startNetworkFault(

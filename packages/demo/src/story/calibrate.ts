@@ -1,4 +1,4 @@
-import { median, type Objective, objectiveNode, type Window } from '@sage/core';
+import { median, type Objective, objectiveNode, quantile, type Window } from '@sage/core';
 
 /** What the demo promises its users, before the threshold is known. */
 export const DEMO_OBJECTIVES = [
@@ -10,13 +10,13 @@ export const DEMO_OBJECTIVES = [
 export const PROVISIONAL_THRESHOLD_MS = 60_000;
 
 const OVER_MEDIAN = 2;
-const OVER_WORST = 1.25;
-const LEAST_MS = 25;
+const OVER_USUAL_WORST = 1.25;
+const LEAST_MS = 40;
 const STEP_MS = 5;
 
 /**
- * Sets the objectives as an operator would after watching calm traffic: twice the usual latency, above the worst
- * window seen, rounded up to 5 ms. Machines differ too much for fixed thresholds.
+ * Sets the objectives as an operator would after watching calm traffic: twice the usual latency, above all but the
+ * worst windows seen, rounded up to 5 ms. Machines differ too much for fixed thresholds.
  */
 export function calibrateObjectives(windows: readonly Window[]): Objective[] {
   return DEMO_OBJECTIVES.map((objective) => {
@@ -24,7 +24,11 @@ export function calibrateObjectives(windows: readonly Window[]): Objective[] {
     const latencies = windows.flatMap((window) => window.latency.get(node)?.[objective.percentile] ?? []);
     if (latencies.length === 0)
       throw new Error(`no request of ${objective.operation} was seen in ${windows.length} windows`);
-    const wanted = Math.max(LEAST_MS, OVER_MEDIAN * median(latencies), OVER_WORST * Math.max(...latencies));
+    const wanted = Math.max(
+      LEAST_MS,
+      OVER_MEDIAN * median(latencies),
+      OVER_USUAL_WORST * quantile(latencies, 0.95),
+    );
     return { ...objective, thresholdMs: Math.ceil(wanted / STEP_MS) * STEP_MS };
   });
 }

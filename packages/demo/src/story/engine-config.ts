@@ -54,6 +54,10 @@ export function engineConfigYaml(options: EngineConfigOptions): string {
       schedule: '0 0 1 1 *',
     },
     actuation: { mode: 'act', min_probability: 0.5 },
-    trigger: { collector: options.trigger === 'collector', broken_windows: 3 },
+    trigger: {
+      collector: options.trigger === 'collector',
+      // Two whole windows one after the other: one slow second stays in sight for a whole window.
+      broken_windows: WINDOW_SECONDS / SLIDE_SECONDS + 1,
+    },
   });
 }
