@@ -99,16 +99,13 @@ const enlargePools =
   };
 
 /**
- * The ladder of a culprit's resource, mildest and likeliest rung first (reference, section 4). Where throttling is the
- * foremost evidence the quota comes before the neighbours. No agent turns a knob of memory or disks: people do.
+ * The ladder of a culprit's resource, likeliest rung first (reference, section 4). Busy neighbours go before a quota: they
+ * spend whatever it is raised to. No agent turns a knob of memory or disks: people do.
  */
 export function ladder(culprit: Pick<Culprit, 'resource' | 'evidence'>): readonly Rung[] {
-  const throttled = culprit.evidence[0]?.name === 'cpu_throttled_ratio';
   const poolWait = culprit.evidence.some(({ name }) => name.startsWith('software_pool_'));
   const ladders: Readonly<Record<Resource, readonly Rung[]>> = {
-    cpu: throttled
-      ? [raiseQuota, limitCoRunners, raiseFrequency]
-      : [limitCoRunners, raiseQuota, raiseFrequency],
+    cpu: [limitCoRunners, raiseQuota, raiseFrequency],
     network: [restoreDelay, raiseRate],
     llc: [widenCache, limitCoRunners],
     software: [enlargePools(poolWait)],

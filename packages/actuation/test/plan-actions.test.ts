@@ -85,10 +85,10 @@ const CASES: readonly Case[] = [
     actions: [quota(2)],
   },
   {
-    name: 'cpu: the quota first where throttling is the evidence',
+    name: 'cpu: neighbours before the quota that they would spend',
     resource: 'cpu',
     culprit: { evidence: [evidence('cpu_throttled_ratio')] },
-    actions: [quota(1)],
+    actions: [limit],
   },
   {
     name: 'cpu: an unlimited quota is not raised, the frequency is',

@@ -62,7 +62,8 @@ export class Controller {
     const leaseSeconds = 20 * config().windows.seconds;
     const executed: ExecutedAction[] = [];
     for (const { node, action } of plan.actions) {
-      const id = `${incident}-${node}-${action.target}-${action.kind}`.replace(/[^\w.-]/g, '_');
+      const knob = action.kind === 'pool-size' ? `${action.kind}-${action.pool}` : action.kind;
+      const id = `${incident}-${node}-${action.target}-${knob}`.replace(/[^\w.-]/g, '_');
       const agent = agents().find(({ name }) => name === node);
       const answer =
         (await agent?.act(id, action, leaseSeconds)) ?? failure('unknown', `no node agent ${node}`);
