@@ -1,4 +1,4 @@
-import type { Action, Culprit, Resource, TargetState } from '@sage/core';
+import type { Action, CoRunner, Culprit, Resource, TargetState } from '@sage/core';
 
 /** One step of a ladder: the change it would make to a target now, and what for. Empty where it has nothing to turn. */
 export type Rung = (state: TargetState) => readonly Step[];
@@ -8,20 +8,23 @@ export interface Step {
   readonly reason: string;
 }
 
-/** A neighbour that uses less than this is not what the target waits for. */
+/** A neighbour whose processes together use less than this is not what the target waits for. */
 const BUSY_CORES = 0.2;
 const RAISE_FACTOR = 2;
 
 const limitCoRunners: Rung = ({ target, coRunners = [] }) => {
-  const busy = coRunners.filter(({ cpuCores }) => cpuCores > BUSY_CORES);
+  const coresOf = (processes: readonly CoRunner[]) =>
+    processes.reduce((sum, { cpuCores }) => sum + cpuCores, 0);
+  const names = [...new Set(coRunners.map(({ command }) => command))].filter(
+    (name) => coresOf(coRunners.filter(({ command }) => command === name)) > BUSY_CORES,
+  );
+  const busy = coRunners.filter(({ command }) => names.includes(command));
   if (busy.length === 0) return [];
   const pids = busy.map(({ pid }) => pid).sort((a, b) => a - b);
-  const cores = busy.reduce((sum, { cpuCores }) => sum + cpuCores, 0);
-  const names = [...new Set(busy.map(({ command }) => command))].join(', ');
   return [
     {
       action: { kind: 'limit-corunner', target, pids },
-      reason: `${names} takes ${number(cores)} cores beside ${target}`,
+      reason: `${names.join(', ')} takes ${number(coresOf(busy))} cores beside ${target}`,
     },
   ];
 };

@@ -85,6 +85,14 @@ const CASES: readonly Case[] = [
     actions: [quota(2)],
   },
   {
+    name: 'cpu: many small neighbours of one name count together',
+    resource: 'cpu',
+    state: {
+      coRunners: [1, 2, 3, 4, 5].map((pid) => ({ pid, command: 'worker', cpuCores: 0.05 })),
+    },
+    actions: [{ kind: 'limit-corunner', target: 'rate', pids: [1, 2, 3, 4, 5] }],
+  },
+  {
     name: 'cpu: neighbours before the quota that they would spend',
     resource: 'cpu',
     culprit: { evidence: [evidence('cpu_throttled_ratio')] },

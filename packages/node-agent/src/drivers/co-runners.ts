@@ -11,7 +11,7 @@ import { type Planned, type Site, targetCpus, targetPids } from './site.js';
 export const LIMITED_CORES = 0.05;
 const GROUP_PREFIX = 'sage-limited-';
 const PERIOD_US = 100_000;
-const LEAST_NOTICEABLE_CORES = 0.05;
+const LEAST_NOTICEABLE_CORES = 0.005;
 
 export function isAllowedCommand(site: Site, command: string): boolean {
   return command !== '' && site.config.coRunners.allow.some((pattern) => pattern.test(command));
