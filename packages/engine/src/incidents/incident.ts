@@ -37,7 +37,9 @@ export interface IncidentRecord extends Incident {
   /** Diagnoses made with a model so far. */
   readonly attempts: number;
   readonly annotation: AnnotationState;
-  /** Targets, as `node/target`, that were acted on: none is touched twice. */
+  /** Time of the newest action whose effect has been judged. */
+  readonly judgedMs: number;
+  /** Targets, as `node/target`, that were acted on: another diagnosis touches none of them again. */
   readonly touched: readonly string[];
   /** Actions in force. */
   readonly inForce: readonly { readonly node: string; readonly actionId: string; readonly action: Action }[];
@@ -64,6 +66,7 @@ export function newIncident(id: string, objective: string, openedMs: number): In
     collectorBroken: false,
     attempts: 0,
     annotation: { state: 'none' },
+    judgedMs: 0,
     touched: [],
     inForce: [],
   };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { cleanWindows, judgeOutcome, releaseDue, WINDOWS_TO_RELEASE } from '@sage/actuation';
 import type { CausalModel } from '@sage/causal-graph';
 import {
   type Clock,
@@ -28,11 +29,10 @@ import {
   publicIncident,
 } from './incident.js';
 import type { IncidentStore } from './incident-store.js';
-import { diagnosisText, outcomeText, plannedText } from './words.js';
+import { diagnosisText, judgementText, outcomeText, plannedText } from './words.js';
 
 /** A first diagnosis and two more where it was not determined. */
 const MAX_ATTEMPTS = 3;
-const OBSERVED = 'two windows after the action';
 /** Windows that ended longer before the incident are no evidence of it. */
 const EVIDENCE_MS = 10 * 60_000;
 
@@ -124,7 +124,7 @@ export class IncidentPipeline {
       await store.save();
       await this.#act(id, diagnosis);
     }
-    this.#observe(id);
+    await this.#observe(id);
     this.#close(id);
     await store.save();
   }
@@ -193,10 +193,11 @@ export class IncidentPipeline {
     }
   }
 
-  async #act(id: string, diagnosis: Diagnosis): Promise<void> {
+  /** `climbing`: what was done did not help, so the same targets get their next rung. */
+  async #act(id: string, diagnosis: Diagnosis, climbing = false): Promise<void> {
     const { store, controller, clock, emit } = this.#options;
     for (const culprit of diagnosis.culprits) {
-      const touched = store.get(id)?.touched ?? [];
+      const touched = climbing ? [] : (store.get(id)?.touched ?? []);
       const inForce = store.all.flatMap((incident) => incident.inForce.map(({ action }) => action));
       const plan = await controller.plan({ diagnosis, culprit, touched, inForce });
       if (plan === undefined) continue;
@@ -229,24 +230,34 @@ export class IncidentPipeline {
     }
   }
 
-  /** Two windows after the last action: did it help? */
-  #observe(id: string): void {
-    const { store, history, config } = this.#options;
+  /** Two windows after the last action: did it help? If not, one rung up; if it did harm, back. */
+  async #observe(id: string): Promise<void> {
+    const { store, controller } = this.#options;
     const incident = store.get(id);
     const objective = incident && this.#objective(incident.objective);
     const last = incident?.actions.findLast(({ outcomes }) =>
       outcomes.some(({ status }) => status === 'applied'),
     );
-    const latest = history.latest;
-    if (incident === undefined || objective === undefined || last === undefined || latest === undefined)
-      return;
-    const dueMs = last.atMs + 2 * config().windows.seconds * 1000;
-    const said = incident.timeline.some(({ atMs, text }) => atMs > last.atMs && text.startsWith(OBSERVED));
-    if (latest.endMs < dueMs || said) return;
-    const { observedMs, broken } = readObjective(objective, latest);
-    if (observedMs === undefined) return;
-    const text = `${OBSERVED}: ${observedMs.toFixed(1)} ms, ${broken ? 'still above' : 'within'} the objective`;
-    this.#change(id, text, (record) => record);
+    const diagnosis = incident?.diagnosis;
+    if (!incident || !objective || !last || !diagnosis || incident.judgedMs >= last.atMs) return;
+    const after = this.#wholeWindows(last.atMs).map((window) => readObjective(objective, window));
+    const before = { observedMs: diagnosis.observedMs, requestsPerSecond: 0, broken: true };
+    const judgement = judgeOutcome(before, after);
+    if (judgement === 'wait') return;
+    const observedMs = after.findLast((reading) => reading.observedMs !== undefined)?.observedMs;
+    this.#change(id, judgementText(judgement, observedMs), (record) => ({ ...record, judgedMs: last.atMs }));
+    if (judgement === 'climb' && incident.status === 'open') await this.#act(id, diagnosis, true);
+    if (judgement === 'undo' && controller.acts) await this.#releaseAll(id);
+  }
+
+  /** Windows since a time that do not overlap, oldest first. */
+  #wholeWindows(sinceMs: number): readonly Window[] {
+    let endMs = sinceMs;
+    return this.#options.history.since(sinceMs).filter((window) => {
+      if (window.startMs < endMs) return false;
+      endMs = window.endMs;
+      return true;
+    });
   }
 
   #close(id: string): void {
@@ -264,23 +275,26 @@ export class IncidentPipeline {
 
   /** Knobs go back when the objective has held for ten windows on end. */
   async #release(latest: Window): Promise<void> {
-    const { store, history, controller, config } = this.#options;
-    const cleanMs = 10 * config().windows.seconds * 1000;
+    const { store, config } = this.#options;
+    const sinceMs = latest.endMs - WINDOWS_TO_RELEASE * config().windows.seconds * 1000;
     for (const { id, objective: name, inForce } of store.all) {
       const objective = this.#objective(name);
       if (inForce.length === 0 || objective === undefined) continue;
-      const recent = history.since(latest.endMs - cleanMs);
-      const covered = (recent[0]?.startMs ?? latest.endMs) <= latest.endMs - cleanMs;
-      if (!covered || recent.some((window) => readObjective(objective, window).broken)) continue;
-      const kept: (typeof inForce)[number][] = [];
-      for (const action of inForce) {
-        const released = await controller.release(action.node, action.actionId);
-        if (!released.ok) kept.push(action);
-        const text = released.ok ? outcomeText(released.value) : `not released: ${released.message}`;
-        this.#change(id, text, (record) => record);
-      }
-      store.update(id, (record) => ({ ...record, inForce: kept }));
+      const readings = this.#wholeWindows(sinceMs).map((window) => readObjective(objective, window));
+      if (releaseDue(cleanWindows(readings))) await this.#releaseAll(id);
     }
+  }
+
+  async #releaseAll(id: string): Promise<void> {
+    const { store, controller } = this.#options;
+    const kept: IncidentRecord['inForce'][number][] = [];
+    for (const held of store.get(id)?.inForce ?? []) {
+      const released = await controller.release(held.node, held.actionId);
+      if (!released.ok) kept.push(held);
+      const text = released.ok ? outcomeText(released.value) : `not released: ${released.message}`;
+      this.#change(id, text, (record) => record);
+    }
+    store.update(id, (record) => ({ ...record, inForce: kept }));
   }
 
   #fires(objective: Objective, alert: Alert, receivedMs: number): IncidentRecord | undefined {

@@ -1,3 +1,4 @@
+import type { Judgement } from '@sage/actuation';
 import type { ActionOutcome, Diagnosis, PlannedAction } from '@sage/core';
 
 /** A diagnosis in a sentence, for timelines and annotations. */
@@ -28,4 +29,19 @@ export function plannedText({ node, action, reason }: PlannedAction): string {
 
 export function outcomeText({ action, status, message }: ActionOutcome): string {
   return `${action.kind} of ${action.target}: ${status}${message === '' ? '' : ` (${message})`}`;
+}
+
+/** What became of the objective in the two windows after an action, and what follows from it. */
+export function judgementText(judgement: Judgement, observedMs: number | undefined): string {
+  const found = `two windows after the action: ${observedMs?.toFixed(1) ?? '?'} ms`;
+  switch (judgement) {
+    case 'keep':
+      return `${found}, within the objective`;
+    case 'climb':
+      return `${found}, still above the objective; the next step is taken`;
+    case 'undo':
+      return `${found}, worse than before; what was done is undone`;
+    case 'wait':
+      return found;
+  }
 }
