@@ -6,6 +6,7 @@ export {
   startApplication,
 } from './application.js';
 export { runTool } from './isolation/child.js';
+export { forward, freePort } from './isolation/forwarding.js';
 export type { AgentTarget, Isolation } from './isolation/ground.js';
 export {
   type EnterHubOptions,

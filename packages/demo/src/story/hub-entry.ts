@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { failure, type Outcome, success } from '@sage/core';
-import { enterHub } from '../application/index.js';
-import { forward, freePort } from './forwarding.js';
+import { enterHub, forward, freePort } from '../application/index.js';
 import type { DemoOptions } from './options.js';
 
 /** What the process inside the hub is told of the outer one, in its environment. */

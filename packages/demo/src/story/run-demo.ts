@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -12,6 +12,7 @@ import {
   success,
 } from '@sage/core';
 import {
+  freePort,
   type Isolation,
   insideHub,
   leaveWithOuter,
@@ -44,9 +45,14 @@ export async function runDemo(
 
   const inside = insideHub(options.env);
   const routes = hubRoutes(options.env);
+  if (inside) {
+    leaveWithOuter();
+  } else {
+    const taken = await takenPort([options.port, options.loadMetricsPort]);
+    if (taken !== undefined) return failure('start', taken);
+    await sweepLeftovers();
+  }
   const workDir = routes?.workDir ?? (await mkdtemp(join(tmpdir(), 'sage-demo-')));
-  if (inside) leaveWithOuter();
-  else await sweepLeftovers();
   if (isolation.value.kind === 'kernel' && !inside) {
     const ended = await runInHub(options, workDir);
     return ended.ok ? success({ success: ended.value === 0 }) : ended;
@@ -55,9 +61,15 @@ export async function runDemo(
   const narrator = new Narrator({ ...options, now: () => options.clock.now() });
   const abort = new AbortController();
   const stopBy = (reason: string) => abort.abort(new Error(reason));
-  options.onSignal('SIGINT', () => stopBy('interrupted'));
-  options.onSignal('SIGTERM', () => stopBy('told to end'));
+  let toldToEnd = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    options.onSignal(signal, () => {
+      toldToEnd = true;
+      stopBy(`ended by ${signal}`);
+    });
+  }
   const undo: (() => Promise<void>)[] = [];
+  let right = false;
   try {
     narrator.say(
       `Sage demo, seed ${options.seed}. Isolation: ${isolation.value.kind} (${isolation.value.why}).`,
@@ -80,7 +92,6 @@ export async function runDemo(
     const objectives = await setObjectives(stage, narrator, options);
     const context = { stage, narrator, objectives, nowMs: () => options.clock.now(), signal: abort.signal };
 
-    let right = true;
     for (let round = 0; ; round++) {
       const fault = round === 0 ? first : drawRound(round);
       if (!fault.ok) return failure('usage', fault.message);
@@ -88,17 +99,33 @@ export async function runDemo(
         fault.value === undefined ? await quietEpisode(context) : await faultEpisode(context, fault.value);
       const result = resultOf(options, isolation.value.kind, { episode, trained, r2 });
       if (options.json !== undefined) await writeResult(result, options.json, options.stdout);
-      right &&= result.success;
+      right = result.success && (right || round === 0);
       if (options.once) break;
       narrator.say('Sage keeps watching. The next fault follows in two minutes; Ctrl-C ends the demo.');
       await pause(BETWEEN_FAULTS_MS, abort.signal);
     }
     return success({ success: right });
   } catch (error) {
-    return failure('start', `${errorMessage(error)} (logs are in ${workDir})`);
+    // Without --once there is no other way to end.
+    if (toldToEnd && !options.once) return success({ success: right });
+    return failure('start', errorMessage(error));
   } finally {
     for (const step of undo.reverse()) await step().catch((error) => narrator.detail(errorMessage(error)));
+    if (right) await rm(workDir, { recursive: true, force: true });
+    else narrator.detail(`Logs, model and incidents stay in ${workDir}`);
   }
+}
+
+/** Says so at once, and not when fourteen programs are running. */
+async function takenPort(ports: readonly number[]): Promise<string | undefined> {
+  for (const port of ports) {
+    try {
+      await freePort(port);
+    } catch {
+      return `port ${port} of 127.0.0.1 is in use; stop what listens there, or choose another with --port (0 takes a free one)`;
+    }
+  }
+  return undefined;
 }
 
 /** undefined: nothing shall be injected. */

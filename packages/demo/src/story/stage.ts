@@ -1,10 +1,12 @@
 import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createLogger, errorMessage, type Logger } from '@sage/core';
+import { createLogger, type Logger } from '@sage/core';
 import { type Config, type Engine, loadConfig, startEngine } from '@sage/engine';
 import {
   type Application,
+  forward,
+  freePort,
   HUB_ADDRESS,
   type Isolation,
   type Load,
@@ -15,7 +17,6 @@ import {
 import { startAgentProcess } from './agent-process.js';
 import { type EngineConfigOptions, engineConfigYaml } from './engine-config.js';
 import { EngineWatch } from './engine-watch.js';
-import { forward, freePort } from './forwarding.js';
 import type { HubRoutes } from './hub-entry.js';
 import type { DemoOptions } from './options.js';
 
@@ -177,5 +178,5 @@ async function grafanaRoute(
 
 function required<T>(outcome: { ok: true; value: T } | { ok: false; message: string }): T {
   if (outcome.ok) return outcome.value;
-  throw new Error(errorMessage(outcome.message));
+  throw new Error(outcome.message);
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { connect, createServer, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import { errorMessage, failure, type Outcome, success } from '@sage/core';
+import { forward } from './forwarding.js';
 
 /** The hub's address on its bridge: where components reach receivers that run inside the hub. */
 export const HUB_ADDRESS = '10.77.0.1';
@@ -49,11 +50,16 @@ const SETUP = [
  */
 export async function enterHub(options: EnterHubOptions): Promise<Outcome<number, 'port' | 'start'>> {
   const servers: Server[] = [];
-  try {
-    for (const forward of options.forwards) servers.push(await openForward(forward));
-  } catch (error) {
-    for (const server of servers) server.close();
-    return failure('port', errorMessage(error));
+  for (const { port, socketPath } of options.forwards) {
+    try {
+      servers.push(await forward({ host: '127.0.0.1', port }, { path: socketPath }));
+    } catch (error) {
+      for (const server of servers) server.close();
+      return failure(
+        'port',
+        `127.0.0.1:${port} cannot be listened on: ${errorMessage(error)}; choose another port`,
+      );
+    }
   }
   const command = [process.execPath, ...(options.execArgv ?? process.execArgv), ...options.argv];
   const child = spawn('unshare', ['--net', '--', 'sh', '-c', SETUP, ...command], {
@@ -68,24 +74,6 @@ export async function enterHub(options: EnterHubOptions): Promise<Outcome<number
   stopForwarding();
   for (const server of servers) server.close();
   return outcome;
-}
-
-function openForward(forward: Forward): Promise<Server> {
-  const server = createServer((client) => {
-    const inner = connect(forward.socketPath);
-    client.pipe(inner).pipe(client);
-    // Not there yet, or gone: the client sees a closed connection.
-    inner.on('error', () => client.destroy());
-    client.on('error', () => inner.destroy());
-    client.on('close', () => inner.destroy());
-    inner.on('close', () => client.destroy());
-  });
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(new Error(`127.0.0.1:${forward.port} cannot be listened on: ${error.message}`)),
-    );
-    server.listen({ host: '127.0.0.1', port: forward.port }, () => resolve(server.unref()));
-  });
 }
 
 /** From a terminal, Ctrl-C reaches the inner process by itself; sent twice it might mean "at once". */
