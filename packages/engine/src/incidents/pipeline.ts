@@ -133,8 +133,11 @@ export class IncidentPipeline {
     const { parts, history, model, config, clock, emit, publish, onDiagnosis } = this.#options;
     const objective = incident && this.#objective(incident.objective);
     if (incident === undefined || objective === undefined || !isDue(incident)) return undefined;
-    if (this.#settling()) return undefined;
-    const windows = history.since(incident.openedMs - EVIDENCE_MS);
+    const settledMs = this.#settledMs();
+    if (clock.now() < settledMs) return undefined;
+    const windows = history
+      .since(incident.openedMs - EVIDENCE_MS)
+      .filter(({ startMs }) => settledMs === 0 || startMs >= settledMs);
     const { seconds, slideSeconds } = config().windows;
     const choice = chooseWindow(objective, windows, { windowSeconds: seconds, slideSeconds });
     const current = model();
@@ -167,15 +170,16 @@ export class IncidentPipeline {
 
   /**
    * For two windows after an action what was queued up drains, and floods whoever is downstream: latency then speaks of
-   * the recovery and not of a cause.
+   * the recovery and not of a cause. The time from which windows count again; 0 where nothing was done.
    */
-  #settling(): boolean {
-    const { store, config, clock } = this.#options;
-    const sinceMs = clock.now() - 2 * config().windows.seconds * 1000;
-    return store.all.some(({ actions }) =>
-      actions.some(
-        ({ atMs, outcomes }) => atMs > sinceMs && outcomes.some(({ status }) => status === 'applied'),
-      ),
+  #settledMs(): number {
+    const { store, config } = this.#options;
+    const applied = store.all.flatMap(({ actions }) =>
+      actions.filter(({ outcomes }) => outcomes.some(({ status }) => status === 'applied')),
+    );
+    return applied.reduce(
+      (latest, { atMs }) => Math.max(latest, atMs + 2 * config().windows.seconds * 1000),
+      0,
     );
   }
 
