@@ -1,9 +1,10 @@
+import { nearest } from '@sage/core';
 import { type Command, type CommandIo, EXIT_SUCCESS, EXIT_USAGE } from './command.js';
 import { checkConfigCommand } from './commands/check-config.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { serveCommand } from './commands/serve.js';
-import { describeFlags, nearest, parseFlags } from './flags.js';
+import { describeFlags, parseFlags } from './flags.js';
 import { VERSION } from './version.js';
 
 const COMMANDS: Readonly<Record<string, Command>> = {

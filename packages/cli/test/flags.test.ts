@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { describeFlags, type FlagSpecs, nearest, parseFlags } from '../src/flags.js';
+import { describeFlags, type FlagSpecs, parseFlags } from '../src/flags.js';
 
 const SPECS: FlagSpecs = {
   seed: { type: 'number', min: 0, default: 1, help: 'draws' },
@@ -42,17 +42,6 @@ describe('parseFlags', () => {
   it('asks for a missing positional by name', () => {
     expect(parseFlags([], SPECS, ['FILE'])).to.include({ message: 'expected FILE, got none' });
   });
-});
-
-describe('nearest', () => {
-  const cases = [
-    { word: 'sevre', candidates: ['serve', 'demo'], expected: 'serve' },
-    { word: 'x', candidates: ['serve', 'demo'], expected: undefined },
-  ];
-  for (const { word, candidates, expected } of cases) {
-    it(`'${word}' is nearest to ${expected ?? 'nothing'}`, () =>
-      expect(nearest(word, candidates)).to.equal(expected));
-  }
 });
 
 describe('describeFlags', () => {

@@ -11,6 +11,7 @@ export type {
 export { type Clock, ManualClock, systemClock } from './clock.js';
 export type { Candidate, Culprit, Diagnosis, Evidence, Verdict, Victim } from './diagnosis.js';
 export { createLogger, type Logger, silentLogger } from './log.js';
+export { nearest } from './nearest.js';
 export { type Objective, type ObjectiveReading, objectiveNode, readObjective } from './objective.js';
 export { errorMessage, type Failure, failure, type Outcome, type Success, success } from './outcome.js';
 export { createRng, type Rng } from './random.js';

@@ -1,3 +1,3 @@
-export { supportsKernelIsolation } from './application/index.js';
+export { DEFAULT_RATE, supportsKernelIsolation } from './application/index.js';
 export type { DemoOptions, FaultChoice, IsolationChoice } from './story/options.js';
 export { runDemo } from './story/run-demo.js';

@@ -1,5 +1,5 @@
 import { systemClock } from '@sage/core';
-import { type DemoOptions, type FaultChoice, runDemo } from '@sage/demo';
+import { DEFAULT_RATE, type DemoOptions, type FaultChoice, runDemo } from '@sage/demo';
 import { type Command, EXIT_FAILED, EXIT_SUCCESS, EXIT_USAGE } from '../command.js';
 
 const FAULT_FORM = /^(?:(?<kind>[a-z]+)(?:@(?<service>[a-z0-9-]+))?|@(?<only>[a-z0-9-]+))$/;
@@ -60,7 +60,14 @@ processes and delaying relays. Exit status 0 with --once means: the right cause 
       default: 'collector',
       help: 'who reports the broken objective',
     },
-    rate: { type: 'number', placeholder: 'N', min: 10, max: 500, default: 30, help: 'requests per second' },
+    rate: {
+      type: 'number',
+      placeholder: 'N',
+      min: 10,
+      max: 500,
+      default: DEFAULT_RATE,
+      help: 'requests per second',
+    },
     'learn-seconds': {
       type: 'number',
       placeholder: 'N',

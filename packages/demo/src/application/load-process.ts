@@ -7,8 +7,8 @@ import type { LoadReport } from './load/report.js';
 
 const PROGRAM = fileURLToPath(new URL('./load/load-main.js', import.meta.url));
 
-/** Requests per second that the demo asks for: some 30 % of one core for the whole application. */
-export const DEFAULT_RATE = 24;
+/** Requests per second that the demo asks for: some 40 % of one core for the whole application. */
+export const DEFAULT_RATE = 30;
 
 export interface LoadOptions {
   readonly entryUrl: string;

@@ -1,3 +1,4 @@
+import { nearest } from '@sage/core';
 import type { z } from 'zod';
 
 /** One thing wrong with a configuration. `path` is as one writes it: `objectives[0].threshold_ms`. */
@@ -67,26 +68,8 @@ function article(noun: string): string {
 }
 
 function suggestion(key: string, known: readonly string[]): string {
-  const near = known
-    .map((name) => ({ name, distance: editDistance(key, name) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  if (near !== undefined && near.distance <= Math.max(2, key.length / 3))
-    return `${near.name} (did you mean it?)`;
-  return `one of ${known.join(', ')}`;
-}
-
-/** Levenshtein 1966, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
+  const near = nearest(key, known);
+  return near === undefined ? `one of ${known.join(', ')}` : `${near} (did you mean it?)`;
 }
 
 export function pathText(path: readonly PropertyKey[]): string {
