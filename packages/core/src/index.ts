@@ -44,3 +44,4 @@ export {
   rpcId,
   type Window,
 } from './window.js';
+export { actionWords, measured, measurementName, milliseconds, percent } from './words.js';

@@ -101,8 +101,8 @@ describe('calibrateObjectives', () => {
     }));
 
   const cases = [
-    { name: 'twice the usual', p99s: [30, 31, 32], expected: 65 },
-    { name: 'above the usual worst', p99s: [30, ...Array(9).fill(30), ...Array(10).fill(90)], expected: 120 },
+    { name: 'two and a half times the usual', p99s: [30, 32, 34], expected: 80 },
+    { name: 'whatever a bad moment did', p99s: [32, 32, 32, 700, 700], expected: 80 },
     { name: 'never below what a machine can keep', p99s: [2, 2, 2], expected: 40 },
   ];
   for (const { name, p99s, expected } of cases) {
@@ -132,9 +132,9 @@ describe('Narrator', () => {
     now += 156_000;
     tellDiagnosis(narrator, diagnosis([culprit('rate', 'cpu')]));
     expect(text).to.match(/^2:36 {2}Diagnosis of search: rate \/ cpu \(P = 0\.97\)\n/);
-    expect(text).to.include('slow, but not the cause: frontend (143 ms, normally 28.0 ms)');
-    expect(text).to.match(/rate {4}▇▇▇▇▇▇ +33\.0 ms, P = 0\.97/);
-    expect(text).to.include('evidence: cpu_runqueue_wait_ratio 0.81 1, normally 0.012 1');
+    expect(text).to.include('slow, but not the cause: frontend (143 ms, normally 28 ms)');
+    expect(text).to.match(/rate {4}▇▇▇▇▇▇ +33 ms, P = 0\.97/);
+    expect(text).to.include('evidence: cpu runqueue wait 81 %, normally 1 %');
   });
 
   it('shows progress as a bar on a terminal and as a line now and then elsewhere', () => {

@@ -1,4 +1,12 @@
-import type { Culprit, Evidence, Objective, Victim } from '@sage/core';
+import {
+  type Culprit,
+  type Evidence,
+  measured,
+  measurementName,
+  milliseconds,
+  type Objective,
+  type Victim,
+} from '@sage/core';
 import type { NormalReference } from './normal-reference.js';
 
 const RESOURCE_WORDS = {
@@ -13,7 +21,7 @@ const RESOURCE_WORDS = {
 /** “p99 of frontend /hotels is 310 ms, over its objective of 120 ms.” */
 export function violationText(objective: Objective, observedMs: number): string {
   const name = objective.percentile.replace('Ms', '');
-  return `${name} of ${objective.service} ${objective.operation} is ${number(observedMs)} ms, over its objective of ${number(objective.thresholdMs)} ms.`;
+  return `${name} of ${objective.service} ${objective.operation} is ${milliseconds(observedMs)}, over its objective of ${milliseconds(objective.thresholdMs)}.`;
 }
 
 export function culpritsText(culprits: readonly Culprit[], victims: readonly Victim[]): string {
@@ -32,9 +40,8 @@ export function workloadText(load: number, reference: NormalReference): string {
   return `Load is ${number(load)} requests/s, ${number(load / reference.largestLoadPerSecond)} times the most at which the objective was met, and no service suffers more than that explains.`;
 }
 
-export function evidenceText({ name, unit, observed, expected }: Evidence): string {
-  const suffix = unit === '1' ? '' : ` ${unit}`;
-  return `${name} ${number(observed)}${suffix}, normally ${number(expected)}${suffix}`;
+function evidenceText({ name, unit, observed, expected }: Evidence): string {
+  return `${measurementName(name)} ${measured(observed, unit, name)}, normally ${measured(expected, unit, name)}`;
 }
 
 function list(items: readonly string[]): string {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorMessage, failure, type Logger, type Outcome, success } from '@sage/core';
 import type { ComponentConfig, ReadyMessage } from './component/config.js';
+import { CGROUP_ROOT } from './isolation/cgroups.js';
 import { awaitMessage, endChild } from './isolation/child.js';
 import type { AgentTarget, Ground, Isolation, Placed } from './isolation/ground.js';
 import { createKernelGround } from './isolation/kernel-ground.js';
@@ -24,6 +25,8 @@ const JAEGER_SERVICES: ReadonlySet<string> = new Set(['search', 'rate', 'recomme
 const READY_TIMEOUT_MS = 60_000;
 const GRACE_MS = 3000;
 const POOL_SIZE = 16;
+/** Chance that a cache misses: often enough for the document stores to be used. */
+const MISS_RATIO = 0.08;
 const MAX_POOL_SIZE = 64;
 /** What the agent may raise a component to: never more than two cores, which every machine here has. */
 const MAX_CPU_CORES = 2;
@@ -35,19 +38,14 @@ export interface ApplicationOptions {
     readonly otlpUrl: string;
     readonly jaegerHost: string;
     readonly jaegerPort: number;
-    /** Default 1. */
-    readonly samplingRatio?: number;
   };
   /** For configurations and logs of the components. */
   readonly workDir: string;
-  /** Chance that a cache misses; default 0.08, so that the document stores are used. */
-  readonly missRatio?: number;
   readonly seed?: number;
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
   /** A component ended without being told to. */
   readonly onExit?: (component: string, message: string) => void;
-  readonly cgroupRoot?: string;
 }
 
 export interface RunningComponent extends Placed {
@@ -56,7 +54,6 @@ export interface RunningComponent extends Placed {
   readonly poolsUrl: string;
   /** Targets it holds a connection pool for; empty for stores. */
   readonly pools: readonly string[];
-  readonly logFile: string;
 }
 
 export interface Application {
@@ -68,6 +65,8 @@ export interface Application {
   readonly agentTargets: readonly AgentTarget[];
   /** `co_runners.allow` of the node agent's configuration. */
   readonly coRunnerPatterns: readonly string[];
+  /** For whatever is started beside it: marks a process as this run's, so that it does not outlive it. */
+  readonly env: NodeJS.ProcessEnv;
   /** Ends all processes and removes what was set up. Idempotent. */
   close(): Promise<void>;
 }
@@ -92,7 +91,8 @@ export async function startApplication(
   };
   try {
     await mkdir(options.workDir, { recursive: true });
-    ground = await createGround(options, topology.value);
+    const env = await ownedEnvironment(options.env);
+    ground = await createGround({ ...options, env }, topology.value);
     const components = await launchAll(options, topology.value, ground, children);
     for (const [name, child] of children) {
       child.once('exit', (code, signal) => {
@@ -100,7 +100,7 @@ export async function startApplication(
           options.onExit?.(name, `${name} ended with ${signal ?? `exit code ${code}`}`);
       });
     }
-    return success(describe(ground, components, close));
+    return success({ ...describe(ground, components), env, close });
   } catch (error) {
     await close();
     return failure('start', `the application did not start: ${errorMessage(error)}`);
@@ -109,8 +109,7 @@ export async function startApplication(
 
 function checkOptions(options: ApplicationOptions): string[] {
   const mistakes: string[] = [];
-  const { otlpUrl, jaegerPort, samplingRatio = 1 } = options.telemetry;
-  const { missRatio = 0 } = options;
+  const { otlpUrl, jaegerPort } = options.telemetry;
   if (options.isolation !== 'kernel' && options.isolation !== 'user') {
     mistakes.push(`isolation: expected kernel or user, got ${JSON.stringify(options.isolation)}`);
   }
@@ -122,18 +121,14 @@ function checkOptions(options: ApplicationOptions): string[] {
   if (!(Number.isInteger(jaegerPort) && jaegerPort > 0 && jaegerPort < 65_536)) {
     mistakes.push(`telemetry.jaegerPort: expected a port from 1 to 65535, got ${jaegerPort}`);
   }
-  if (!(samplingRatio >= 0 && samplingRatio <= 1)) {
-    mistakes.push(`telemetry.samplingRatio: expected 0..1, got ${samplingRatio}`);
-  }
-  if (!(missRatio >= 0 && missRatio <= 1)) mistakes.push(`missRatio: expected 0..1, got ${missRatio}`);
   return mistakes;
 }
 
 async function createGround(options: ApplicationOptions, topology: Topology): Promise<Ground> {
   const components = topology.components.map((component) => component.name);
-  const env = await ownedEnvironment(options.env);
+  const { env } = options;
   return options.isolation === 'kernel'
-    ? createKernelGround({ components, env, cgroupRoot: options.cgroupRoot ?? '/sys/fs/cgroup' })
+    ? createKernelGround({ components, env, cgroupRoot: CGROUP_ROOT })
     : createUserGround({ components, env, seed: options.seed ?? 1, log: options.log });
 }
 
@@ -167,7 +162,7 @@ async function launchAll(
       const placed: Placed = { name, pid: child.pid as number, address };
       await ground.settle(placed);
       const url = `http://${address.host}:${address.port}`;
-      return { ...placed, url, poolsUrl: `${url}/-/pools`, pools, logFile };
+      return { ...placed, url, poolsUrl: `${url}/-/pools`, pools };
     }),
   );
   // Only now, when none is half started any more, may a failure lead to the end of all.
@@ -184,7 +179,7 @@ function configure(
   name: string,
   targets: readonly string[],
 ): ComponentConfig {
-  const { otlpUrl, jaegerHost, jaegerPort, samplingRatio = 1 } = options.telemetry;
+  const { otlpUrl, jaegerHost, jaegerPort } = options.telemetry;
   const service = topology.components.find((component) => component.name === name)?.service;
   return {
     name,
@@ -198,12 +193,11 @@ function configure(
               ? { kind: 'jaeger', host: jaegerHost, port: jaegerPort }
               : { kind: 'otlp', url: new URL('/v1/traces', otlpUrl).href },
             metricsUrl: new URL('/v1/metrics', otlpUrl).href,
-            samplingRatio,
           },
     poolSize: POOL_SIZE,
     concurrency: 32,
     queue: 256,
-    missRatio: options.missRatio ?? 0.08,
+    missRatio: MISS_RATIO,
     seed: options.seed ?? 1,
     neighbour: [process.execPath, HOG, NEIGHBOUR_NAME],
   };
@@ -212,8 +206,7 @@ function configure(
 function describe(
   ground: Ground,
   components: readonly RunningComponent[],
-  close: () => Promise<void>,
-): Application {
+): Omit<Application, 'env' | 'close'> {
   const entry = ground.peerAddress('frontend');
   return {
     isolation: ground.isolation,
@@ -228,6 +221,5 @@ function describe(
       ...ground.knobs(component),
     })),
     coRunnerPatterns: [NEIGHBOUR_NAME],
-    close,
   };
 }

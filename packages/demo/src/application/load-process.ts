@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { errorMessage, failure, type Outcome, success } from '@sage/core';
 import { awaitMessage, endChild } from './isolation/child.js';
 import { ownedEnvironment } from './isolation/leftovers.js';
-import type { LoadReport } from './load/report.js';
 
 const PROGRAM = fileURLToPath(new URL('./load/load-main.js', import.meta.url));
 
@@ -12,21 +11,17 @@ export const DEFAULT_RATE = 30;
 
 export interface LoadOptions {
   readonly entryUrl: string;
-  /** Mean requests per second of all endpoints together. Default 24. */
+  /** Mean requests per second of all endpoints together. Default 30. */
   readonly meanRate?: number;
   readonly seed: number;
   /** Default 2000; arrivals beyond are counted as dropped. */
   readonly maxOutstanding?: number;
   readonly env: NodeJS.ProcessEnv;
-  /** Once a second. */
-  readonly onReport: (report: LoadReport) => void;
   /** The process ended without being told to. */
   readonly onExit?: (message: string) => void;
 }
 
 export interface Load {
-  readonly pid: number;
-  readonly meanRate: number;
   /** Prometheus exposition: `http_server_request_duration_seconds{service,operation,code}`. */
   readonly metricsUrl: string;
   close(): Promise<void>;
@@ -57,24 +52,19 @@ export async function startLoad(options: LoadOptions): Promise<Outcome<Load, 'op
       name: 'the load generator',
       timeoutMs: 15_000,
     });
-    return success(watch(child, ready.port, { ...options, meanRate }));
+    return success(watch(child, ready.port, options));
   } catch (error) {
     await endChild(child, 1000);
     return failure('start', errorMessage(error));
   }
 }
 
-function watch(child: ChildProcess, port: number, options: LoadOptions & { meanRate: number }): Load {
+function watch(child: ChildProcess, port: number, { onExit }: LoadOptions): Load {
   let closing = false;
-  child.on('message', (message: LoadReport) => {
-    if (message.kind === 'report') options.onReport(message);
-  });
   child.once('exit', (code, signal) => {
-    if (!closing) options.onExit?.(`the load generator ended with ${signal ?? `exit code ${code}`}`);
+    if (!closing) onExit?.(`the load generator ended with ${signal ?? `exit code ${code}`}`);
   });
   return {
-    pid: child.pid as number,
-    meanRate: options.meanRate,
     metricsUrl: `http://127.0.0.1:${port}/metrics`,
     close: () => {
       closing = true;

@@ -1,5 +1,9 @@
-import { failure, type Outcome, success } from '@sage/core';
+import { errorMessage, failure, type Outcome, success } from '@sage/core';
+import { CGROUP_ROOT, Cgroups } from './isolation/cgroups.js';
 import { runTool } from './isolation/child.js';
+import { QUOTA } from './isolation/kernel-ground.js';
+
+const PROBE_GROUP = 'probe';
 
 /** Tries, in a namespace that ends with the attempt, what kernel isolation needs; the message says what is missing. */
 const ATTEMPT = [
@@ -15,12 +19,13 @@ export async function supportsKernelIsolation(): Promise<Outcome<void, 'unsuppor
   if (process.getuid?.() !== 0) return failure('unsupported', 'not root');
   try {
     await runTool('unshare', ['--net', 'sh', '-c', ATTEMPT]);
-    await runTool('sh', [
-      '-c',
-      'test -w /sys/fs/cgroup/cgroup.subtree_control || test -w /sys/fs/cgroup/cpu/cgroup.procs',
-    ]);
+    const cgroups = new Cgroups(CGROUP_ROOT);
+    await cgroups.create(PROBE_GROUP);
+    await cgroups.setQuota(PROBE_GROUP, QUOTA);
     return success(undefined);
   } catch (error) {
-    return failure('unsupported', error instanceof Error ? error.message : String(error));
+    return failure('unsupported', errorMessage(error));
+  } finally {
+    await new Cgroups(CGROUP_ROOT).remove(PROBE_GROUP);
   }
 }

@@ -29,7 +29,7 @@ const POOL_OWNERS = ['frontend', 'search', 'rate', 'profile', 'reservation'];
 /**
  * Where a fault of a kind can break an objective of search or recommend.
  *
- * Left out everywhere: `user` and `mongodb-reservation`, which one request in a hundred reaches, and `mongodb-rate`
+ * Left out everywhere: `user` and `mongodb-reservation`, which one request in a hundred or fewer reach, and `mongodb-rate`
  * and `mongodb-profile`, asked only after a cache miss: a window sees too few of their calls for a percentile.
  * A cache computes too little for a competing process on its core to hold it up for long; a spent quota does.
  * A slow link in front of the front end delays its clients, not its own serving, where a relay is the link; in a

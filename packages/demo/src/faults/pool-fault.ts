@@ -2,7 +2,7 @@ import type { RunningComponent } from '../application/index.js';
 import { askJson } from './http.js';
 import type { Injected } from './inject.js';
 
-/** With all connections held so long, one comes free every 100 ms or so: the wait of whoever needs one. */
+/** With all connections held so long each, one comes free about as often: the wait of whoever needs one. */
 const WAIT_FOR_ONE_MS = 80;
 
 interface PoolState {

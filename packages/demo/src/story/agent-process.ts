@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorMessage, failure, type Outcome, success } from '@sage/core';
 import { stringify } from 'yaml';
+import { endChild } from '../application/index.js';
 
 export interface AgentProcess {
   readonly url: string;
@@ -23,6 +24,7 @@ export interface AgentOptions {
 
 const READY_TRIES = 100;
 const READY_EVERY_MS = 100;
+/** Asked politely first, so that it undoes what it changed. */
 const STOP_PATIENCE_MS = 5_000;
 
 /** Starts the real node agent beside the application, free to act on the demo's own processes and on nothing else. */
@@ -53,29 +55,17 @@ export async function startAgentProcess(options: AgentOptions): Promise<Outcome<
     if (child.exitCode !== null)
       return failure('agent', `the node agent ended with status ${child.exitCode}; see ${logPath}`);
     try {
-      if ((await options.fetch(`${url}/-/ready`)).ok) return success({ url, close: () => stop(child) });
+      if ((await options.fetch(`${url}/-/ready`)).ok)
+        return success({ url, close: () => endChild(child, STOP_PATIENCE_MS) });
     } catch (error) {
       if (tries === READY_TRIES - 1)
         return failure('agent', `the node agent does not answer: ${errorMessage(error)}; see ${logPath}`);
     }
     await new Promise((resolve) => setTimeout(resolve, READY_EVERY_MS));
   }
-  await stop(child);
+  await endChild(child, STOP_PATIENCE_MS);
   return failure(
     'agent',
     `the node agent was not ready after ${(READY_TRIES * READY_EVERY_MS) / 1000} s; see ${logPath}`,
   );
-}
-
-/** Ends it politely, so that it undoes what it changed; kills it if it will not. */
-function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE_MS);
-    child.once('exit', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    child.kill('SIGTERM');
-  });
 }

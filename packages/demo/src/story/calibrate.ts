@@ -1,4 +1,4 @@
-import { median, type Objective, objectiveNode, quantile, type Window } from '@sage/core';
+import { median, type Objective, objectiveNode, type Window } from '@sage/core';
 
 /** What the demo promises its users, before the threshold is known. */
 export const DEMO_OBJECTIVES = [
@@ -9,14 +9,14 @@ export const DEMO_OBJECTIVES = [
 /** A threshold that no calm traffic breaks: what objectives have until the calm has been watched. */
 export const PROVISIONAL_THRESHOLD_MS = 60_000;
 
-const OVER_MEDIAN = 2;
-const OVER_USUAL_WORST = 1.25;
+const OVER_MEDIAN = 2.5;
 const LEAST_MS = 40;
 const STEP_MS = 5;
 
 /**
- * Sets the objectives as an operator would after watching calm traffic: twice the usual latency, above all but the
- * worst windows seen, rounded up to 5 ms. Machines differ too much for fixed thresholds.
+ * Sets the objectives as an operator would after watching calm traffic: two and a half times the usual latency,
+ * rounded up to 5 ms. Machines differ too much for fixed thresholds. One bad moment of the calm says nothing: the median
+ * does not move with it.
  */
 export function calibrateObjectives(windows: readonly Window[]): Objective[] {
   return DEMO_OBJECTIVES.map((objective) => {
@@ -24,11 +24,7 @@ export function calibrateObjectives(windows: readonly Window[]): Objective[] {
     const latencies = windows.flatMap((window) => window.latency.get(node)?.[objective.percentile] ?? []);
     if (latencies.length === 0)
       throw new Error(`no request of ${objective.operation} was seen in ${windows.length} windows`);
-    const wanted = Math.max(
-      LEAST_MS,
-      OVER_MEDIAN * median(latencies),
-      OVER_USUAL_WORST * quantile(latencies, 0.95),
-    );
+    const wanted = Math.max(LEAST_MS, OVER_MEDIAN * median(latencies));
     return { ...objective, thresholdMs: Math.ceil(wanted / STEP_MS) * STEP_MS };
   });
 }

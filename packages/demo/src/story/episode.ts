@@ -1,9 +1,9 @@
-import type { Diagnosis, Objective } from '@sage/core';
+import { actionWords, type Diagnosis, milliseconds, type Objective } from '@sage/core';
 import type { EngineEvent, Incident } from '@sage/engine';
 import { type ActiveFault, type Fault, injectFault } from '../faults/index.js';
 import { WINDOW_SECONDS } from './engine-config.js';
 import { judge } from './judge.js';
-import { formatMs, type Narrator, tellDiagnosis } from './narrator.js';
+import { type Narrator, tellDiagnosis } from './narrator.js';
 import type { DemoResult } from './result.js';
 import { pause, type Stage } from './stage.js';
 
@@ -15,6 +15,8 @@ const CALM_PATIENCE_MS = 90_000;
 const QUIET_SECONDS = 60;
 /** From the injection to the end of the incident, at most. */
 const EPISODE_TIMEOUT_MS = 150_000;
+/** Latency must be back within so many windows of the action (paper: at most two sampling intervals). */
+const RECOVERY_WINDOWS = 2;
 
 export interface EpisodeContext {
   readonly stage: Stage;
@@ -152,12 +154,16 @@ function follow(event: EngineEvent, record: EpisodeRecord, context: EpisodeConte
       }
       break;
     case 'action':
-      for (const outcome of event.outcomes) {
-        record.actions.push(`${outcome.action.kind} ${outcome.action.target}: ${outcome.status}`);
-        narrator.say(
-          `Node agent, ${outcome.action.kind} on ${outcome.action.target}: ${outcome.status}. ${outcome.message}`,
+      for (const { reason } of event.plan.actions) narrator.say(`Sage acts: ${reason}.`);
+      for (const { action, status, message } of event.outcomes) {
+        record.actions.push(`${action.kind} ${action.target}: ${status}`);
+        narrator.detail(
+          status === 'applied'
+            ? `done by the node agent: ${actionWords(action)}`
+            : narrator.bad(`the node agent says ${status} (${actionWords(action)}): ${message}`),
         );
-        if (outcome.status === 'applied' && record.actedMs === undefined) {
+        const ofPrimary = event.incident.id === record.primary?.id;
+        if (status === 'applied' && ofPrimary && record.actedMs === undefined) {
           record.actedMs = context.nowMs();
           record.acted = narrator.elapsedSeconds();
         }
@@ -169,13 +175,14 @@ function follow(event: EngineEvent, record: EpisodeRecord, context: EpisodeConte
       const reading = record.primary && event.readings.get(record.primary.objective);
       if (reading?.observedMs === undefined || record.actedMs === undefined || record.recovered !== null)
         break;
-      if (reading.broken || event.window.endMs <= record.actedMs) break;
+      // What began before the action may still hold requests of that time.
+      if (reading.broken || event.window.startMs < record.actedMs) break;
       const took = (event.window.endMs - record.actedMs) / 1000;
       record.recovered = narrator.elapsedSeconds();
-      record.recoveredInTime = took <= 2 * WINDOW_SECONDS;
+      record.recoveredInTime = took <= RECOVERY_WINDOWS * WINDOW_SECONDS;
       narrator.say(
         narrator.good(
-          `p99 is back at ${formatMs(reading.observedMs)}, ${took.toFixed(0)} s after the action (two windows are ${2 * WINDOW_SECONDS} s).`,
+          `p99 is back at ${milliseconds(reading.observedMs)}, ${took.toFixed(0)} s after the action (two windows are ${RECOVERY_WINDOWS * WINDOW_SECONDS} s).`,
         ),
       );
       break;
@@ -205,16 +212,17 @@ function tell(
   const others = [...record.diagnoses.values()].map((other) => judge(fault, other));
   const alsoBlamed = [...new Set([...blamedInCalm, ...others.flatMap((other) => other.alsoBlamed)])];
   const right = judgement.rightService && judgement.rightResource && alsoBlamed.length === 0;
+  const recovered = record.recoveredInTime && record.closed > 0 && record.open.size === 0;
   const mark = (correct: boolean) => (correct ? narrator.good('✓') : narrator.bad('✗'));
   narrator.say(`Injected: ${narrator.bold(`${fault.service} / ${fault.resource}`)}: ${fault.means}`);
   narrator.detail(
-    `service ${mark(judgement.rightService)}  resource ${mark(judgement.rightResource)}  recovered ${mark(record.recoveredInTime)}${alsoBlamed.length > 0 ? `  also blamed: ${alsoBlamed.join(', ')}` : ''}`,
+    `service ${mark(judgement.rightService)}  resource ${mark(judgement.rightResource)}  recovered ${mark(recovered)}${alsoBlamed.length > 0 ? `  also blamed: ${alsoBlamed.join(', ')}` : ''}`,
   );
   return conclude(context, fault, record, {
     ...judgement,
     alsoBlamed,
     right,
-    recovered: record.recoveredInTime,
+    recovered,
     injected,
     diagnosis,
   });
@@ -270,7 +278,7 @@ function latencies({ stage, objectives }: EpisodeContext): string {
   return objectives
     .map((objective) => {
       const observedMs = states.find((state) => state.name === objective.name)?.observedMs ?? null;
-      return `${objective.name} p99 ${observedMs === null ? '–' : formatMs(observedMs)} of ${formatMs(objective.thresholdMs)}`;
+      return `${objective.name} p99 ${milliseconds(observedMs)} of ${milliseconds(objective.thresholdMs)}`;
     })
     .join(', ');
 }

@@ -1,4 +1,12 @@
-import type { Candidate, Culprit, Diagnosis, Victim } from '@sage/core';
+import {
+  type Candidate,
+  type Culprit,
+  type Diagnosis,
+  measured,
+  measurementName,
+  milliseconds,
+  type Victim,
+} from '@sage/core';
 
 /** Where text goes; a terminal gets colours and a bar that redraws itself. */
 export interface TextSink {
@@ -87,11 +95,7 @@ export function formatElapsed(seconds: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-export function formatMs(value: number): string {
-  return `${value >= 100 ? value.toFixed(0) : value.toFixed(1)} ms`;
-}
-
-export function formatProbability(value: number): string {
+function formatProbability(value: number): string {
   return `P = ${value.toFixed(2)}`;
 }
 
@@ -113,7 +117,7 @@ export function tellDiagnosis(narrator: Narrator, diagnosis: Diagnosis): void {
   const candidates = diagnosis.services.slice(0, 6);
   if (candidates.length > 0) {
     narrator.detail(
-      `end-to-end latency had one service behaved (now ${formatMs(diagnosis.observedMs ?? Number.NaN)}, objective ${formatMs(diagnosis.thresholdMs)}):`,
+      `end-to-end latency had one service behaved (now ${milliseconds(diagnosis.observedMs)}, objective ${milliseconds(diagnosis.thresholdMs)}):`,
     );
     const widest = Math.max(
       diagnosis.observedMs ?? 0,
@@ -127,9 +131,9 @@ export function tellDiagnosis(narrator: Narrator, diagnosis: Diagnosis): void {
     narrator.detail(
       `resources of ${culprit.service}: ${resources.map((r) => `${r.resource} ${formatProbability(r.probability)}`).join(', ')}`,
     );
-    for (const evidence of culprit.evidence.slice(0, 3)) {
+    for (const { name, unit, observed, expected } of culprit.evidence.slice(0, 3)) {
       narrator.detail(
-        `evidence: ${evidence.name} ${formatNumber(evidence.observed)} ${evidence.unit}, normally ${formatNumber(evidence.expected)} ${evidence.unit}`,
+        `evidence: ${measurementName(name)} ${measured(observed, unit, name)}, normally ${measured(expected, unit, name)}`,
       );
     }
   }
@@ -140,15 +144,10 @@ function describeCulprit(culprit: Culprit): string {
 }
 
 function describeVictim(victim: Victim): string {
-  return `${victim.service} (${formatMs(victim.observedMs)}, normally ${formatMs(victim.normalMs)})`;
+  return `${victim.service} (${milliseconds(victim.observedMs)}, normally ${milliseconds(victim.normalMs)})`;
 }
 
 function candidateRow(candidate: Candidate, nameWidth: number, widestMs: number): string {
   const length = Math.max(1, Math.round((candidate.counterfactualMs / Math.max(1, widestMs)) * 24));
-  return `${candidate.service.padEnd(nameWidth)}  ${'▇'.repeat(length).padEnd(24)} ${formatMs(candidate.counterfactualMs)}, ${formatProbability(candidate.probability)}`;
-}
-
-function formatNumber(value: number): string {
-  if (!Number.isFinite(value)) return '?';
-  return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+  return `${candidate.service.padEnd(nameWidth)}  ${'▇'.repeat(length).padEnd(24)} ${milliseconds(candidate.counterfactualMs)}, ${formatProbability(candidate.probability)}`;
 }

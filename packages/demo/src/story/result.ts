@@ -23,7 +23,10 @@ export interface DemoResult {
   readonly right: boolean;
   readonly alsoBlamed: readonly string[];
   readonly actions: readonly string[];
-  /** Latency came back under the objective within two windows of the action; without a fault always true. */
+  /**
+   * Within two windows of the action a window that began after it met the objective, and the incident was closed;
+   * without a fault always true.
+   */
   readonly recovered: boolean;
   readonly seconds: {
     readonly trained: number;
@@ -31,7 +34,7 @@ export interface DemoResult {
     readonly opened: number | null;
     readonly diagnosed: number | null;
     readonly acted: number | null;
-    /** End of the first window after the action that met the objective. */
+    /** When the first window that began after the action and met the objective was known. */
     readonly recovered: number | null;
   };
   readonly r2: number;

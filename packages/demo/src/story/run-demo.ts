@@ -6,6 +6,7 @@ import {
   errorMessage,
   failure,
   median,
+  milliseconds,
   type Objective,
   type Outcome,
   type Rng,
@@ -23,7 +24,7 @@ import { drawFault, type Fault } from '../faults/index.js';
 import { calibrateObjectives } from './calibrate.js';
 import { type Episode, faultEpisode, quietEpisode } from './episode.js';
 import { hubRoutes, runInHub } from './hub-entry.js';
-import { formatMs, Narrator } from './narrator.js';
+import { Narrator } from './narrator.js';
 import type { DemoOptions, FaultChoice, IsolationChoice } from './options.js';
 import { type DemoResult, writeResult } from './result.js';
 import { engineConfigOf, pageUrl, pause, type Stage, setStage } from './stage.js';
@@ -195,7 +196,7 @@ async function setObjectives(
   const reloaded = stage.engine.reload(await engineConfigOf({ ...stage.engineConfig, objectives }));
   if (!reloaded.ok) throw new Error(reloaded.message);
   const words = objectives.map(
-    ({ name, operation, thresholdMs }) => `${name} (${operation}) p99 ≤ ${formatMs(thresholdMs)}`,
+    ({ name, operation, thresholdMs }) => `${name} (${operation}) p99 ≤ ${milliseconds(thresholdMs)}`,
   );
   narrator.say(`Objectives, set from the calm: ${words.join('; ')}.`);
   if (options.trigger === 'alertmanager') {

@@ -10,7 +10,6 @@ import {
   HUB_ADDRESS,
   type Isolation,
   type Load,
-  type LoadReport,
   startApplication,
   startLoad,
 } from '../application/index.js';
@@ -20,17 +19,14 @@ import { EngineWatch } from './engine-watch.js';
 import type { HubRoutes } from './hub-entry.js';
 import type { DemoOptions } from './options.js';
 
-/** Traffic that is not learnt from: the first seconds of fourteen programs being compiled. */
-const WARM_UP_MS = 8_000;
+/** Traffic that is not learnt from: fourteen programs are being compiled as they run. */
+const WARM_UP_MS = 20_000;
 
 export interface Stage {
   readonly app: Application;
-  readonly load: Load;
   readonly engine: Engine;
   readonly watch: EngineWatch;
   readonly engineConfig: EngineConfigOptions;
-  /** The newest second of the workload as its clients saw it. */
-  readonly latestLoad: () => LoadReport | undefined;
   readonly log: Logger;
 }
 
@@ -68,16 +64,12 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   );
   onCleanup(() => app.close());
 
-  let latestLoad: LoadReport | undefined;
   const load = required(
     await startLoad({
       entryUrl: app.entryUrl,
       meanRate: demo.requestsPerSecond,
       seed: demo.seed,
       env: demo.env,
-      onReport: (report) => {
-        latestLoad = report;
-      },
       onExit: onBroken,
     }),
   );
@@ -118,7 +110,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   onCleanup(() => engine.close());
   const watch = new EngineWatch(engine);
   onCleanup(async () => watch.close());
-  return { app, load, engine, watch, engineConfig, latestLoad: () => latestLoad, log };
+  return { app, engine, watch, engineConfig, log };
 }
 
 /** Through the same YAML and the same checks as anybody's configuration. */

@@ -18,7 +18,6 @@ export interface ComponentConfig {
     | {
         readonly exporter: SpanExporterOptions;
         readonly metricsUrl: string;
-        readonly samplingRatio: number;
       }
     | undefined;
   readonly poolSize: number;

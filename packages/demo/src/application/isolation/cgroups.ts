@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+
+/** Where the kernel's control groups are mounted. */
+export const CGROUP_ROOT = '/sys/fs/cgroup';
 
 /** All groups of the demo live under this one. */
 export const CGROUP_PARENT = 'sage-demo';
@@ -61,12 +64,13 @@ export class Cgroups {
     return [...pids];
   }
 
-  /** Removes the empty groups; false where one still has processes. */
-  async remove(): Promise<boolean> {
-    const directories = [
-      ...(await this.#groups()),
-      ...this.#mounts.map((mount) => join(mount, CGROUP_PARENT)).filter((path) => existsSync(path)),
-    ];
+  /** Removes the empty groups, or the one of a name, and their parent; false where processes are left in one. */
+  async remove(name?: string): Promise<boolean> {
+    const groups = (await this.#groups()).filter((path) => name === undefined || basename(path) === name);
+    const parents = this.#mounts
+      .map((mount) => join(mount, CGROUP_PARENT))
+      .filter((path) => existsSync(path));
+    const directories = [...groups, ...parents];
     let removed = true;
     for (const directory of directories) {
       await rmdir(directory).catch(() => {

@@ -20,7 +20,6 @@ export interface EnterHubOptions {
   readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly forwards: readonly Forward[];
-  readonly execArgv?: readonly string[];
 }
 
 /** True in the process that `enterHub` started. */
@@ -61,7 +60,7 @@ export async function enterHub(options: EnterHubOptions): Promise<Outcome<number
       );
     }
   }
-  const command = [process.execPath, ...(options.execArgv ?? process.execArgv), ...options.argv];
+  const command = [process.execPath, ...process.execArgv, ...options.argv];
   const child = spawn('unshare', ['--net', '--', 'sh', '-c', SETUP, ...command], {
     env: { ...options.env, [MARK]: '1' },
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],

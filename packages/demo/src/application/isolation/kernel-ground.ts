@@ -12,10 +12,10 @@ const FIRST_HOST = 10;
 export const LINK_CLASS = '1:10';
 export const LINK_MBIT = 1000;
 /**
- * Half a core, given out every 20 ms: a component that a neighbour drains is held up often and shortly, as on a
- * node whose quotas are tight, and not for whole tenths of a second.
+ * Half a core in the kernel's and Kubernetes' usual period. Calm traffic hardly ever spends it; once neighbours do,
+ * the component is held up for the rest of the period.
  */
-export const QUOTA = { periodUs: 20_000, cores: 0.5 };
+export const QUOTA = { periodUs: 100_000, cores: 0.5 };
 
 export interface KernelGroundOptions {
   readonly components: readonly string[];

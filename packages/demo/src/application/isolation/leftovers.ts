@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Cgroups } from './cgroups.js';
+import { CGROUP_ROOT, Cgroups } from './cgroups.js';
 
 const OWNER = 'SAGE_DEMO_OWNER';
 
@@ -36,7 +36,7 @@ export async function sweepLeftovers(options: SweepOptions = {}): Promise<Swept>
       // It ended by itself meanwhile, or is somebody else's.
     }
   }
-  const cgroups = new Cgroups(options.cgroupRoot ?? '/sys/fs/cgroup');
+  const cgroups = new Cgroups(options.cgroupRoot ?? CGROUP_ROOT);
   for (let attempt = 0; attempt < 10; attempt++) {
     if ((await cgroups.remove()) || processes.length === 0) break;
     await sleep(50);

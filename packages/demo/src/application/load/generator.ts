@@ -2,7 +2,6 @@ import { Agent, request } from 'node:http';
 import type { Rng } from '@sage/core';
 import type { Endpoint } from '../topology/topology.js';
 import { drawEndpoint, nextArrivalMs } from './arrivals.js';
-import { LoadRecorder } from './report.js';
 
 const REQUEST_TIMEOUT_MS = 15_000;
 /** Arrivals this late are sent at once; a longer backlog means this process was held up, and is skipped. */
@@ -16,11 +15,12 @@ export interface GeneratorOptions {
   readonly rng: Rng;
   readonly nowMs: () => number;
   readonly onLatency: (endpoint: Endpoint, latencyMs: number, code: number) => void;
+  /** An arrival that was not sent, because too many are outstanding. */
+  readonly onDropped: (endpoint: Endpoint) => void;
 }
 
 /** Open loop: requests leave when they arrive, whether or not earlier ones were answered. */
 export class LoadGenerator {
-  readonly recorder = new LoadRecorder();
   readonly #options: GeneratorOptions;
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo', timeout: 60_000 });
   readonly #startMs: number;
@@ -32,10 +32,6 @@ export class LoadGenerator {
     this.#options = options;
     this.#startMs = options.nowMs();
     this.#nextMs = this.#startMs;
-  }
-
-  get outstanding(): number {
-    return this.#outstanding;
   }
 
   start(): void {
@@ -59,9 +55,8 @@ export class LoadGenerator {
   /** Latency counts from when the request arrived, not from when this process came to sending it. */
   #arrive(atMs: number): void {
     const endpoint = drawEndpoint(this.#options.rng, this.#options.endpoints);
-    this.recorder.arrived();
     if (this.#outstanding >= this.#options.maxOutstanding) {
-      this.recorder.dropped();
+      this.#options.onDropped(endpoint);
       return;
     }
     this.#outstanding += 1;
@@ -70,9 +65,7 @@ export class LoadGenerator {
       if (settled) return;
       settled = true;
       this.#outstanding -= 1;
-      const latencyMs = this.#options.nowMs() - atMs;
-      this.recorder.completed(endpoint.name, latencyMs, code !== 200);
-      this.#options.onLatency(endpoint, latencyMs, code);
+      this.#options.onLatency(endpoint, this.#options.nowMs() - atMs, code);
     };
     const outgoing = request(
       new URL(endpoint.path, this.#options.entryUrl),

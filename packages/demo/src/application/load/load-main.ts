@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createLogger, createRng, errorMessage } from '@sage/core';
-import { Histogram, Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
 import { readHotelTopology } from '../topology/topology.js';
 import { LoadGenerator } from './generator.js';
 
@@ -31,6 +31,11 @@ async function main(settings: LoadSettings): Promise<void> {
     buckets: BUCKETS,
     registers: [registry],
   });
+  const dropped = new Counter({
+    name: 'load_requests_dropped_total',
+    help: 'Arrivals that were not sent because too many requests were outstanding.',
+    registers: [registry],
+  });
   const generator = new LoadGenerator({
     ...settings,
     endpoints: topology.value.endpoints,
@@ -41,6 +46,7 @@ async function main(settings: LoadSettings): Promise<void> {
         { service: endpoint.entry, operation: endpoint.rootSpan, code: String(code) },
         latencyMs / 1000,
       ),
+    onDropped: () => dropped.inc(),
   });
   const server = createServer((request, response) => {
     if (request.url !== '/metrics') {
@@ -56,9 +62,6 @@ async function main(settings: LoadSettings): Promise<void> {
     process.send?.({ kind: 'ready', port: (server.address() as AddressInfo).port });
     generator.start();
   });
-  setInterval(() => {
-    if (process.connected) process.send?.(generator.recorder.take(Date.now(), generator.outstanding));
-  }, 1000);
 }
 
 process.once('SIGTERM', () => process.exit(0));
