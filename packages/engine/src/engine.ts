@@ -108,6 +108,7 @@ class RunningEngine implements Engine {
       openIncidents: () => data.incidents.open,
       model: () => this.#learning.current,
       collector: () => this.#collector?.stats() ?? { spansReceived: 0, spansDropped: {} },
+      sources: () => this.#sources.map(({ name }) => name),
       pendingAlerts: () => data.journal.pendingCount,
       version: deps.version ?? 'unknown',
     });

@@ -15,12 +15,40 @@ describe('the HTTP API', () => {
       next === undefined
         ? failure('invalid', 'objectives: expected a list, got nothing')
         : { ok: true as const, value: next };
-    rig = await startRig({ deps: { readConfig, serveOn: socketPath } });
+    const silentSource = { name: 'prometheus', read: () => new Promise<never>(() => {}) };
+    rig = await startRig({
+      deps: { readConfig, serveOn: socketPath },
+      parts: { prometheus: () => silentSource },
+    });
   });
   after(() => rig.engine.close());
   const json = async (response: Response | Promise<Response>) =>
     (await (await response).json()) as Record<string, unknown>;
   const metrics = async () => (await fetch(rig.url('/metrics'))).text();
+
+  it('counts from 0, and says nothing of what is not known yet', async () => {
+    const text = await metrics();
+    for (const name of [
+      'sage_qos_violation',
+      'sage_qos_latency_seconds',
+      'sage_model_trained_timestamp_seconds',
+      'sage_model_r2',
+      'sage_last_window_timestamp_seconds',
+    ]) {
+      expect(text).to.match(new RegExp(`^# TYPE ${name} gauge$`, 'm'));
+      expect(text).not.to.match(new RegExp(`^${name}[ {]`, 'm'));
+    }
+    for (const line of [
+      'sage_diagnoses_total{verdict="undetermined"} 0',
+      'sage_actions_total{action="cpu-quota",outcome="applied"} 0',
+      'sage_trainings_total{outcome="failed"} 0',
+      'sage_source_errors_total{source="prometheus"} 0',
+      'sage_alerts_received_total{outcome="accepted"} 0',
+      'sage_windows_total 0',
+    ]) {
+      expect(text).to.include(`${line}\n`);
+    }
+  });
 
   it('is ready once there is a model', async () => {
     const before = await fetch(rig.url('/-/ready'));
@@ -145,9 +173,16 @@ describe('the HTTP API', () => {
       'sage_spans_received_total 7',
       'sage_spans_dropped_total{reason="late"} 2',
       'sage_windows_total 21',
+      'sage_last_window_timestamp_seconds 1700000230',
+      'sage_model_trained_timestamp_seconds 1700000220',
     ]) {
       expect(text).to.include(`${line}\n`);
     }
+  });
+
+  it('says nothing of an objective in a window without its requests', async () => {
+    await rig.idle(21);
+    expect(await metrics()).not.to.match(/^sage_qos_(violation|latency_seconds)\{/m);
   });
 
   it('keeps the old configuration when the new one is bad', async () => {

@@ -2,17 +2,25 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { errorMessage } from '@sage/core';
 import type { Request, RequestHandler, Response } from 'express';
 import { parseNotification } from '../alerts/payload.js';
-import type { AlertReceiver } from '../alerts/receiver.js';
-import { readBody } from './body.js';
+import type { AlertOutcome, AlertReceiver } from '../alerts/receiver.js';
+import { type BodyReason, readBody } from './body.js';
 
 export const MAX_ALERT_BYTES = 1024 * 1024;
+
+/** Label of `sage_alerts_received_total`. `unknown-objective` is counted besides, once a notification is worked off. */
+export type AlertCount =
+  | AlertOutcome
+  | BodyReason
+  | 'unauthorized'
+  | 'unsupported'
+  | 'invalid'
+  | 'unknown-objective';
 
 export interface AlertsRouteOptions {
   readonly receiver: AlertReceiver;
   /** undefined: anybody who reaches the address may post. */
   readonly token: () => string | undefined;
-  /** Label of `sage_alerts_received_total`. */
-  readonly count: (outcome: string) => void;
+  readonly count: (outcome: AlertCount) => void;
 }
 
 /**
@@ -20,7 +28,7 @@ export interface AlertsRouteOptions {
  * only what a retry can help is answered 503.
  */
 export function alertsRoute({ receiver, token, count }: AlertsRouteOptions): RequestHandler {
-  const refuse = (response: Response, status: number, outcome: string, error: string) => {
+  const refuse = (response: Response, status: number, outcome: AlertCount, error: string) => {
     count(outcome);
     response.status(status).json({ error });
   };
