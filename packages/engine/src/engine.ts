@@ -67,6 +67,7 @@ export async function startEngine(config: Config, deps: EngineDeps): Promise<Out
   const data = await openDataDir(config.dataDir, {
     learner: parts.learner,
     historyWindows: config.learning.historyWindows,
+    windowSeconds: config.windows.seconds,
     logger: deps.logger,
   });
   if (!data.ok) return data;
@@ -293,7 +294,7 @@ class RunningEngine implements Engine {
     history.add(window, incidents.open.length > 0);
     this.#metrics.windows.inc();
     this.#metrics.lastWindow.set(window.endMs / 1000);
-    this.#learning.onWindow();
+    this.#learning.onWindow(window);
     const readings = new Map<string, ObjectiveReading>(
       this.#config.objectives.map((objective) => [objective.name, readObjective(objective, window)]),
     );
@@ -313,8 +314,8 @@ class RunningEngine implements Engine {
 
   #notReady(): string | undefined {
     if (this.#learning.model !== undefined) return undefined;
-    const { size } = this.#data.history;
-    return `there is no model yet: ${size} of ${this.#config.learning.minWindows} windows collected`;
+    const { length } = this.#data.history.learnable;
+    return `there is no model yet: ${length} of ${this.#config.learning.minWindows} windows with traffic collected`;
   }
 
   #readings() {

@@ -12,6 +12,7 @@ const MAX_INCIDENTS = 50;
 /** What `GET /api/v1/state` answers; all that the page shows. Times are ms since the epoch, latencies ms. */
 export interface EngineState {
   readonly status: 'collecting' | 'training' | 'watching';
+  /** Windows in which some call was seen. */
   readonly windows: { readonly collected: number; readonly needed: number };
   readonly training: { epoch: number; epochs: number; loss: number; r2: number | null } | null;
   readonly model: { trainedMs: number; fingerprint: string; r2: Readonly<Record<string, number>> } | null;
@@ -61,7 +62,7 @@ export function engineState({
   const recent = latest === undefined ? [] : history.since(latest.endMs - SERIES_MS);
   return {
     status: current !== undefined ? 'watching' : learning.training ? 'training' : 'collecting',
-    windows: { collected: history.size, needed: minWindows },
+    windows: { collected: history.learnable.length, needed: minWindows },
     training: progress === undefined ? null : { ...progress, r2: progress.r2 ?? null },
     model:
       current === undefined

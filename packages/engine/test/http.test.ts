@@ -53,7 +53,9 @@ describe('the HTTP API', () => {
   it('is ready once there is a model', async () => {
     const before = await fetch(rig.url('/-/ready'));
     expect(before.status).to.equal(503);
-    expect(await json(before)).to.deep.equal({ error: 'there is no model yet: 0 of 20 windows collected' });
+    expect(await json(before)).to.deep.equal({
+      error: 'there is no model yet: 0 of 20 windows with traffic collected',
+    });
     expect((await fetch(rig.url('/-/healthy'))).status).to.equal(200);
     expect(
       (await post(rig.url('/api/v1/what-if'), { objective: 'front', restore: [{ service: 'cart' }] })).status,

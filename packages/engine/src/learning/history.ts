@@ -8,6 +8,8 @@ import { decodeWindow, encodeWindow, type RememberedWindow } from './window-code
 export interface HistoryOptions {
   readonly maxWindows: number;
   readonly logger: Logger;
+  /** Saved windows of another length are left out: their percentiles are not comparable. Absent: all are taken. */
+  readonly windowSeconds?: number;
   /** Windows in one file; the oldest file goes when the others hold enough. */
   readonly segmentWindows?: number;
 }
@@ -42,19 +44,30 @@ export class WindowHistory {
     const files = (await readdir(folder))
       .filter((file) => /^windows-\d+\.jsonl$/.test(file))
       .sort((a, b) => Number(/\d+/.exec(a)?.[0]) - Number(/\d+/.exec(b)?.[0]));
+    let foreign = 0;
     for (const file of files) {
       const path = join(folder, file);
       const { items, damaged } = parseLines((await readIfPresent(path)) ?? '', decodeWindow);
       if (damaged > 0) options.logger.warn('history: damaged windows were skipped', { path, damaged });
-      for (const item of items) history.#remember(item);
+      for (const item of items) {
+        if (history.#ofOwnLength(item.window)) history.#remember(item);
+        else foreign++;
+      }
       // A full count makes the next window start a file of its own, whatever state this one was left in.
       history.#segments.push({ file: path, windows: history.#segmentWindows });
+    }
+    if (foreign > 0) {
+      options.logger.warn('history: windows of another length than windows.seconds are left out', {
+        windows: foreign,
+        windowsSeconds: options.windowSeconds,
+      });
     }
     return history;
   }
 
-  get size(): number {
-    return this.#windows.length;
+  /** Those that something can be learnt from, oldest first: some call was seen in them. */
+  get learnable(): readonly Window[] {
+    return this.windows.filter(({ latency }) => latency.size > 0);
   }
 
   /** Oldest first. */
@@ -84,6 +97,11 @@ export class WindowHistory {
 
   async flush(): Promise<void> {
     await this.#serial.idle();
+  }
+
+  #ofOwnLength({ startMs, endMs }: Window): boolean {
+    const { windowSeconds } = this.#options;
+    return windowSeconds === undefined || Math.abs(endMs - startMs - 1000 * windowSeconds) < 1;
   }
 
   #remember(item: RememberedWindow): void {
