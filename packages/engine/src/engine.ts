@@ -261,6 +261,8 @@ class RunningEngine implements Engine {
         createWatcher,
         brokenWindows: config.trigger.brokenWindows,
         wasBroken,
+        history: this.#data.history,
+        logger: this.#deps.logger,
       });
     });
   }

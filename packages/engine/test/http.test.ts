@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
-import { failure, ManualClock, silentLogger } from '@sage/core';
+import { createLogger, failure, ManualClock, silentLogger } from '@sage/core';
 import { expect } from 'chai';
 import { startEngine } from '../src/engine.js';
 import { configOf, fakeParts, post, type Rig, startRig, tempDir } from './support.js';
@@ -89,6 +89,7 @@ describe('the HTTP API', () => {
           thresholdMs: 100,
           observedMs: 60,
           broken: false,
+          unseen: null,
         },
       ],
     });
@@ -185,6 +186,33 @@ describe('the HTTP API', () => {
   it('says nothing of an objective in a window without its requests', async () => {
     await rig.idle(21);
     expect(await metrics()).not.to.match(/^sage_qos_(violation|latency_seconds)\{/m);
+  });
+
+  it('tells once, in the log and in the state, of an objective that nobody asks for', async () => {
+    const lines: string[] = [];
+    const logger = createLogger(
+      (line) => lines.push(line),
+      () => 0,
+    );
+    const named = (name: string, service: string, operation: string) => ({
+      name,
+      service,
+      operation,
+      threshold_ms: 100,
+    });
+    const extra = { objectives: [named('right', 'front', 'GET /'), named('wrong', 'fornt', 'GET /')] };
+    const misnamed = await startRig({ extra, deps: { logger } });
+    const unseen = () => misnamed.engine.state().objectives.map((objective) => objective.unseen);
+    for (let index = 0; index < 9; index++) await misnamed.window(index, 40);
+    await misnamed.idle(9);
+    expect(unseen()).to.deep.equal([null, null]);
+    for (let index = 10; index < 13; index++) await misnamed.window(index, 40);
+    const told = lines.filter((line) => line.includes('watches nothing'));
+    expect(unseen()[1]).to.match(/^no request of "GET \/" at fornt .* did you mean "GET \/" at front\?$/);
+    await misnamed.engine.close();
+    expect(unseen()[0]).to.equal(null);
+    expect(told).to.have.length(1);
+    expect(told[0]).to.match(/qos=wrong .*10 windows with traffic; did you mean/);
   });
 
   it('keeps the old configuration when the new one is bad', async () => {
