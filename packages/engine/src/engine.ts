@@ -272,7 +272,7 @@ class RunningEngine implements Engine {
     return createApp({
       alerts: alertsRoute({
         receiver: this.#receiver,
-        token: () => this.#config.alertmanager.token,
+        credentials: () => this.#config.alertmanager.credentials,
         count: (outcome) => this.#metrics.alerts.inc({ outcome }),
       }),
       registry: this.#metrics.registry,

@@ -1,9 +1,9 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { errorMessage } from '@sage/core';
-import type { Request, RequestHandler, Response } from 'express';
+import type { RequestHandler, Response } from 'express';
 import { parseNotification } from '../alerts/payload.js';
 import type { AlertOutcome, AlertReceiver } from '../alerts/receiver.js';
 import { type BodyReason, readBody } from './body.js';
+import { type Credentials, challenge, isAuthorized } from './credentials.js';
 
 export const MAX_ALERT_BYTES = 1024 * 1024;
 
@@ -19,7 +19,7 @@ export type AlertCount =
 export interface AlertsRouteOptions {
   readonly receiver: AlertReceiver;
   /** undefined: anybody who reaches the address may post. */
-  readonly token: () => string | undefined;
+  readonly credentials: () => Credentials | undefined;
   readonly count: (outcome: AlertCount) => void;
 }
 
@@ -27,20 +27,17 @@ export interface AlertsRouteOptions {
  * `POST /api/v1/alerts`. Alertmanager takes 2xx as done, tries again after 5xx, and gives up on anything else: so
  * only what a retry can help is answered 503.
  */
-export function alertsRoute({ receiver, token, count }: AlertsRouteOptions): RequestHandler {
+export function alertsRoute({ receiver, credentials, count }: AlertsRouteOptions): RequestHandler {
   const refuse = (response: Response, status: number, outcome: AlertCount, error: string) => {
     count(outcome);
     response.status(status).json({ error });
   };
   return async (request, response) => {
-    if (!authorized(request, token())) {
-      response.set('WWW-Authenticate', 'Bearer realm="sage"').set('Connection', 'close');
-      return refuse(
-        response,
-        401,
-        'unauthorized',
-        'expected the header Authorization: Bearer <token> with the right token',
-      );
+    const wanted = credentials();
+    if (wanted !== undefined && !isAuthorized(request.headers.authorization, wanted)) {
+      const { header, text } = challenge(wanted);
+      response.set('WWW-Authenticate', header).set('Connection', 'close');
+      return refuse(response, 401, 'unauthorized', text);
     }
     if (request.is('application/json') === false || request.headers['content-encoding'] !== undefined) {
       response.set('Connection', 'close');
@@ -78,15 +75,4 @@ export function alertsRoute({ receiver, token, count }: AlertsRouteOptions): Req
     count(outcome);
     response.status(200).json({ status: outcome });
   };
-}
-
-function authorized(request: Request, token: string | undefined): boolean {
-  if (token === undefined) return true;
-  const match = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '');
-  return match !== null && timingSafeEqual(digest(match[1] as string), digest(token));
-}
-
-/** Equal lengths, whatever is compared. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
