@@ -37,6 +37,8 @@ describe('sage', () => {
     },
     { args: ['demo', '--fault', 'gravity@rate'], status: 2, err: /gravity/ },
     { args: ['demo', '--fault', 'cpu@nobody'], status: 2, err: /nobody/ },
+    { args: ['serve', '--help'], status: 0, out: /packages\/engine\/README\.md/ },
+    { args: ['check-config', '--help'], status: 0, out: /Keys: listen, data_dir, objectives, .*trigger\./ },
     { args: ['check-config'], status: 2, err: /expected FILE/ },
     { args: ['check-config', '/nowhere/sage.yaml'], status: 2, err: /\/nowhere\/sage\.yaml/ },
     { args: ['serve', '--config', '/nowhere/sage.yaml'], status: 2, err: /\/nowhere\/sage\.yaml/ },

@@ -8,6 +8,7 @@ export type {
 } from './config/config.js';
 export type { ConfigIssue } from './config/issues.js';
 export { type ConfigFailure, checkConfig, type LoadConfigOptions, loadConfig } from './config/load.js';
+export { CONFIG_KEYS } from './config/schema-walk.js';
 export { type Engine, type EngineDeps, startEngine } from './engine.js';
 export type { EngineEvent, TrainingEvent } from './events.js';
 export type { Credentials } from './http/credentials.js';

@@ -6,6 +6,9 @@ export function knownKeys(path: readonly PropertyKey[]): string[] {
   return Object.keys(unwrap(schemaAt(path))?.shape ?? {});
 }
 
+/** At the top level of a configuration. */
+export const CONFIG_KEYS: readonly string[] = knownKeys([]);
+
 /** What a key says, or its default; undefined where it is wrong by itself. */
 export function validValue(input: unknown, path: readonly PropertyKey[]): unknown {
   const parsed = schemaAt(path)?.safeParse(valueAt(input, path));
