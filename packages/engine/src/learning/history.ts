@@ -14,14 +14,17 @@ export interface HistoryOptions {
   readonly segmentWindows?: number;
 }
 
+/** The newest windows, which are kept even if nothing was called in them: what happened of late is shown. */
+const RECENT_WINDOWS = 100;
+
 interface Segment {
   readonly file: string;
   windows: number;
 }
 
 /**
- * The last windows, in memory and as JSON lines on disk in segments `windows-<startMs>.jsonl`. A write that fails is
- * logged and costs only that window's persistence.
+ * The last windows in memory, and those with calls as JSON lines on disk in segments `windows-<startMs>.jsonl`. A write
+ * that fails is logged and costs only that window's persistence.
  */
 export class WindowHistory {
   readonly #folder: string;
@@ -92,7 +95,7 @@ export class WindowHistory {
   add(window: Window, inIncident: boolean): void {
     const item = { window, inIncident };
     this.#remember(item);
-    void this.#serial.run(() => this.#persist(item));
+    if (window.latency.size > 0) void this.#serial.run(() => this.#persist(item));
   }
 
   async flush(): Promise<void> {
@@ -106,7 +109,10 @@ export class WindowHistory {
 
   #remember(item: RememberedWindow): void {
     this.#windows.push(item);
-    if (this.#windows.length > this.#options.maxWindows) this.#windows.shift();
+    if (this.#windows.length <= this.#options.maxWindows) return;
+    // A quiet night must not cost what the day has taught.
+    const idle = this.#windows.findIndex(({ window }) => window.latency.size === 0);
+    this.#windows.splice(idle >= 0 && idle < this.#windows.length - RECENT_WINDOWS ? idle : 0, 1);
   }
 
   async #persist(item: RememberedWindow): Promise<void> {
