@@ -67,6 +67,7 @@ export async function startEngine(config: Config, deps: EngineDeps): Promise<Out
   const data = await openDataDir(config.dataDir, {
     learner: parts.learner,
     historyWindows: config.learning.historyWindows,
+    windowSeconds: config.windows.seconds,
     logger: deps.logger,
   });
   if (!data.ok) return data;
@@ -108,6 +109,7 @@ class RunningEngine implements Engine {
       openIncidents: () => data.incidents.open,
       model: () => this.#learning.current,
       collector: () => this.#collector?.stats() ?? { spansReceived: 0, spansDropped: {} },
+      sources: () => this.#sources.map(({ name }) => name),
       pendingAlerts: () => data.journal.pendingCount,
       version: deps.version ?? 'unknown',
     });
@@ -259,6 +261,8 @@ class RunningEngine implements Engine {
         createWatcher,
         brokenWindows: config.trigger.brokenWindows,
         wasBroken,
+        history: this.#data.history,
+        logger: this.#deps.logger,
       });
     });
   }
@@ -268,7 +272,7 @@ class RunningEngine implements Engine {
     return createApp({
       alerts: alertsRoute({
         receiver: this.#receiver,
-        token: () => this.#config.alertmanager.token,
+        credentials: () => this.#config.alertmanager.credentials,
         count: (outcome) => this.#metrics.alerts.inc({ outcome }),
       }),
       registry: this.#metrics.registry,
@@ -292,7 +296,7 @@ class RunningEngine implements Engine {
     history.add(window, incidents.open.length > 0);
     this.#metrics.windows.inc();
     this.#metrics.lastWindow.set(window.endMs / 1000);
-    this.#learning.onWindow();
+    this.#learning.onWindow(window);
     const readings = new Map<string, ObjectiveReading>(
       this.#config.objectives.map((objective) => [objective.name, readObjective(objective, window)]),
     );
@@ -312,8 +316,8 @@ class RunningEngine implements Engine {
 
   #notReady(): string | undefined {
     if (this.#learning.model !== undefined) return undefined;
-    const { size } = this.#data.history;
-    return `there is no model yet: ${size} of ${this.#config.learning.minWindows} windows collected`;
+    const { length } = this.#data.history.learnable;
+    return `there is no model yet: ${length} of ${this.#config.learning.minWindows} windows with traffic collected`;
   }
 
   #readings() {

@@ -4,11 +4,14 @@ export type {
   AgentConfig,
   Config,
   GrafanaConfig,
+  PrometheusConfig,
 } from './config/config.js';
 export type { ConfigIssue } from './config/issues.js';
 export { type ConfigFailure, checkConfig, type LoadConfigOptions, loadConfig } from './config/load.js';
+export { CONFIG_KEYS } from './config/schema-walk.js';
 export { type Engine, type EngineDeps, startEngine } from './engine.js';
 export type { EngineEvent, TrainingEvent } from './events.js';
+export type { Credentials } from './http/credentials.js';
 export type { Incident, IncidentAction, IncidentSource, TimelineEntry } from './incidents/incident.js';
 export type {
   CollectorPart,
@@ -26,5 +29,6 @@ export type {
 } from './parts.js';
 export { checkConfigFile, readConfigFile, runServe, type ServeOptions, type Signal } from './serve.js';
 export type { ServiceGraph, ServiceState } from './service-view.js';
+export { type FeatureProbe, probePrometheus } from './sources/prometheus.js';
 export type { EngineState, SeriesPoint } from './state.js';
 export type { WhatIfAnswer, WhatIfQuestion } from './what-if.js';

@@ -3,14 +3,15 @@ import type { LearnerPart } from './parts.js';
 
 /** The graphical variational autoencoder, trained off the main thread. */
 export const gvaeLearner: LearnerPart = {
-  fit: ({ graph, windows, epochs, seed, signal, onProgress }) =>
+  // A model it is asked to go on from or to save, it has fitted or loaded itself.
+  fit: ({ graph, windows, epochs, seed, present, signal, onProgress }) =>
     fitInWorker(graph, windows, {
       ...(epochs === undefined ? {} : { epochs }),
+      ...(present === undefined ? {} : { warmStart: present as FittedModel }),
       seed,
       signal,
       onProgress,
     }),
-  // Whatever this learner is asked to save, it has fitted or loaded itself.
   save: (model) => saveModel(model as FittedModel),
   load: (text) => loadModel(text),
   backend: () => loadBackend(),

@@ -1,11 +1,15 @@
-import { type Objective, readObjective, type Window } from '@sage/core';
+import { type Logger, type Objective, readObjective, type Window } from '@sage/core';
+import type { WindowHistory } from './learning/history.js';
 import type { WatcherPart } from './parts.js';
+import { unseenObjective } from './unseen-objective.js';
 
 export interface ObjectiveWatchOptions {
   readonly createWatcher: (objective: Objective, brokenWindows: number) => WatcherPart;
   readonly brokenWindows: number;
   /** The objective was broken when an earlier run ended. */
   readonly wasBroken: boolean;
+  readonly history: Pick<WindowHistory, 'learnable'>;
+  readonly logger: Logger;
 }
 
 export interface Change {
@@ -18,23 +22,36 @@ export interface Change {
 export class ObjectiveWatch {
   readonly objective: Objective;
   readonly #watcher: WatcherPart;
-  readonly #brokenWindows: number;
+  readonly #options: ObjectiveWatchOptions;
   #inherited: boolean;
+  /** Seen at least once, or told that it was not. */
+  #settled = false;
   #good = 0;
   #goodSinceMs = 0;
 
-  constructor(objective: Objective, { createWatcher, brokenWindows, wasBroken }: ObjectiveWatchOptions) {
+  constructor(objective: Objective, options: ObjectiveWatchOptions) {
     this.objective = objective;
-    this.#watcher = createWatcher(objective, brokenWindows);
-    this.#brokenWindows = brokenWindows;
-    this.#inherited = wasBroken;
+    this.#watcher = options.createWatcher(objective, options.brokenWindows);
+    this.#options = options;
+    this.#inherited = options.wasBroken;
   }
 
+  /** To be called once per window, after it is in the history. */
   observe(window: Window): Change | undefined {
+    this.#tellUnseen(window);
     const change = this.#watcher.observe(window);
     if (change === undefined) return this.#endInherited(window);
     this.#inherited = false;
     return change;
+  }
+
+  /** An objective that is misnamed never breaks: somebody must be told, once. */
+  #tellUnseen(window: Window): void {
+    if (this.#settled || window.latency.size === 0) return;
+    const { history, logger } = this.#options;
+    const why = unseenObjective(this.objective, history.learnable);
+    if (why !== undefined) logger.warn('an objective watches nothing', { qos: this.objective.name, why });
+    this.#settled = why !== undefined || readObjective(this.objective, window).observedMs !== undefined;
   }
 
   /** The watcher did not see the break of an earlier run, so it cannot tell of its end. */
@@ -43,7 +60,7 @@ export class ObjectiveWatch {
     const { broken, observedMs } = readObjective(this.objective, window);
     if (observedMs !== undefined) this.#good = broken ? 0 : this.#good + 1;
     if (this.#good === 1) this.#goodSinceMs = window.startMs;
-    if (this.#good < this.#brokenWindows) return undefined;
+    if (this.#good < this.#options.brokenWindows) return undefined;
     this.#inherited = false;
     return { kind: 'restored', sinceMs: this.#goodSinceMs };
   }

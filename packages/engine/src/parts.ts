@@ -56,6 +56,8 @@ export interface FitContext {
   readonly windows: readonly Window[];
   readonly epochs: number | undefined;
   readonly seed: number;
+  /** An earlier model that the same learner made; what survives in the graph may start from it. */
+  readonly present: CausalModel | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: TrainingProgress) => void;
 }

@@ -5,6 +5,7 @@ import type { IncidentStore } from './incidents/incident-store.js';
 import type { WindowHistory } from './learning/history.js';
 import type { LearningLoop } from './learning/learning-loop.js';
 import { type ServiceGraph, serviceGraph } from './service-view.js';
+import { unseenObjective } from './unseen-objective.js';
 
 const SERIES_MS = 15 * 60_000;
 const MAX_INCIDENTS = 50;
@@ -12,6 +13,7 @@ const MAX_INCIDENTS = 50;
 /** What `GET /api/v1/state` answers; all that the page shows. Times are ms since the epoch, latencies ms. */
 export interface EngineState {
   readonly status: 'collecting' | 'training' | 'watching';
+  /** Windows in which some call was seen. */
   readonly windows: { readonly collected: number; readonly needed: number };
   readonly training: { epoch: number; epochs: number; loss: number; r2: number | null } | null;
   readonly model: { trainedMs: number; fingerprint: string; r2: Readonly<Record<string, number>> } | null;
@@ -23,6 +25,8 @@ export interface EngineState {
     readonly thresholdMs: number;
     readonly observedMs: number | null;
     readonly broken: boolean;
+    /** Why it watches nothing: there is traffic, and no request of it. */
+    readonly unseen: string | null;
   }[];
   /** By objective, one point per window of the last 15 minutes. */
   readonly series: Readonly<Record<string, readonly SeriesPoint[]>>;
@@ -57,11 +61,11 @@ export function engineState({
   minWindows,
 }: StateFacts): EngineState {
   const { current, progress } = learning;
-  const { latest } = history;
+  const { latest, learnable } = history;
   const recent = latest === undefined ? [] : history.since(latest.endMs - SERIES_MS);
   return {
     status: current !== undefined ? 'watching' : learning.training ? 'training' : 'collecting',
-    windows: { collected: history.size, needed: minWindows },
+    windows: { collected: learnable.length, needed: minWindows },
     training: progress === undefined ? null : { ...progress, r2: progress.r2 ?? null },
     model:
       current === undefined
@@ -82,6 +86,7 @@ export function engineState({
         thresholdMs,
         observedMs: reading?.observedMs ?? null,
         broken: reading?.broken ?? false,
+        unseen: unseenObjective(objective, learnable) ?? null,
       };
     }),
     series: Object.fromEntries(objectives.map((objective) => [objective.name, series(objective, recent)])),

@@ -1,17 +1,13 @@
 import { planActions } from '@sage/actuation';
 import { buildCausalGraph } from '@sage/causal-graph';
 import { ObjectiveWatcher, type ReceiverStarter, startCollector } from '@sage/collector-extension';
-import { type Logger, type MetricSample, type Outcome, success } from '@sage/core';
+import type { Outcome } from '@sage/core';
 import { diagnose } from '@sage/root-cause';
-import {
-  createJaegerAgentReceiver,
-  createOtlpReceiver,
-  createPrometheusSource,
-  DEFAULT_PROMETHEUS_FEATURES,
-} from '@sage/telemetry-source';
+import { createJaegerAgentReceiver, createOtlpReceiver } from '@sage/telemetry-source';
 import type { Config } from './config/config.js';
 import { gvaeLearner } from './learner.js';
-import type { CollectorPart, MetricSource, Parts, StartCollectorContext } from './parts.js';
+import type { CollectorPart, Parts, StartCollectorContext } from './parts.js';
+import { prometheusMetrics } from './sources/prometheus.js';
 
 /** Most knobs that one plan may turn. */
 const MAX_ACTIONS = 8;
@@ -28,7 +24,7 @@ export const sageParts: Parts = {
   diagnose: (context, rng) => diagnose(context, { rng }),
   plan: ({ minProbability, ...context }) =>
     planActions({ ...context, limits: { minProbability, maxActions: MAX_ACTIONS } }),
-  prometheus: prometheusSource,
+  prometheus: ({ prometheus }, deps) => prometheus && prometheusMetrics(prometheus, deps),
 };
 
 async function startSpanSide({
@@ -71,38 +67,5 @@ function sinkOf(sink: Parameters<ReceiverStarter['start']>[0]) {
     onSpans: (spans: Parameters<typeof sink.onSpans>[0]) => sink.onSpans(spans),
     onMetrics: (samples: Parameters<typeof sink.onMetrics>[0]) => sink.onMetrics(samples),
     onError: (error: unknown) => sink.onError(error),
-  };
-}
-
-function prometheusSource(
-  config: Config,
-  { fetch, logger }: { readonly fetch: typeof globalThis.fetch; readonly logger: Logger },
-): MetricSource | undefined {
-  const { prometheus, windows } = config;
-  if (prometheus === undefined) return undefined;
-  const source = createPrometheusSource({
-    url: prometheus.url,
-    serviceLabel: prometheus.serviceLabel,
-    features: { ...DEFAULT_PROMETHEUS_FEATURES, ...prometheus.features },
-    fetch,
-  });
-  let told = new Map<string, string>();
-  /** Each feature's trouble once, when it begins or changes: the others go on. */
-  const tell = () => {
-    const present = new Map(source.problems().map(({ feature, message }) => [feature as string, message]));
-    for (const [feature, message] of present) {
-      if (told.get(feature) !== message)
-        logger.warn('a feature has no readings', { feature, problem: message });
-    }
-    told = present;
-  };
-  return {
-    name: 'prometheus',
-    read: async (nowMs): Promise<Outcome<readonly MetricSample[]>> => {
-      const read = await source.read({ startMs: nowMs - 1000 * windows.seconds, endMs: nowMs });
-      if (!read.ok) return read;
-      tell();
-      return success(read.value);
-    },
   };
 }

@@ -115,6 +115,56 @@ describe('configuration', () => {
       `${minimal}\nalertmanager: { token_file: empty }`,
       /^alertmanager.token_file: expected a file with a token/,
     ],
+    [
+      'user and password in a URL, and does not repeat them',
+      `${minimal}\nprometheus: { url: 'http://me:hunter2@p:9090' }`,
+      /^prometheus.url: expected a URL without user and password: they belong in prometheus.basic_auth, got "http:\/\/\*\*\*@p:9090"$/,
+    ],
+    [
+      'a token in the URL of a node agent',
+      `${minimal}\nnode_agents: [{ name: a, url: 'https://hunter2@a' }]`,
+      /^node_agents\[0\]\.url: .* belong in token_file, got "https:\/\/\*\*\*@a"$/,
+    ],
+    [
+      'user and password in what is hardly a URL',
+      `${minimal}\ngrafana: { url: 'http://me:hun/ter2@g' }`,
+      /^grafana.url: expected an http:\/\/ or https:\/\/ URL, got "http:\/\/\*\*\*@g"$/,
+    ],
+    [
+      'two ways to authenticate',
+      `${minimal}\nalertmanager: { token_file: token, basic_auth: { username: a, password_file: token } }`,
+      /^alertmanager: expected at most one way to authenticate, got token_file and basic_auth$/,
+    ],
+    [
+      'a header beside a token',
+      `${minimal}\nprometheus: { url: http://p, token_file: token, headers: { authorization: x } }`,
+      /^prometheus: expected at most one way to authenticate, got token_file and headers.authorization$/,
+    ],
+    [
+      'a header that is none',
+      `${minimal}\nprometheus: { url: http://p, headers: { 'X Scope': x } }`,
+      /^prometheus.headers.X Scope: expected the name of a header, got "X Scope"$/,
+    ],
+    [
+      'a colon in a user name',
+      `${minimal}\nalertmanager: { basic_auth: { username: 'a:b', password_file: token } }`,
+      /^alertmanager.basic_auth.username: expected a user name, which holds no colon, got "a:b"$/,
+    ],
+    [
+      'an empty password file',
+      `${minimal}\nprometheus: { url: http://p, basic_auth: { username: a, password_file: empty } }`,
+      /^prometheus.basic_auth.password_file: expected a file with a password, got empty, which is empty$/,
+    ],
+    [
+      'a default slide longer than the window',
+      `${minimal}\nwindows: { seconds: 5 }`,
+      /^windows.slide_seconds: expected a number no greater than windows.seconds \(5\), got 10, the default$/,
+    ],
+    [
+      'a history shorter than what learning needs',
+      `${minimal}\nlearning: { history_windows: 50 }`,
+      /^learning.min_windows: expected a number no greater than learning.history_windows \(50\), got 60, the default$/,
+    ],
     ['broken YAML', 'objectives: [\n  {', /^line 2, column \d+: expected valid YAML/],
   ];
   for (const [name, text, expected] of cases) {
@@ -128,5 +178,62 @@ describe('configuration', () => {
     expect(checked.ok).to.equal(false);
     const paths = checked.text.split('\n').map((line) => line.slice(0, line.indexOf(':')));
     expect(paths).to.have.members(['listen', 'objectives', 'foo', 'grafana.url', 'grafana.token_file']);
+  });
+
+  it('names what two keys contradict each other in beside all that is wrong with one', () => {
+    const text = `
+listn: 1
+objectives: [${objective}, { name: a, service: s, operation: o }, { name: a }]
+windows: { seconds: 30, slide_seconds: 7, extra: 1 }
+learning: { min_windows: 300, history_windows: 200, seed: x }
+node_agents: [{ name: n, url: http://a }, { name: n, url: nowhere }]
+prometheus: { url: 1, token_file: no, basic_auth: { username: a } }`;
+    const paths = messageOf(text)
+      .split('\n')
+      .map((line) => line.slice(0, line.indexOf(':')));
+    expect(paths).to.have.members([
+      'listn',
+      'objectives[1].name',
+      'objectives[1].threshold_ms',
+      'objectives[2].name',
+      'objectives[2].service',
+      'objectives[2].operation',
+      'objectives[2].threshold_ms',
+      'windows.slide_seconds',
+      'windows.extra',
+      'learning.min_windows',
+      'learning.seed',
+      'node_agents[1].name',
+      'node_agents[1].url',
+      'prometheus',
+      'prometheus.url',
+      'prometheus.token_file',
+      'prometheus.basic_auth.password_file',
+    ]);
+  });
+
+  const prometheusOf = (keys: string, rest = '') => {
+    const loaded = loadConfig(`${minimal}\nprometheus: { url: http://p, ${keys} }\n${rest}`, { readFile });
+    if (!loaded.ok) throw new Error(loaded.message);
+    return loaded.value.prometheus;
+  };
+
+  it('reads credentials from files', () => {
+    expect(prometheusOf('token_file: token')?.credentials).to.deep.equal({ kind: 'bearer', token: 'secret' });
+    expect(prometheusOf('basic_auth: { username: me, password_file: token }')?.credentials).to.deep.equal({
+      kind: 'basic',
+      username: 'me',
+      password: 'secret',
+    });
+    expect(prometheusOf('headers: { X-Scope-OrgID: shop }')).to.deep.include({
+      credentials: undefined,
+      headers: { 'X-Scope-OrgID': 'shop' },
+    });
+  });
+
+  it('looks back two minutes in Prometheus, or a window where that is longer', () => {
+    expect(prometheusOf('')?.rangeSeconds).to.equal(120);
+    expect(prometheusOf('', 'windows: { seconds: 300 }')?.rangeSeconds).to.equal(300);
+    expect(prometheusOf('range_seconds: 45')?.rangeSeconds).to.equal(45);
   });
 });

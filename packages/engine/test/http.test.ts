@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
-import { failure, ManualClock, silentLogger } from '@sage/core';
+import { createLogger, failure, ManualClock, silentLogger } from '@sage/core';
 import { expect } from 'chai';
 import { startEngine } from '../src/engine.js';
 import { configOf, fakeParts, post, type Rig, startRig, tempDir } from './support.js';
@@ -15,17 +15,47 @@ describe('the HTTP API', () => {
       next === undefined
         ? failure('invalid', 'objectives: expected a list, got nothing')
         : { ok: true as const, value: next };
-    rig = await startRig({ deps: { readConfig, serveOn: socketPath } });
+    const silentSource = { name: 'prometheus', read: () => new Promise<never>(() => {}) };
+    rig = await startRig({
+      deps: { readConfig, serveOn: socketPath },
+      parts: { prometheus: () => silentSource },
+    });
   });
   after(() => rig.engine.close());
   const json = async (response: Response | Promise<Response>) =>
     (await (await response).json()) as Record<string, unknown>;
   const metrics = async () => (await fetch(rig.url('/metrics'))).text();
 
+  it('counts from 0, and says nothing of what is not known yet', async () => {
+    const text = await metrics();
+    for (const name of [
+      'sage_qos_violation',
+      'sage_qos_latency_seconds',
+      'sage_model_trained_timestamp_seconds',
+      'sage_model_r2',
+      'sage_last_window_timestamp_seconds',
+    ]) {
+      expect(text).to.match(new RegExp(`^# TYPE ${name} gauge$`, 'm'));
+      expect(text).not.to.match(new RegExp(`^${name}[ {]`, 'm'));
+    }
+    for (const line of [
+      'sage_diagnoses_total{verdict="undetermined"} 0',
+      'sage_actions_total{action="cpu-quota",outcome="applied"} 0',
+      'sage_trainings_total{outcome="failed"} 0',
+      'sage_source_errors_total{source="prometheus"} 0',
+      'sage_alerts_received_total{outcome="accepted"} 0',
+      'sage_windows_total 0',
+    ]) {
+      expect(text).to.include(`${line}\n`);
+    }
+  });
+
   it('is ready once there is a model', async () => {
     const before = await fetch(rig.url('/-/ready'));
     expect(before.status).to.equal(503);
-    expect(await json(before)).to.deep.equal({ error: 'there is no model yet: 0 of 20 windows collected' });
+    expect(await json(before)).to.deep.equal({
+      error: 'there is no model yet: 0 of 20 windows with traffic collected',
+    });
     expect((await fetch(rig.url('/-/healthy'))).status).to.equal(200);
     expect(
       (await post(rig.url('/api/v1/what-if'), { objective: 'front', restore: [{ service: 'cart' }] })).status,
@@ -59,6 +89,7 @@ describe('the HTTP API', () => {
           thresholdMs: 100,
           observedMs: 60,
           broken: false,
+          unseen: null,
         },
       ],
     });
@@ -145,9 +176,43 @@ describe('the HTTP API', () => {
       'sage_spans_received_total 7',
       'sage_spans_dropped_total{reason="late"} 2',
       'sage_windows_total 21',
+      'sage_last_window_timestamp_seconds 1700000230',
+      'sage_model_trained_timestamp_seconds 1700000220',
     ]) {
       expect(text).to.include(`${line}\n`);
     }
+  });
+
+  it('says nothing of an objective in a window without its requests', async () => {
+    await rig.idle(21);
+    expect(await metrics()).not.to.match(/^sage_qos_(violation|latency_seconds)\{/m);
+  });
+
+  it('tells once, in the log and in the state, of an objective that nobody asks for', async () => {
+    const lines: string[] = [];
+    const logger = createLogger(
+      (line) => lines.push(line),
+      () => 0,
+    );
+    const named = (name: string, service: string, operation: string) => ({
+      name,
+      service,
+      operation,
+      threshold_ms: 100,
+    });
+    const extra = { objectives: [named('right', 'front', 'GET /'), named('wrong', 'fornt', 'GET /')] };
+    const misnamed = await startRig({ extra, deps: { logger } });
+    const unseen = () => misnamed.engine.state().objectives.map((objective) => objective.unseen);
+    for (let index = 0; index < 9; index++) await misnamed.window(index, 40);
+    await misnamed.idle(9);
+    expect(unseen()).to.deep.equal([null, null]);
+    for (let index = 10; index < 13; index++) await misnamed.window(index, 40);
+    const told = lines.filter((line) => line.includes('watches nothing'));
+    expect(unseen()[1]).to.match(/^no request of "GET \/" at fornt .* did you mean "GET \/" at front\?$/);
+    await misnamed.engine.close();
+    expect(unseen()[0]).to.equal(null);
+    expect(told).to.have.length(1);
+    expect(told[0]).to.match(/qos=wrong .*10 windows with traffic; did you mean/);
   });
 
   it('keeps the old configuration when the new one is bad', async () => {

@@ -1,3 +1,4 @@
+import { createLogger } from '@sage/core';
 import { expect } from 'chai';
 import { type Rig, rigsOfEachTest, tempDir, until } from './support.js';
 
@@ -30,6 +31,51 @@ describe('learning', () => {
     });
     await run(second, 20, 24);
     expect(trainings(second)).to.deep.equal([]);
+  });
+
+  it('does not count windows without calls', async () => {
+    const rig = await startRig();
+    for (let index = 0; index < 30; index++) await rig.idle(index);
+    await run(rig, 30, 49);
+    expect(trainings(rig)).to.deep.equal([]);
+    expect(rig.engine.state().windows).to.deep.equal({ collected: 19, needed: 20 });
+    expect(await (await fetch(rig.url('/-/ready'))).json()).to.deep.equal({
+      error: 'there is no model yet: 19 of 20 windows with traffic collected',
+    });
+    await run(rig, 49, 50);
+    await until(() => trainings(rig).includes('finished'));
+    expect(rig.events.find((event) => event.type === 'training')).to.include({ windows: 20 });
+  });
+
+  it('leaves history and model of another window length out, and begins anew', async () => {
+    const dataDir = tempDir();
+    const first = await startRig({ dataDir });
+    await run(first, 0, 20);
+    await until(() => trainings(first).includes('finished'));
+    await first.engine.close();
+
+    const lines: string[] = [];
+    const logger = createLogger(
+      (line) => lines.push(line),
+      () => 0,
+    );
+    const extra = { windows: { seconds: 60, slide_seconds: 10 } };
+    const second = await startRig({ dataDir, extra, deps: { logger } });
+    expect(second.engine.state()).to.deep.include({
+      status: 'collecting',
+      windows: { collected: 0, needed: 20 },
+    });
+    expect(lines.filter((line) => /of another length/.test(line))).to.have.length(1);
+    expect(
+      lines.filter((line) => /learnt from windows of 30 s, windows.seconds is 60/.test(line)),
+    ).to.have.length(1);
+    await second.engine.close();
+
+    const third = await startRig({ dataDir });
+    expect(third.engine.state()).to.deep.include({
+      status: 'watching',
+      windows: { collected: 20, needed: 20 },
+    });
   });
 
   it('says why it failed, and tries again ten windows later', async () => {

@@ -122,6 +122,8 @@ export interface Rig {
   readonly diagnoses: () => number;
   /** Closes a window: the clock moves to its end. */
   window(index: number, p99Ms: number): Promise<void>;
+  /** Closes a window in which nothing was called. */
+  idle(index: number): Promise<void>;
   url(path: string): string;
 }
 
@@ -181,6 +183,11 @@ export async function startRig({ dataDir = tempDir(), extra, deps, parts }: RigO
   const engine = started.value;
   const events: EngineEvent[] = [];
   engine.subscribe((event) => events.push(event));
+  const close = async (next: Window) => {
+    clock.set(next.endMs);
+    push(next);
+    await settled();
+  };
   return {
     engine,
     config,
@@ -188,12 +195,8 @@ export async function startRig({ dataDir = tempDir(), extra, deps, parts }: RigO
     events,
     diagnoses: () => diagnoses,
     url: (path) => `${engine.url}${path}`,
-    window: async (index, p99Ms) => {
-      const next = window(index, p99Ms);
-      clock.set(next.endMs);
-      push(next);
-      await settled();
-    },
+    window: (index, p99Ms) => close(window(index, p99Ms)),
+    idle: (index) => close({ ...window(index, 0), latency: new Map() }),
   };
 }
 

@@ -1,8 +1,8 @@
 import type { FeatureName } from '@sage/core';
 
 /**
- * PromQL that gives a feature per service. `$window` becomes the length of the window (`30s`), `$service_label` the
- * label that holds the service's name.
+ * PromQL that gives a feature per service. `$window` becomes the time that a read covers (`120s`), `$service_label`
+ * the label that holds the service's name.
  */
 export type PrometheusTemplates = Partial<Record<FeatureName, string>>;
 

@@ -86,7 +86,10 @@ function parseAnswer(
   href: string,
 ): Outcome<readonly VectorElement[], QueryFailure> {
   if (status === 401 || status === 403) {
-    return failure('unauthorized', `${href} answers ${status}: it wants credentials that it was not given`);
+    return failure(
+      'unauthorized',
+      `${href} answers ${status}: the credentials are missing or not the right ones`,
+    );
   }
   let answer: unknown;
   try {

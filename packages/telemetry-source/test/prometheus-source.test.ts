@@ -145,7 +145,7 @@ describe('Prometheus source', () => {
       'no credentials',
       () => new Response('no', { status: 401 }),
       'unauthorized',
-      /answers 401: it wants credentials/,
+      /answers 401: the credentials are missing or not the right ones/,
     ],
     [
       'nobody there',

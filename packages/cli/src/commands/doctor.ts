@@ -1,7 +1,13 @@
 import { connect } from 'node:net';
-import { errorMessage } from '@sage/core';
+import { errorMessage, systemClock } from '@sage/core';
 import { supportsKernelIsolation } from '@sage/demo';
-import { type Config, checkConfigFile, readConfigFile } from '@sage/engine';
+import {
+  type Config,
+  checkConfigFile,
+  type PrometheusConfig,
+  probePrometheus,
+  readConfigFile,
+} from '@sage/engine';
 import { loadBackend } from '@sage/gvae';
 import { type Command, EXIT_FAILED, EXIT_SUCCESS } from '../command.js';
 
@@ -65,13 +71,32 @@ async function configuration(path: string): Promise<Finding[]> {
   return config.ok ? [own, ...(await neighbours(config.value))] : [own];
 }
 
-function neighbours({ prometheus, grafana, nodeAgents, listen }: Config): Promise<Finding[]> {
-  return Promise.all([
+async function neighbours({ prometheus, grafana, nodeAgents, listen }: Config): Promise<Finding[]> {
+  const found = await Promise.all([
     portIsFree(listen.host, listen.port),
-    ...(prometheus === undefined ? [] : [answers('Prometheus', `${prometheus.url}/-/ready`)]),
+    ...(prometheus === undefined ? [] : [prometheusFeatures(prometheus)]),
     ...(grafana === undefined ? [] : [answers('Grafana', `${grafana.url}/api/health`)]),
     ...nodeAgents.map((agent) => answers(`node agent ${agent.name}`, `${agent.url}/-/ready`)),
   ]);
+  return found.flat();
+}
+
+/** Not whether Prometheus is up, but what Sage would read there: "no data" is how such installations fail. */
+async function prometheusFeatures(config: PrometheusConfig): Promise<Finding[]> {
+  const probed = await probePrometheus(config, { fetch, clock: systemClock });
+  if (!probed.ok) return [{ name: 'Prometheus', state: 'failed', text: probed.message }];
+  const withData = probed.value.filter(({ problem }) => problem === undefined).length;
+  const summary: Finding = {
+    name: 'Prometheus',
+    state: withData > 0 ? 'ok' : 'failed',
+    text: `${config.url}: ${withData} of ${probed.value.length} features have data`,
+  };
+  const features = probed.value.map(({ feature, series, problem }): Finding => {
+    const name = `  ${feature}`;
+    if (problem === undefined) return { name, state: 'ok', text: `${series} series` };
+    return { name, state: problem.noData ? 'note' : 'failed', text: `0 series: ${problem.message}` };
+  });
+  return [summary, ...features];
 }
 
 async function answers(name: string, url: string): Promise<Finding> {

@@ -5,7 +5,8 @@ export const serveCommand: Command = {
   summary: 'watch your objectives: receive spans and alerts, diagnose, publish, act',
   usage: '--config FILE',
   description: `Runs the engine until SIGTERM or SIGINT. SIGHUP or POST /-/reload reads the configuration again; a bad one is
-refused and the old one kept. 'sage check-config FILE' checks a configuration without starting anything.`,
+refused and the old one kept. 'sage check-config FILE' checks a configuration without starting anything; its --help
+lists the keys, and packages/engine/README.md is their reference.`,
   positionals: [],
   flags: { config: { type: 'string', placeholder: 'FILE', default: 'sage.yaml', help: 'the configuration' } },
   async run({ flags }, io) {

@@ -1,4 +1,5 @@
 import type { FeatureName, Objective } from '@sage/core';
+import type { Credentials } from '../http/credentials.js';
 
 /** Where to listen. Port 0 lets the system choose. */
 export interface Address {
@@ -19,9 +20,22 @@ export interface GrafanaConfig {
   readonly dashboardUid: string | undefined;
 }
 
+export interface PrometheusConfig {
+  /** Without a trailing slash. */
+  readonly url: string;
+  readonly credentials: Credentials | undefined;
+  /** Sent with each query, besides. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly serviceLabel: string;
+  /** What `$window` becomes: how far back a query looks. */
+  readonly rangeSeconds: number;
+  /** Templates that replace the source's defaults. */
+  readonly features: Readonly<Partial<Record<FeatureName, string>>>;
+}
+
 export type ActuationMode = 'observe' | 'recommend' | 'act';
 
-/** The configuration of `sage serve`, resolved: defaults filled in, token files read, units in the names. */
+/** The configuration of `sage serve`, resolved: defaults filled in, secrets read, units in the names. */
 export interface Config {
   readonly listen: Address;
   readonly dataDir: string;
@@ -29,17 +43,11 @@ export interface Config {
   readonly windows: { readonly seconds: number; readonly slideSeconds: number };
   /** undefined: that receiver is off. */
   readonly receivers: { readonly otlpHttp: Address | undefined; readonly jaegerUdp: Address | undefined };
-  readonly prometheus:
-    | {
-        readonly url: string;
-        readonly serviceLabel: string;
-        /** Templates that replace the source's defaults. */
-        readonly features: Readonly<Partial<Record<FeatureName, string>>>;
-      }
-    | undefined;
+  readonly prometheus: PrometheusConfig | undefined;
   readonly nodeAgents: readonly AgentConfig[];
   readonly grafana: GrafanaConfig | undefined;
-  readonly alertmanager: { readonly token: string | undefined };
+  /** undefined: anybody who reaches the address may post alerts. */
+  readonly alertmanager: { readonly credentials: Credentials | undefined };
   readonly learning: {
     readonly schedule: string;
     readonly minWindows: number;

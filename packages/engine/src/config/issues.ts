@@ -1,5 +1,6 @@
 import { nearest } from '@sage/core';
 import type { z } from 'zod';
+import { valueAt } from './schema-walk.js';
 
 /** One thing wrong with a configuration. `path` is as one writes it: `objectives[0].threshold_ms`. */
 export interface ConfigIssue {
@@ -27,13 +28,12 @@ export function issuesOf(
         actual: 'an unknown key',
       }));
     }
-    return [
-      {
-        path: pathText(issue.path),
-        expected: expectation(issue),
-        actual: describe(valueAt(input, issue.path)),
-      },
-    ];
+    const path = pathText(issue.path);
+    if (issue.code === 'invalid_key') {
+      const expected = issue.issues[0]?.message ?? issue.message;
+      return [{ path, expected, actual: describe(issue.path.at(-1)) }];
+    }
+    return [{ path, expected: expectation(issue), actual: describe(valueAt(input, issue.path)) }];
   });
 }
 
@@ -79,18 +79,11 @@ export function pathText(path: readonly PropertyKey[]): string {
   }, '');
 }
 
-function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, part) =>
-      value !== null && typeof value === 'object' ? (value as Record<PropertyKey, unknown>)[part] : undefined,
-    input,
-  );
-}
-
-function describe(value: unknown): string {
+/** What is there instead, short, and without the user and password of a URL. */
+export function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (value !== null && typeof value === 'object') return 'a mapping';
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value).replace(/\/\/.*@/, '//***@');
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }

@@ -1,11 +1,18 @@
 import { errorMessage, type FeatureName, type Objective, type Outcome, success } from '@sage/core';
 import { parseDocument } from 'yaml';
+import type { Credentials } from '../http/credentials.js';
 import type { Address, Config } from './config.js';
+import { crossChecks } from './cross-checks.js';
 import { type ConfigIssue, formatIssue, issuesOf } from './issues.js';
 import { configSchema, type RawConfig } from './schema.js';
+import { knownKeys } from './schema-walk.js';
+import { readSecretFiles } from './secret-files.js';
+
+/** A rate needs two scrapes in its range, and many installations scrape once a minute. */
+const DEFAULT_RANGE_SECONDS = 120;
 
 export interface LoadConfigOptions {
-  /** Reads a token file; the path is as written in the configuration. */
+  /** Reads a token or password file; the path is as written in the configuration. */
   readonly readFile: (path: string) => string;
 }
 
@@ -37,10 +44,14 @@ export function loadConfig(text: string, { readFile }: LoadConfigOptions): Outco
     return refuse('syntax', [{ path: '', expected: 'valid YAML', actual: errorMessage(error) }]);
   }
   const parsed = configSchema.safeParse(input);
-  const issues = parsed.success ? [] : issuesOf(parsed.error, input, knownKeys);
-  const tokens = readTokens(input, readFile, issues);
+  const secrets = readSecretFiles(input, readFile);
+  const issues = [
+    ...(parsed.success ? [] : issuesOf(parsed.error, input, knownKeys)),
+    ...crossChecks(input),
+    ...secrets.issues,
+  ];
   if (!parsed.success || issues.length > 0) return refuse('invalid', issues);
-  return success(resolve(parsed.data, tokens));
+  return success(resolve(parsed.data, secrets.contents));
 }
 
 /** The same check for people: one line per error, or that there is none. */
@@ -55,42 +66,8 @@ function refuse(reason: 'syntax' | 'invalid', issues: readonly ConfigIssue[]): C
   return { ok: false, reason, issues, message: issues.map(formatIssue).join('\n') };
 }
 
-/** Token files that can be read are read even if something else is wrong, so that no error waits behind another. */
-function readTokens(
-  input: unknown,
-  readFile: (path: string) => string,
-  issues: ConfigIssue[],
-): Map<string, string> {
-  const tokens = new Map<string, string>();
-  for (const { path, file } of tokenFiles(input)) {
-    try {
-      const token = readFile(file).trim();
-      if (token === '')
-        issues.push({ path, expected: 'a file with a token', actual: `${file}, which is empty` });
-      tokens.set(file, token);
-    } catch (error) {
-      issues.push({ path, expected: 'a file that can be read', actual: errorMessage(error) });
-    }
-  }
-  return tokens;
-}
-
-function tokenFiles(input: unknown): { path: string; file: string }[] {
-  const raw = input as Partial<Record<'grafana' | 'alertmanager' | 'node_agents', unknown>> | null;
-  const agents = Array.isArray(raw?.node_agents) ? raw.node_agents : [];
-  const holders: [string, unknown][] = [
-    ['grafana', raw?.grafana],
-    ['alertmanager', raw?.alertmanager],
-    ...agents.map((agent, index): [string, unknown] => [`node_agents[${index}]`, agent]),
-  ];
-  return holders.flatMap(([path, holder]) => {
-    const file = (holder as { token_file?: unknown } | null | undefined)?.token_file;
-    return typeof file === 'string' && file !== '' ? [{ path: `${path}.token_file`, file }] : [];
-  });
-}
-
-function resolve(raw: RawConfig, tokens: ReadonlyMap<string, string>): Config {
-  const token = (file: string | undefined) => (file === undefined ? undefined : tokens.get(file));
+function resolve(raw: RawConfig, secrets: ReadonlyMap<string, string>): Config {
+  const token = (file: string | undefined) => (file === undefined ? undefined : secrets.get(file));
   const { prometheus, grafana, learning } = raw;
   return {
     listen: parseAddress(raw.listen),
@@ -111,7 +88,10 @@ function resolve(raw: RawConfig, tokens: ReadonlyMap<string, string>): Config {
     },
     prometheus: prometheus && {
       url: trimSlash(prometheus.url),
+      credentials: credentialsOf(prometheus, secrets),
+      headers: prometheus.headers,
       serviceLabel: prometheus.service_label,
+      rangeSeconds: prometheus.range_seconds ?? Math.max(DEFAULT_RANGE_SECONDS, raw.windows.seconds),
       features: prometheus.features as Partial<Record<FeatureName, string>>,
     },
     nodeAgents: raw.node_agents.map(({ name, url, token_file }) => ({
@@ -124,7 +104,7 @@ function resolve(raw: RawConfig, tokens: ReadonlyMap<string, string>): Config {
       token: token(grafana.token_file),
       dashboardUid: grafana.dashboard_uid,
     },
-    alertmanager: { token: token(raw.alertmanager.token_file) },
+    alertmanager: { credentials: credentialsOf(raw.alertmanager, secrets) },
     learning: {
       schedule: learning.schedule,
       minWindows: learning.min_windows,
@@ -135,6 +115,17 @@ function resolve(raw: RawConfig, tokens: ReadonlyMap<string, string>): Config {
     actuation: { mode: raw.actuation.mode, minProbability: raw.actuation.min_probability },
     trigger: { collector: raw.trigger.collector, brokenWindows: raw.trigger.broken_windows },
   };
+}
+
+function credentialsOf(
+  { token_file, basic_auth }: RawConfig['alertmanager'],
+  secrets: ReadonlyMap<string, string>,
+): Credentials | undefined {
+  const secret = (file: string) => secrets.get(file) ?? '';
+  if (token_file !== undefined) return { kind: 'bearer', token: secret(token_file) };
+  if (basic_auth === undefined) return undefined;
+  const { username, password_file } = basic_auth;
+  return { kind: 'basic', username, password: secret(password_file) };
 }
 
 function parseAddress(text: string): Address {
@@ -153,26 +144,4 @@ function trimSlash(url: string): string {
 function lineAndColumn(text: string, offset: number): string {
   const before = text.slice(0, offset).split('\n');
   return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
-}
-
-/** The keys that the schema knows at a path, for suggestions. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
-  let node: unknown = configSchema;
-  for (const part of path) {
-    const inner = unwrap(node);
-    node = typeof part === 'number' ? inner.element : inner.shape?.[String(part)];
-  }
-  return Object.keys(unwrap(node).shape ?? {});
-}
-
-interface SchemaNode {
-  readonly shape?: Record<string, unknown>;
-  readonly element?: unknown;
-}
-
-/** Through the optional, default and nullable wrappers to the object or list inside. */
-function unwrap(node: unknown): SchemaNode {
-  let inner = node as SchemaNode & { def?: { innerType?: unknown } };
-  while (inner?.def?.innerType !== undefined) inner = inner.def.innerType as typeof inner;
-  return inner ?? {};
 }

@@ -2,12 +2,20 @@ import { FEATURE_NAMES } from '@sage/core';
 import { validate as validCron } from 'node-cron';
 import { z } from 'zod';
 
-/** What the YAML file may say: snake_case, everything optional but the objectives. See `Config` for what it becomes. */
+/**
+ * What the YAML file may say key by key: snake_case, everything optional but the objectives. What keys say about each
+ * other is in `crossChecks`; what it all becomes is `Config`.
+ */
 
 const address = z.string().refine(isAddress, { error: 'host:port, with a port from 0 to 65535' });
-const url = z.string().refine(isHttpUrl, { error: 'an http:// or https:// URL' });
 const text = z.string().min(1, { error: 'a text that is not empty' });
 const positive = z.number().positive({ error: 'a number above 0' });
+/** Where credentials go `instead` of into the URL, from which they would get into logs. */
+const url = (instead: string) =>
+  z
+    .string()
+    .refine(isHttpUrl, { error: 'an http:// or https:// URL' })
+    .refine(hasNoUserinfo, { error: `a URL without user and password: they belong in ${instead}` });
 const label = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'a Prometheus label name' });
 
 const objective = z.strictObject({
@@ -18,32 +26,39 @@ const objective = z.strictObject({
   threshold_ms: positive,
 });
 
-const windows = z
-  .strictObject({
-    seconds: z.number().min(1).max(3600).default(30),
-    slide_seconds: z.number().min(1).default(10),
-  })
-  .refine((value) => value.slide_seconds <= value.seconds, {
-    error: 'a number no greater than windows.seconds',
-    path: ['slide_seconds'],
-  })
-  .refine((value) => value.seconds % value.slide_seconds === 0 || value.slide_seconds > value.seconds, {
-    error: 'a number that divides windows.seconds',
-    path: ['slide_seconds'],
-  });
+const windows = z.strictObject({
+  seconds: z.number().min(1).max(3600).default(30),
+  slide_seconds: z.number().min(1).default(10),
+});
 
 const receivers = z.strictObject({
   otlp_http: address.nullable().default('127.0.0.1:4318'),
   jaeger_udp: address.nullable().default('127.0.0.1:6831'),
 });
 
-const template = text;
+const credentials = {
+  token_file: text.optional(),
+  basic_auth: z
+    .strictObject({
+      username: z.string().regex(/^[^:]+$/, { error: 'a user name, which holds no colon' }),
+      password_file: text,
+    })
+    .optional(),
+};
+
+const headers = z.record(
+  z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, { error: 'the name of a header' }),
+  z.string().regex(/^[^\r\n\0]*$/, { error: 'a text of one line' }),
+);
 
 const prometheus = z.strictObject({
-  url,
+  url: url('prometheus.basic_auth'),
+  ...credentials,
+  headers: headers.default({}),
   service_label: label.default('container'),
+  range_seconds: z.number().int().min(1).max(86_400).optional(),
   features: z
-    .strictObject(Object.fromEntries(FEATURE_NAMES.map((name) => [name, template.optional()])))
+    .strictObject(Object.fromEntries(FEATURE_NAMES.map((name) => [name, text.optional()])))
     .default({}),
 });
 
@@ -61,49 +76,22 @@ const learning = z.strictObject({
 export const configSchema = z.strictObject({
   listen: address.default('127.0.0.1:9464'),
   data_dir: text.default('./sage-data'),
-  objectives: z
-    .array(objective)
-    .min(1, { error: 'at least one objective' })
-    .superRefine((objectives, context) => {
-      const seen = new Set<string>();
-      for (const [index, { name }] of objectives.entries()) {
-        if (seen.has(name)) {
-          context.addIssue({
-            code: 'custom',
-            path: [index, 'name'],
-            message: 'a name that no other objective has',
-            input: name,
-          });
-        }
-        seen.add(name);
-      }
-    }),
+  objectives: z.array(objective).min(1, { error: 'at least one objective' }),
   windows: windows.prefault({}),
   receivers: receivers.prefault({}),
   prometheus: prometheus.optional(),
   node_agents: z
-    .array(z.strictObject({ name: text, url, token_file: text.optional() }))
-    .default([])
-    .superRefine((agents, context) => {
-      for (const [index, { name }] of agents.entries()) {
-        if (agents.findIndex((agent) => agent.name === name) < index) {
-          context.addIssue({
-            code: 'custom',
-            path: [index, 'name'],
-            message: 'a name that no other agent has',
-            input: name,
-          });
-        }
-      }
-    }),
-  grafana: z.strictObject({ url, token_file: text.optional(), dashboard_uid: text.optional() }).optional(),
-  alertmanager: z.strictObject({ token_file: text.optional() }).prefault({}),
-  learning: learning
-    .refine((value) => value.min_windows <= value.history_windows, {
-      error: 'a number no greater than learning.history_windows',
-      path: ['min_windows'],
+    .array(z.strictObject({ name: text, url: url('token_file'), token_file: text.optional() }))
+    .default([]),
+  grafana: z
+    .strictObject({
+      url: url('grafana.token_file'),
+      token_file: text.optional(),
+      dashboard_uid: text.optional(),
     })
-    .prefault({}),
+    .optional(),
+  alertmanager: z.strictObject(credentials).prefault({}),
+  learning: learning.prefault({}),
   actuation: z
     .strictObject({
       mode: z.enum(['observe', 'recommend', 'act']).default('observe'),
@@ -127,4 +115,10 @@ function isAddress(value: string): boolean {
 
 function isHttpUrl(value: string): boolean {
   return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+}
+
+function hasNoUserinfo(value: string): boolean {
+  if (!URL.canParse(value)) return true;
+  const { username, password } = new URL(value);
+  return username === '' && password === '';
 }

@@ -1,38 +1,43 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { errorMessage } from '@sage/core';
-import type { Request, RequestHandler, Response } from 'express';
+import type { RequestHandler, Response } from 'express';
 import { parseNotification } from '../alerts/payload.js';
-import type { AlertReceiver } from '../alerts/receiver.js';
-import { readBody } from './body.js';
+import type { AlertOutcome, AlertReceiver } from '../alerts/receiver.js';
+import { type BodyReason, readBody } from './body.js';
+import { type Credentials, challenge, isAuthorized } from './credentials.js';
 
 export const MAX_ALERT_BYTES = 1024 * 1024;
+
+/** Label of `sage_alerts_received_total`. `unknown-objective` is counted besides, once a notification is worked off. */
+export type AlertCount =
+  | AlertOutcome
+  | BodyReason
+  | 'unauthorized'
+  | 'unsupported'
+  | 'invalid'
+  | 'unknown-objective';
 
 export interface AlertsRouteOptions {
   readonly receiver: AlertReceiver;
   /** undefined: anybody who reaches the address may post. */
-  readonly token: () => string | undefined;
-  /** Label of `sage_alerts_received_total`. */
-  readonly count: (outcome: string) => void;
+  readonly credentials: () => Credentials | undefined;
+  readonly count: (outcome: AlertCount) => void;
 }
 
 /**
  * `POST /api/v1/alerts`. Alertmanager takes 2xx as done, tries again after 5xx, and gives up on anything else: so
  * only what a retry can help is answered 503.
  */
-export function alertsRoute({ receiver, token, count }: AlertsRouteOptions): RequestHandler {
-  const refuse = (response: Response, status: number, outcome: string, error: string) => {
+export function alertsRoute({ receiver, credentials, count }: AlertsRouteOptions): RequestHandler {
+  const refuse = (response: Response, status: number, outcome: AlertCount, error: string) => {
     count(outcome);
     response.status(status).json({ error });
   };
   return async (request, response) => {
-    if (!authorized(request, token())) {
-      response.set('WWW-Authenticate', 'Bearer realm="sage"').set('Connection', 'close');
-      return refuse(
-        response,
-        401,
-        'unauthorized',
-        'expected the header Authorization: Bearer <token> with the right token',
-      );
+    const wanted = credentials();
+    if (wanted !== undefined && !isAuthorized(request.headers.authorization, wanted)) {
+      const { header, text } = challenge(wanted);
+      response.set('WWW-Authenticate', header).set('Connection', 'close');
+      return refuse(response, 401, 'unauthorized', text);
     }
     if (request.is('application/json') === false || request.headers['content-encoding'] !== undefined) {
       response.set('Connection', 'close');
@@ -70,15 +75,4 @@ export function alertsRoute({ receiver, token, count }: AlertsRouteOptions): Req
     count(outcome);
     response.status(200).json({ status: outcome });
   };
-}
-
-function authorized(request: Request, token: string | undefined): boolean {
-  if (token === undefined) return true;
-  const match = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '');
-  return match !== null && timingSafeEqual(digest(match[1] as string), digest(token));
-}
-
-/** Equal lengths, whatever is compared. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

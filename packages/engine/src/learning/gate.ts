@@ -1,5 +1,32 @@
-import type { CausalModel } from '@sage/causal-graph';
+import type { CausalGraph, CausalModel } from '@sage/causal-graph';
 import type { Window } from '@sage/core';
+
+/** Windows for which the call graph must not have changed before a model is made of it. */
+const STABLE_WINDOWS = 5;
+
+export interface LearningFacts {
+  /** Of the present model, if there is one. */
+  readonly present: CausalGraph | undefined;
+  /** Windows in the history that something can be learnt from. */
+  readonly windows: number;
+  /** Windows with traffic in a row in which the call graph has been what it is. */
+  readonly stableFor: number;
+  /** Windows with traffic since the call graph began to be put together. */
+  readonly graphAge: number;
+  readonly minWindows: number;
+}
+
+/**
+ * Whether a model of the graph shall be made. The call graph is empty at the start and after a long silence: for a while
+ * it may lack rare calls, so that only after as many windows as a first model needs it may supersede the present one's.
+ */
+export function readyToLearn(
+  graph: CausalGraph,
+  { present, windows, stableFor, graphAge, minWindows }: LearningFacts,
+): boolean {
+  if (graph.latency.length === 0 || windows < minWindows || stableFor < STABLE_WINDOWS) return false;
+  return present === undefined || present.fingerprint === graph.fingerprint || graphAge >= minWindows;
+}
 
 /** R² may fall by this much before a new model counts as worse: the noise of a small hold-out. */
 const TOLERANCE = 0.02;

@@ -8,9 +8,14 @@ import { decodeWindow, encodeWindow, type RememberedWindow } from './window-code
 export interface HistoryOptions {
   readonly maxWindows: number;
   readonly logger: Logger;
+  /** Saved windows of another length are left out: their percentiles are not comparable. Absent: all are taken. */
+  readonly windowSeconds?: number;
   /** Windows in one file; the oldest file goes when the others hold enough. */
   readonly segmentWindows?: number;
 }
+
+/** The newest windows, which are kept even if nothing was called in them: what happened of late is shown. */
+const RECENT_WINDOWS = 100;
 
 interface Segment {
   readonly file: string;
@@ -18,8 +23,8 @@ interface Segment {
 }
 
 /**
- * The last windows, in memory and as JSON lines on disk in segments `windows-<startMs>.jsonl`. A write that fails is
- * logged and costs only that window's persistence.
+ * The last windows in memory, and those with calls as JSON lines on disk in segments `windows-<startMs>.jsonl`. A write
+ * that fails is logged and costs only that window's persistence.
  */
 export class WindowHistory {
   readonly #folder: string;
@@ -42,19 +47,30 @@ export class WindowHistory {
     const files = (await readdir(folder))
       .filter((file) => /^windows-\d+\.jsonl$/.test(file))
       .sort((a, b) => Number(/\d+/.exec(a)?.[0]) - Number(/\d+/.exec(b)?.[0]));
+    let foreign = 0;
     for (const file of files) {
       const path = join(folder, file);
       const { items, damaged } = parseLines((await readIfPresent(path)) ?? '', decodeWindow);
       if (damaged > 0) options.logger.warn('history: damaged windows were skipped', { path, damaged });
-      for (const item of items) history.#remember(item);
+      for (const item of items) {
+        if (history.#ofOwnLength(item.window)) history.#remember(item);
+        else foreign++;
+      }
       // A full count makes the next window start a file of its own, whatever state this one was left in.
       history.#segments.push({ file: path, windows: history.#segmentWindows });
+    }
+    if (foreign > 0) {
+      options.logger.warn('history: windows of another length than windows.seconds are left out', {
+        windows: foreign,
+        windowsSeconds: options.windowSeconds,
+      });
     }
     return history;
   }
 
-  get size(): number {
-    return this.#windows.length;
+  /** Those that something can be learnt from, oldest first: some call was seen in them. */
+  get learnable(): readonly Window[] {
+    return this.windows.filter(({ latency }) => latency.size > 0);
   }
 
   /** Oldest first. */
@@ -79,16 +95,24 @@ export class WindowHistory {
   add(window: Window, inIncident: boolean): void {
     const item = { window, inIncident };
     this.#remember(item);
-    void this.#serial.run(() => this.#persist(item));
+    if (window.latency.size > 0) void this.#serial.run(() => this.#persist(item));
   }
 
   async flush(): Promise<void> {
     await this.#serial.idle();
   }
 
+  #ofOwnLength({ startMs, endMs }: Window): boolean {
+    const { windowSeconds } = this.#options;
+    return windowSeconds === undefined || Math.abs(endMs - startMs - 1000 * windowSeconds) < 1;
+  }
+
   #remember(item: RememberedWindow): void {
     this.#windows.push(item);
-    if (this.#windows.length > this.#options.maxWindows) this.#windows.shift();
+    if (this.#windows.length <= this.#options.maxWindows) return;
+    // A quiet night must not cost what the day has taught.
+    const idle = this.#windows.findIndex(({ window }) => window.latency.size === 0);
+    this.#windows.splice(idle >= 0 && idle < this.#windows.length - RECENT_WINDOWS ? idle : 0, 1);
   }
 
   async #persist(item: RememberedWindow): Promise<void> {

@@ -1,15 +1,15 @@
 import type { CallGraph, CausalGraph, CausalModel } from '@sage/causal-graph';
-import { type Clock, errorMessage, type Logger } from '@sage/core';
-import { type ScheduledTask, schedule } from 'node-cron';
+import { type Clock, errorMessage, type Logger, type Window } from '@sage/core';
+import { schedule } from 'node-cron';
 import type { Config } from '../config/config.js';
 import type { TrainingEvent } from '../events.js';
 import type { Parts, TrainingProgress } from '../parts.js';
-import { refusal } from './gate.js';
+import { readyToLearn, refusal } from './gate.js';
 import type { WindowHistory } from './history.js';
 import type { ModelStore, StoredModel } from './model-store.js';
 
-/** Windows for which the call graph must not have changed before a model is made of it. */
-const STABLE_WINDOWS = 5;
+/** Calls `run` whenever the cron expression says so; the result ends that. */
+export type Schedule = (expression: string, run: () => void) => { destroy(): unknown };
 
 export interface LearningOptions {
   readonly parts: Pick<Parts, 'learner' | 'buildGraph'>;
@@ -20,6 +20,8 @@ export interface LearningOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly emit: (event: TrainingEvent) => void;
+  /** Default: node-cron, by the machine's clock. */
+  readonly schedule?: Schedule;
 }
 
 /** Learns as soon as there is enough to learn from, and again by the schedule; one training at a time. */
@@ -29,12 +31,16 @@ export class LearningLoop {
   #progress: TrainingProgress | undefined;
   #training: Promise<void> | undefined;
   #abort = new AbortController();
-  #task: ScheduledTask | undefined;
+  #task: ReturnType<Schedule> | undefined;
   #fingerprint = '';
   #stableFor = 0;
-  /** Windows to wait for after a training that failed. */
-  #retryAt = 0;
+  /** Windows in which some call was seen. */
   #seen = 0;
+  /** The same since the call graph was last empty: after the start, or after a long silence. */
+  #graphAge = 0;
+  #silentFor = 0;
+  /** `#seen` from which a first training that failed is tried again. */
+  #retryAt = 0;
 
   constructor(options: LearningOptions, stored: StoredModel | undefined) {
     this.#options = options;
@@ -60,11 +66,19 @@ export class LearningLoop {
   /** Starts, or starts over with another schedule. */
   start(): void {
     void this.#task?.destroy();
-    this.#task = schedule(this.#options.config().schedule, () => this.#retrain(), { noOverlap: true });
+    const { schedule: plan = cron, config } = this.#options;
+    this.#task = plan(config().schedule, () => this.#retrain());
   }
 
-  /** To be called once per window, after it is in the history. */
-  onWindow(): void {
+  /** To be called once per window, after it is in the history. One without calls says nothing of the graph. */
+  onWindow({ latency }: Window): void {
+    if (latency.size === 0) {
+      this.#silentFor++;
+      if (this.#silentFor >= this.#options.config().minWindows) this.#graphAge = 0;
+      return;
+    }
+    this.#silentFor = 0;
+    this.#graphAge++;
     this.#seen++;
     const { fingerprint } = this.#graph();
     this.#stableFor = fingerprint === this.#fingerprint ? this.#stableFor + 1 : 1;
@@ -88,11 +102,17 @@ export class LearningLoop {
   }
 
   #retrain(): void {
+    if (this.training || this.#abort.signal.aborted) return;
     const { history, config } = this.#options;
-    const ready = history.size >= config().minWindows && this.#stableFor >= STABLE_WINDOWS;
-    if (!ready || this.training || this.#abort.signal.aborted) return;
     const graph = this.#graph();
-    if (graph.latency.length === 0) return;
+    const ready = readyToLearn(graph, {
+      present: this.model?.graph,
+      windows: history.learnable.length,
+      stableFor: this.#stableFor,
+      graphAge: this.#graphAge,
+      minWindows: config().minWindows,
+    });
+    if (!ready) return;
     this.#training = this.#train(graph).finally(() => {
       this.#training = undefined;
       this.#progress = undefined;
@@ -103,7 +123,7 @@ export class LearningLoop {
     const { parts, store, history, config, clock, logger, emit } = this.#options;
     const { epochs, seed } = config();
     const current = this.#current;
-    const all = history.windows;
+    const all = history.learnable;
     const heldOut = current === undefined ? [] : all.slice(-Math.max(10, Math.floor(all.length / 20)));
     const windows = all.slice(0, all.length - heldOut.length);
     const startedMs = clock.now();
@@ -114,6 +134,7 @@ export class LearningLoop {
         windows,
         epochs,
         seed,
+        present: current?.model,
         signal: this.#abort.signal,
         onProgress: (progress) => {
           this.#progress = progress;
@@ -143,3 +164,5 @@ export class LearningLoop {
     }
   }
 }
+
+const cron: Schedule = (expression, run) => schedule(expression, run, { noOverlap: true });

@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { IncidentRecord } from '../incidents/incident.js';
 import type { StoredModel } from '../learning/model-store.js';
 import type { CollectorStats } from '../parts.js';
+import { ACTION_OUTCOMES, ALERT_OUTCOMES, TRAININGS, VERDICTS } from './label-values.js';
 
 /** As Prometheus writes quantiles. */
 const QUANTILES: Readonly<Record<Percentile, string>> = { p50Ms: '0.5', p95Ms: '0.95', p99Ms: '0.99' };
@@ -17,6 +18,8 @@ export interface MetricsView {
   readonly openIncidents: () => readonly IncidentRecord[];
   readonly model: () => StoredModel | undefined;
   readonly collector: () => CollectorStats;
+  /** Names of the metric sources that are asked. */
+  readonly sources: () => readonly string[];
   readonly pendingAlerts: () => number;
   readonly version: string;
 }
@@ -51,16 +54,38 @@ export function createMetrics(view: MetricsView): EngineMetrics {
       labelNames: [...labelNames],
       registers,
       collect() {
-        this.reset();
+        // reset() would leave a gauge without labels at 0, which is a value and not the want of one.
+        if (labelNames.length === 0) this.remove();
+        else this.reset();
         collect(this as Gauge<L>);
       },
     });
+  /** Without a sample until it is set. */
+  const gaugeToSet = (name: string, help: string) => {
+    const unset = new Gauge({ name, help, registers });
+    unset.remove();
+    return unset;
+  };
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter<L>({ name, help, labelNames: [...labelNames], registers });
+  /** Every value of its labels counts from 0: `increase()` does not see a series that is born at 1. */
+  const counterFromZero = <L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+    known: readonly Readonly<Record<L, string>>[],
+  ) => {
+    const zeroed = counter(name, help, labelNames);
+    for (const labels of known) zeroed.inc(labels, 0);
+    return zeroed;
+  };
 
   diagnosisGauges(gauge, view);
   gauge('sage_qos_violation', 'Whether the latest window breaks the objective.', ['qos'], (self) => {
-    for (const { objective, broken } of view.objectives()) self.set({ qos: objective.name }, broken ? 1 : 0);
+    for (const { objective, observedMs, broken } of view.objectives()) {
+      // Without a request the objective neither holds nor is broken.
+      if (observedMs !== undefined) self.set({ qos: objective.name }, broken ? 1 : 0);
+    }
   });
   gauge('sage_qos_latency_seconds', "The objective's percentile in the latest window.", ['qos'], (self) => {
     for (const { objective, observedMs } of view.objectives()) {
@@ -98,30 +123,41 @@ export function createMetrics(view: MetricsView): EngineMetrics {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     }),
-    diagnoses: counter('sage_diagnoses_total', 'Diagnoses made.', ['verdict']),
-    actions: counter('sage_actions_total', 'What node agents answered.', ['action', 'outcome']),
-    alerts: counter('sage_alerts_received_total', 'Notifications of Alertmanager.', ['outcome']),
+    diagnoses: counterFromZero('sage_diagnoses_total', 'Diagnoses made.', ['verdict'], VERDICTS),
+    actions: counterFromZero(
+      'sage_actions_total',
+      'What node agents answered.',
+      ['action', 'outcome'],
+      ACTION_OUTCOMES,
+    ),
+    alerts: counterFromZero(
+      'sage_alerts_received_total',
+      'Notifications of Alertmanager.',
+      ['outcome'],
+      ALERT_OUTCOMES,
+    ),
     windows: counter('sage_windows_total', 'Windows seen since the start.'),
-    lastWindow: new Gauge({
-      name: 'sage_last_window_timestamp_seconds',
-      help: 'End of the latest window.',
+    lastWindow: gaugeToSet('sage_last_window_timestamp_seconds', 'End of the latest window.'),
+    sourceErrors: new Counter({
+      name: 'sage_source_errors_total',
+      help: 'Questions a metric source did not answer.',
+      labelNames: ['source'],
       registers,
+      // Which sources there are changes with the configuration.
+      collect() {
+        for (const source of view.sources()) this.inc({ source }, 0);
+      },
     }),
-    sourceErrors: counter('sage_source_errors_total', 'Questions a metric source did not answer.', [
-      'source',
-    ]),
-    trainings: counter('sage_trainings_total', 'Trainings of the model.', ['outcome']),
+    trainings: counterFromZero('sage_trainings_total', 'Trainings of the model.', ['outcome'], TRAININGS),
     annotationFailures: counter('sage_annotation_failures_total', 'Requests to Grafana that failed.'),
-    reloadOk: new Gauge({
-      name: 'sage_config_last_reload_successful',
-      help: 'Whether the last reading of the configuration succeeded.',
-      registers,
-    }),
-    reloadAt: new Gauge({
-      name: 'sage_config_last_reload_success_timestamp_seconds',
-      help: 'When the configuration was last read with success.',
-      registers,
-    }),
+    reloadOk: gaugeToSet(
+      'sage_config_last_reload_successful',
+      'Whether the last reading of the configuration succeeded.',
+    ),
+    reloadAt: gaugeToSet(
+      'sage_config_last_reload_success_timestamp_seconds',
+      'When the configuration was last read with success.',
+    ),
   };
 }
 

@@ -19,19 +19,24 @@ export interface DataDir {
 export interface DataDirOptions {
   readonly learner: LearnerPart;
   readonly historyWindows: number;
+  readonly windowSeconds: number;
   readonly logger: Logger;
 }
 
 export async function openDataDir(
   folder: string,
-  { learner, historyWindows, logger }: DataDirOptions,
+  { learner, historyWindows, windowSeconds, logger }: DataDirOptions,
 ): Promise<Outcome<DataDir, 'data-dir'>> {
   try {
     await ensureDirectory(folder);
-    const models = new ModelStore(join(folder, 'models'), learner, logger);
+    const models = new ModelStore(join(folder, 'models'), learner, logger, { windowSeconds });
     const model = await models.load();
     const incidents = await IncidentStore.open(join(folder, 'incidents.json'), { logger });
-    const history = await WindowHistory.open(join(folder, 'windows'), { maxWindows: historyWindows, logger });
+    const history = await WindowHistory.open(join(folder, 'windows'), {
+      maxWindows: historyWindows,
+      windowSeconds,
+      logger,
+    });
     const journal = await AlertJournal.open(join(folder, 'alerts.jsonl'), { logger });
     return success({ journal, incidents, history, models, model });
   } catch (error) {

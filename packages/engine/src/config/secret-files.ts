@@ -1,0 +1,47 @@
+import { errorMessage } from '@sage/core';
+import { type ConfigIssue, pathText } from './issues.js';
+import { valueAt } from './schema-walk.js';
+
+export interface Secrets {
+  /** File as written in the configuration → its content without the white space around it. */
+  readonly contents: ReadonlyMap<string, string>;
+  readonly issues: readonly ConfigIssue[];
+}
+
+/** Files that can be read are read even if something else is wrong, so that no error waits behind another. */
+export function readSecretFiles(input: unknown, readFile: (path: string) => string): Secrets {
+  const contents = new Map<string, string>();
+  const issues: ConfigIssue[] = [];
+  for (const path of secretPaths(input)) {
+    const file = valueAt(input, path);
+    if (typeof file !== 'string' || file === '') continue;
+    try {
+      const secret = readFile(file).trim();
+      if (secret === '') {
+        const expected = path.at(-1) === 'token_file' ? 'a file with a token' : 'a file with a password';
+        issues.push({ path: pathText(path), expected, actual: `${file}, which is empty` });
+      }
+      contents.set(file, secret);
+    } catch (error) {
+      issues.push({
+        path: pathText(path),
+        expected: 'a file that can be read',
+        actual: errorMessage(error),
+      });
+    }
+  }
+  return { contents, issues };
+}
+
+/** Wherever the schema knows a token_file or a password_file. */
+function secretPaths(input: unknown): PropertyKey[][] {
+  const agents = valueAt(input, ['node_agents']);
+  return [
+    ...['prometheus', 'alertmanager'].flatMap((section) => [
+      [section, 'token_file'],
+      [section, 'basic_auth', 'password_file'],
+    ]),
+    ['grafana', 'token_file'],
+    ...(Array.isArray(agents) ? agents.map((_, index) => ['node_agents', index, 'token_file']) : []),
+  ];
+}
