@@ -34,6 +34,8 @@ const FEW = 10;
 const LEAST = 3;
 /** Newest windows suffice: what was normal a day ago may be no more. */
 const MOST = 240;
+/** So many window lengths before a violation what breaks the objective later may be there already. */
+const ONSET_WINDOWS = 6;
 /** Least spread of a latency worth believing in: 5 % of its centre and 0.2 ms, what span clocks resolve. */
 const LATENCY_FLOOR_RATIO = 0.05;
 const LATENCY_FLOOR_MS = 0.2;
@@ -41,7 +43,8 @@ const LATENCY_FLOOR_MS = 0.2;
 /**
  * Median and robust spread over the windows before `present` that met the objective at a load within 20 % of the
  * present one; where there are fewer than ten, over the ten nearest in load. Windows overlapping `present` are left
- * out, since they hold part of the violation. undefined where fewer than three windows qualify.
+ * out, since they hold part of the violation, and so are those of six window lengths before it, where enough remain: a
+ * fault is seldom as old as the violation only. undefined where fewer than three windows qualify.
  */
 export function normalReference(
   history: readonly Window[],
@@ -55,11 +58,14 @@ export function normalReference(
     return good ? [{ window, load: reading.requestsPerSecond }] : [];
   });
   if (met.length < LEAST) return undefined;
+  const onsetMs = present.startMs - ONSET_WINDOWS * (present.endMs - present.startMs);
+  const before = met.filter(({ window }) => window.endMs <= onsetMs);
+  const trusted = before.length >= FEW ? before : met;
 
   const load = callsPerSecond(present, objectiveNode(objective));
-  const near = met.filter((entry) => Math.abs(entry.load - load) <= LOAD_BAND * load);
+  const near = trusted.filter((entry) => Math.abs(entry.load - load) <= LOAD_BAND * load);
   const nearest = (): typeof met =>
-    [...met].sort((a, b) => Math.abs(a.load - load) - Math.abs(b.load - load)).slice(0, FEW);
+    [...trusted].sort((a, b) => Math.abs(a.load - load) - Math.abs(b.load - load)).slice(0, FEW);
   const chosen = (near.length >= FEW ? near : nearest()).slice(-MOST);
   const windows = chosen.map((entry) => entry.window);
   return {

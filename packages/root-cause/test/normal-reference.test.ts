@@ -52,6 +52,18 @@ describe('normalReference', () => {
       windows: 12,
       usage: 0.2,
     },
+    {
+      name: 'not the onset of the fault, which met the objective still',
+      history: [...series(12, (i) => at(i, 52)), ...series(6, (i) => at(94 + i, 50, 50, 0.9))],
+      windows: 12,
+      usage: 0.2,
+    },
+    {
+      name: 'the onset, too, where there is hardly anything else',
+      history: [...series(9, (i) => at(i, 50)), ...series(1, (i) => at(94 + i, 50))],
+      windows: 10,
+      usage: 0.2,
+    },
     { name: 'only violations', history: series(30, (i) => at(i, 50, BROKEN)), windows: undefined },
   ];
   for (const { name, history, windows, usage } of CASES) {

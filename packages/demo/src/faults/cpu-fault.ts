@@ -8,7 +8,7 @@ import type { Injected } from './inject.js';
  * request; a leaf of the call tree once, so it takes more neighbours to be felt. Inside a group with a quota fewer
  * suffice: they spend it, and the component is throttled with them.
  */
-const NEIGHBOURS = { kernel: { caller: 3, leaf: 6 }, user: { caller: 12, leaf: 20 } };
+const NEIGHBOURS = { kernel: { caller: 3, leaf: 12 }, user: { caller: 12, leaf: 20 } };
 
 /** Busy neighbours of the component: in its control group, or on its core in its scheduler group. */
 export async function startCpuFault(
