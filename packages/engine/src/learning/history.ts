@@ -2,6 +2,7 @@ import { appendFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorMessage, type Logger, type Window } from '@sage/core';
 import { ensureDirectory, parseLines, readIfPresent } from '../storage/files.js';
+import { LineFile } from '../storage/line-file.js';
 import { Serial } from '../storage/serial.js';
 import { decodeWindow, encodeWindow, type RememberedWindow } from './window-codec.js';
 
@@ -10,10 +11,13 @@ export interface HistoryOptions {
   readonly logger: Logger;
   /** Windows in one file; the oldest file goes when the others hold enough. */
   readonly segmentWindows?: number;
+  /** Adds text to a file; another one than the file system's for tests. */
+  readonly append?: (path: string, text: string) => Promise<void>;
 }
 
 interface Segment {
   readonly file: string;
+  readonly lines: LineFile;
   windows: number;
 }
 
@@ -48,7 +52,7 @@ export class WindowHistory {
       if (damaged > 0) options.logger.warn('history: damaged windows were skipped', { path, damaged });
       for (const item of items) history.#remember(item);
       // A full count makes the next window start a file of its own, whatever state this one was left in.
-      history.#segments.push({ file: path, windows: history.#segmentWindows });
+      history.#segments.push(history.#segment(path, history.#segmentWindows));
     }
     return history;
   }
@@ -91,17 +95,19 @@ export class WindowHistory {
     if (this.#windows.length > this.#options.maxWindows) this.#windows.shift();
   }
 
+  #segment(file: string, windows: number): Segment {
+    const { append = appendFile } = this.#options;
+    return { file, lines: new LineFile((text) => append(file, text)), windows };
+  }
+
   async #persist(item: RememberedWindow): Promise<void> {
     try {
       let segment = this.#segments.at(-1);
       if (segment === undefined || segment.windows >= this.#segmentWindows) {
-        segment = {
-          file: join(this.#folder, `windows-${Math.round(item.window.startMs)}.jsonl`),
-          windows: 0,
-        };
+        segment = this.#segment(join(this.#folder, `windows-${Math.round(item.window.startMs)}.jsonl`), 0);
         this.#segments.push(segment);
       }
-      await appendFile(segment.file, `${encodeWindow(item)}\n`);
+      await segment.lines.add(encodeWindow(item));
       segment.windows++;
       const keep = Math.ceil(this.#options.maxWindows / this.#segmentWindows) + 1;
       while (this.#segments.length > keep)
