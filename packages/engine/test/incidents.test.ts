@@ -144,13 +144,16 @@ describe('acting', () => {
     for (let index = 26; index < 60; index++) await rig.window(index, GOOD);
     const [incident] = rig.engine.state().incidents;
     await rig.engine.close();
-    return { made: made.map((call) => call.replace(/[0-9a-f]{16}/, 'ID')), incident };
+    return {
+      made: made.map((call) => call.replace(/[0-9a-f]{16}/, 'ID').replace(/[0-9a-f]{12}$/, 'HASH')),
+      incident,
+    };
   };
 
   for (const [mode, made, plans] of [
     ['observe', [], 0],
     ['recommend', [], 1],
-    ['act', ['POST /api/v1/actions', 'DELETE /api/v1/actions/ID-n1-cart-cpu-quota'], 1],
+    ['act', ['POST /api/v1/actions', 'DELETE /api/v1/actions/ID-1-cpu-quota-HASH'], 1],
   ] as const) {
     it(`${mode}: ${made.length} requests, ${plans} plans`, async () => {
       const seen = await calls(mode);
