@@ -223,7 +223,7 @@ describe('the receiver of alerts', () => {
         close: () => file.close(),
       };
     };
-    const { path, receiver, take } = await start({ process: () => new Promise(() => {}) }, full);
+    const { path, journal, take } = await start({ process: () => new Promise(() => {}) }, full);
     expect(await take({ fingerprint: 'before' })).to.equal('accepted');
     space = false;
     expect(await take({ fingerprint: 'torn' })).to.equal('failed');
@@ -231,7 +231,7 @@ describe('the receiver of alerts', () => {
     space = true;
     expect(await take({ fingerprint: 'after' })).to.equal('accepted');
     expect(await take({ fingerprint: 'torn' })).to.equal('accepted');
-    void receiver.close();
+    await journal.close();
     const again = await AlertJournal.open(path, { logger: silentLogger });
     const pending = again.pending.flatMap(({ alerts }) => alerts.map(({ fingerprint }) => fingerprint));
     expect(pending).to.deep.equal(['before', 'after', 'torn']);

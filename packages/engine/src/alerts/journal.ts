@@ -140,12 +140,15 @@ export class AlertJournal {
         const { type: _, ...entry } = line;
         this.#next = Math.max(this.#next, entry.number + 1);
         this.#pending.set(entry.number, entry);
-        return this.#hear(entry.alerts.map((alert) => [alertIdOf(alert), alert.status]));
+        this.#hear(entry.alerts.map((alert) => [alertIdOf(alert), alert.status]));
+        break;
       }
       case 'done':
-        return this.#finish(line.number);
+        this.#finish(line.number);
+        break;
       case 'heard':
-        return this.#hear(line.alerts);
+        this.#hear(line.alerts);
+        break;
     }
   }
 

@@ -93,8 +93,7 @@ export class IncidentPipeline {
   alerts(entry: JournalEntry): Promise<void> {
     return this.#serial.run(async () => {
       for (const alert of entry.alerts) {
-        const incident =
-          alert.status === 'firing' ? this.#fires(alert, entry.receivedMs) : this.#resolves(alert);
+        const incident = alert.status === 'firing' ? this.#fires(alert, entry) : this.#resolves(alert);
         if (incident !== undefined) await this.#advance(incident.id);
       }
       await this.#options.store.save();
@@ -226,7 +225,7 @@ export class IncidentPipeline {
   }
 
   /** An alert that fires again after its end, be it with the same start, is another incident. */
-  #fires(alert: Alert, receivedMs: number): IncidentRecord | undefined {
+  #fires(alert: Alert, { receivedMs, number }: JournalEntry): IncidentRecord | undefined {
     const objective = this.#objective(alert.labels.qos);
     if (objective === undefined) {
       this.#options.onUnknownObjective(alert.labels.qos);
@@ -237,7 +236,7 @@ export class IncidentPipeline {
     if (known?.alerts[alertId] === 'firing') {
       return this.#change(known.id, '', (record) => ({ ...record, heardMs: receivedMs }));
     }
-    const id = incidentId(['alertmanager', objective.name, alertId, String(receivedMs)]);
+    const id = incidentId(['alertmanager', objective.name, alertId, String(receivedMs), String(number)]);
     return this.#join(objective, id, 'alertmanager', receivedMs, (record) => ({
       ...record,
       alerts: { ...record.alerts, [alertId]: 'firing' },
