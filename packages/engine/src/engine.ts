@@ -28,6 +28,7 @@ import { agentSource, MetricPoller } from './sources/metric-poller.js';
 import { createNodeAgentClient, type NodeAgentClient } from './sources/node-agent-client.js';
 import { type EngineState, engineState } from './state.js';
 import { type DataDir, openDataDir } from './storage/data-dir.js';
+import { kernelProcesses } from './storage/processes.js';
 import { whatIf } from './what-if.js';
 
 const MAX_PENDING_ALERTS = 1000;
@@ -56,8 +57,8 @@ export interface Engine {
   state(): EngineState;
   /** A failure keeps the present configuration. Without an argument, what `deps.readConfig` reads. */
   reload(config?: Config): Outcome<void>;
-  /** Stops accepting, ends the training, and leaves everything on disk. */
-  close(): Promise<void>;
+  /** Stops accepting, ends the training, and leaves everything on disk. A failure names all that could not be done. */
+  close(): Promise<Outcome<void, 'close'>>;
 }
 
 /** Starts Sage: receivers, learning loop, alert receiver, publishing, HTTP API. Failures name what to change. */
@@ -69,6 +70,7 @@ export async function startEngine(config: Config, deps: EngineDeps): Promise<Out
     historyWindows: config.learning.historyWindows,
     windowSeconds: config.windows.seconds,
     logger: deps.logger,
+    processes: kernelProcesses(process.pid),
   });
   if (!data.ok) return data;
   const engine = new RunningEngine(config, deps, parts, data.value);
@@ -196,6 +198,7 @@ class RunningEngine implements Engine {
     this.#http = http.value;
     this.#learning.start();
     this.#poller.start(this.#config.windows.slideSeconds * 1000);
+    this.#inBackground(this.#pipeline.closeUnconfigured());
     this.#annotator.recover();
     this.#receiver.recover();
     this.#reloaded(true);
@@ -231,21 +234,37 @@ class RunningEngine implements Engine {
     }
     this.#apply(next.value);
     this.#learning.start();
+    this.#inBackground(this.#pipeline.closeUnconfigured());
+    this.#annotator.recover();
     this.#reloaded(true);
     this.#deps.logger.info('configuration reloaded');
     return success(undefined);
   }
 
-  async close(): Promise<void> {
+  async close(): Promise<Outcome<void, 'close'>> {
     this.#poller.stop();
-    await this.#http?.close();
-    await this.#collector?.close();
-    await this.#learning.close();
-    await this.#receiver.close();
-    await this.#pipeline.idle();
-    await this.#annotator.close();
-    await this.#data.history.flush();
-    await this.#data.incidents.save();
+    const steps: readonly (readonly [what: string, step: () => Promise<unknown> | undefined])[] = [
+      ['the HTTP server', () => this.#http?.close()],
+      ['the collector', () => this.#collector?.close()],
+      ['the training', () => this.#learning.close()],
+      ['the alerts', () => this.#receiver.close()],
+      ['the incidents in work', () => this.#pipeline.idle()],
+      ['the annotations', () => this.#annotator.close()],
+      ['the windows', () => this.#data.history.flush()],
+      ['the incidents', () => this.#data.incidents.save()],
+      ['the lock of data_dir', () => this.#data.lock.release()],
+    ];
+    const failures: string[] = [];
+    for (const [what, step] of steps) {
+      try {
+        await step();
+      } catch (error) {
+        this.#deps.logger.error('Sage could not end in order', { what, error: errorMessage(error) });
+        failures.push(`${what}: ${errorMessage(error)}`);
+      }
+    }
+    if (failures.length === 0) return success(undefined);
+    return failure('close', `not everything was closed and saved: ${failures.join('; ')}`);
   }
 
   #apply(config: Config): void {
@@ -307,11 +326,13 @@ class RunningEngine implements Engine {
       const trigger = change?.kind === 'broken' && this.#config.trigger.collector;
       return trigger ? [this.#pipeline.broken(watch.objective, change.sinceMs)] : [];
     });
-    for (const promise of [...work, this.#pipeline.onWindow(window)]) {
-      promise.catch((error) =>
-        this.#deps.logger.error('an incident could not be handled', { error: errorMessage(error) }),
-      );
-    }
+    for (const promise of [...work, this.#pipeline.onWindow(window)]) this.#inBackground(promise);
+  }
+
+  #inBackground(work: Promise<void>): void {
+    work.catch((error) =>
+      this.#deps.logger.error('an incident could not be handled', { error: errorMessage(error) }),
+    );
   }
 
   #notReady(): string | undefined {

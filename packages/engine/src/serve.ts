@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { createLogger, errorMessage, failure, type Outcome, success, systemClock } from '@sage/core';
+import { createLogger, errorMessage, failure, type Outcome, systemClock } from '@sage/core';
 import type { Config } from './config/config.js';
 import { checkConfig, loadConfig } from './config/load.js';
 import { startEngine } from './engine.js';
@@ -17,8 +17,11 @@ export interface ServeOptions {
   readonly serveOn?: string;
 }
 
-/** `sage serve`: runs until told to end. `config`: the file cannot be used; `start`: Sage cannot start with it. */
-export async function runServe(options: ServeOptions): Promise<Outcome<void, 'config' | 'start'>> {
+/**
+ * `sage serve`: runs until told to end. `config`: the file cannot be used; `start`: Sage cannot start with it; `close`:
+ * it ran, and could not save all that it knew.
+ */
+export async function runServe(options: ServeOptions): Promise<Outcome<void, 'config' | 'start' | 'close'>> {
   const logger = createLogger(options.writeLog, () => systemClock.now());
   const readConfig = () => readConfigFile(options.configPath);
   const config = readConfig();
@@ -42,8 +45,7 @@ export async function runServe(options: ServeOptions): Promise<Outcome<void, 'co
     for (const name of ['SIGTERM', 'SIGINT'] as const) options.onSignal(name, () => end(name));
   });
   logger.info('ending', { signal });
-  await engine.close();
-  return success(undefined);
+  return engine.close();
 }
 
 /** `sage check-config FILE`: every error, one a line, or that there is none. */

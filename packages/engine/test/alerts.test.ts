@@ -1,6 +1,14 @@
+import { open } from 'node:fs/promises';
 import { request } from 'node:http';
+import { join } from 'node:path';
+import { ManualClock, silentLogger } from '@sage/core';
 import { expect } from 'chai';
-import { post, type Rig, startRig, until, webhook } from './support.js';
+import { AlertJournal, type JournalOptions } from '../src/alerts/journal.js';
+import { parseNotification } from '../src/alerts/payload.js';
+import { AlertReceiver, type AlertReceiverOptions } from '../src/alerts/receiver.js';
+import { type AlertFields, post, type Rig, startRig, tempDir, until, webhook } from './support.js';
+
+const REPEAT = 'repeat interval elapsed';
 
 describe('POST /api/v1/alerts', () => {
   let rig: Rig;
@@ -24,7 +32,16 @@ describe('POST /api/v1/alerts', () => {
       200,
       /accepted/,
     ],
-    ['a repeat', () => send({ ...webhook(), notification_reason: 'repeat interval elapsed' }), 200, /repeat/],
+    ['a repeat of what was never heard', () => send(webhook({ reason: REPEAT })), 200, /accepted/],
+    [
+      'a repeat',
+      async () => {
+        await send(webhook({ fingerprint: 'again' }));
+        return send(webhook({ fingerprint: 'again', reason: REPEAT }));
+      },
+      200,
+      /repeat/,
+    ],
     ['no token', () => send(webhook(), { authorization: '' }), 401, /Bearer/],
     ['a wrong token', () => send(webhook(), { authorization: 'Bearer secrets' }), 401, /Bearer/],
     ['another version', () => send({ ...webhook(), version: '5' }), 400, /expected \\"4\\", got \\"5\\"/],
@@ -110,27 +127,32 @@ describe('POST /api/v1/alerts', () => {
   }
 });
 
-describe('a full alert queue', () => {
-  it('answers 503 so that the sender comes again', async () => {
-    const { AlertReceiver } = await import('../src/alerts/receiver.js');
-    const { AlertJournal } = await import('../src/alerts/journal.js');
-    const { parseNotification } = await import('../src/alerts/payload.js');
-    const { join } = await import('node:path');
-    const { silentLogger, ManualClock } = await import('@sage/core');
-    const { tempDir } = await import('./support.js');
-    const journal = await AlertJournal.open(join(tempDir(), 'alerts.jsonl'), { logger: silentLogger });
-    let release: () => void = () => {};
-    const receiver = new AlertReceiver(journal, {
-      clock: new ManualClock(),
+describe('the receiver of alerts', () => {
+  const start = async (
+    options: Pick<AlertReceiverOptions, 'process'> & Partial<AlertReceiverOptions>,
+    openFile?: JournalOptions['openFile'],
+  ) => {
+    const path = join(tempDir(), 'alerts.jsonl');
+    const journal = await AlertJournal.open(path, {
       logger: silentLogger,
-      process: () => new Promise((resolve) => (release = resolve)),
-      maxPending: 1,
+      ...(openFile === undefined ? {} : { openFile }),
     });
-    const take = () => {
-      const parsed = parseNotification(webhook());
+    const clock = new ManualClock();
+    const receiver = new AlertReceiver(journal, { clock, logger: silentLogger, maxPending: 100, ...options });
+    const take = (fields: AlertFields = {}) => {
+      const parsed = parseNotification(webhook(fields));
       if (!parsed.ok) throw new Error(parsed.message);
       return receiver.receive(parsed.value);
     };
+    return { path, journal, receiver, take };
+  };
+
+  it('that is full answers 503 so that the sender comes again', async () => {
+    let release: () => void = () => {};
+    const { journal, receiver, take } = await start({
+      process: () => new Promise((resolve) => (release = resolve)),
+      maxPending: 1,
+    });
     expect(await take()).to.equal('accepted');
     expect(await take()).to.equal('full');
     await until(() => {
@@ -143,5 +165,76 @@ describe('a full alert queue', () => {
       return journal.pendingCount === 0;
     });
     await receiver.close();
+  });
+
+  it('tries again what failed, longer and longer, and keeps the order', async () => {
+    const pauses: number[] = [];
+    const seen: string[] = [];
+    let failures = 8;
+    const { journal, receiver, take } = await start({
+      process: async ({ alerts }) => {
+        if (failures-- > 0) throw new Error('ENOSPC');
+        seen.push(alerts.map(({ status }) => status).join());
+      },
+      pause: async (ms) => void pauses.push(ms),
+    });
+    await take({ fingerprint: 'x' });
+    await take({ fingerprint: 'x', status: 'resolved' });
+    await until(() => journal.pendingCount === 0);
+    expect(seen).to.deep.equal(['firing', 'resolved']);
+    expect(pauses).to.deep.equal([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+    await receiver.close();
+  });
+
+  it('leaves to the next start what fails for good, unless newer news of the group was worked off', async () => {
+    const poison = (number: number) => async (entry: { readonly number: number }) => {
+      if (entry.number === number) throw new Error('a bug');
+    };
+    const { path, journal, receiver, take } = await start({ process: poison(1), pause: async () => {} });
+    await take({ fingerprint: 'x' });
+    await take({ fingerprint: 'y', qos: 'other' });
+    await until(() => journal.pending.length === 1);
+    expect(journal.pending.map(({ number }) => number)).to.deep.equal([1]);
+    await take({ fingerprint: 'x', status: 'resolved' });
+    await until(() => journal.pendingCount === 0);
+    await receiver.close();
+    const again = await AlertJournal.open(path, { logger: silentLogger });
+    expect(again.pending).to.deep.equal([]);
+    await again.close();
+  });
+
+  it('ends in the middle of a pause', async () => {
+    const { journal, receiver, take } = await start({ process: () => Promise.reject(new Error('ENOSPC')) });
+    await take();
+    await receiver.close();
+    expect(journal.pendingCount).to.equal(1);
+  });
+
+  it('loses no alert after one whose line was cut off by a full disk', async () => {
+    let space = true;
+    const full = async (path: string) => {
+      const file = await open(path, 'a');
+      return {
+        appendFile: async (text: string) => {
+          await file.appendFile(space ? text : text.slice(0, text.length / 2));
+          if (!space) throw new Error('ENOSPC: no space left on device, write');
+        },
+        datasync: () => file.datasync(),
+        close: () => file.close(),
+      };
+    };
+    const { path, journal, take } = await start({ process: () => new Promise(() => {}) }, full);
+    expect(await take({ fingerprint: 'before' })).to.equal('accepted');
+    space = false;
+    expect(await take({ fingerprint: 'torn' })).to.equal('failed');
+    expect(await take({ fingerprint: 'torn' })).to.equal('failed');
+    space = true;
+    expect(await take({ fingerprint: 'after' })).to.equal('accepted');
+    expect(await take({ fingerprint: 'torn' })).to.equal('accepted');
+    await journal.close();
+    const again = await AlertJournal.open(path, { logger: silentLogger });
+    const pending = again.pending.flatMap(({ alerts }) => alerts.map(({ fingerprint }) => fingerprint));
+    expect(pending).to.deep.equal(['before', 'after', 'torn']);
+    await again.close();
   });
 });

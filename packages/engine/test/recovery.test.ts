@@ -1,14 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { silentLogger } from '@sage/core';
 import { expect } from 'chai';
 import { AlertJournal } from '../src/alerts/journal.js';
 import { parseNotification } from '../src/alerts/payload.js';
+import { startEngine } from '../src/engine.js';
+import { newIncident } from '../src/incidents/incident.js';
+import { IncidentStore } from '../src/incidents/incident-store.js';
 import { WindowHistory } from '../src/learning/history.js';
 import { ModelStore } from '../src/learning/model-store.js';
+import { takeLock } from '../src/storage/lock.js';
+import { parseProcessStat } from '../src/storage/processes.js';
 import {
   type FakeGrafana,
   fakeModel,
@@ -16,6 +21,7 @@ import {
   post,
   rigsOfEachTest,
   START_MS,
+  settled,
   startGrafana,
   tempDir,
   until,
@@ -25,8 +31,8 @@ import {
 
 const options = { logger: silentLogger };
 
-function notification(fingerprint: string) {
-  const parsed = parseNotification(webhook({ fingerprint }));
+function notification(fingerprint: string, qos = 'front') {
+  const parsed = parseNotification(webhook({ fingerprint, qos }));
   if (!parsed.ok) throw new Error(parsed.message);
   return parsed.value;
 }
@@ -142,17 +148,17 @@ describe('after a crash', () => {
 
   it('the journal stays small and keeps what is pending', async () => {
     const path = join(tempDir(), 'alerts.jsonl');
-    const journal = await AlertJournal.open(path, { ...options, maxBytes: 4000, maxDoneKeys: 5 });
+    const other = (fingerprint: string) => notification(fingerprint, 'other');
+    const journal = await AlertJournal.open(path, { ...options, maxBytes: 4000, maxHeard: 5 });
     const kept = await journal.accept(notification('kept'), 0);
     for (let index = 1; index <= 40; index++) {
-      const { key } = await journal.accept(notification(`n${index}`), index);
-      await journal.done(key);
+      await journal.done(await journal.accept(other(`n${index}`), index));
     }
     expect(readFileSync(path).length).to.be.below(5000);
     await journal.close();
     const again = await AlertJournal.open(path, options);
     expect(again.pending.map(({ key }) => key)).to.deep.equal([kept.key]);
-    expect(again.has(notification('n40').key)).to.equal(true);
+    expect(again.knows(other('n40'))).to.equal(true);
     await again.close();
   });
 
@@ -180,5 +186,113 @@ describe('after a crash', () => {
     appendFileSync(join(folder, 'model.sage'), 'x');
     expect((await store.load())?.trainedMs).to.equal(1);
     expect(readFileSync(join(folder, 'model.sage.damaged'), 'utf8')).to.match(/x$/);
+  });
+
+  it('a window that a full disk cut off costs nothing but itself', async () => {
+    const folder = join(tempDir(), 'windows');
+    let space = true;
+    const append = async (path: string, text: string) => {
+      appendFileSync(path, space ? text : text.slice(0, text.length / 2));
+      if (!space) throw new Error('ENOSPC');
+    };
+    const first = await WindowHistory.open(folder, { maxWindows: 10, logger: silentLogger, append });
+    for (let index = 0; index < 4; index++) {
+      space = index !== 1;
+      first.add(window(index, 40), false);
+      await first.flush();
+    }
+    const second = await WindowHistory.open(folder, { maxWindows: 10, logger: silentLogger });
+    expect(second.windows).to.deep.equal([0, 2, 3].map((index) => window(index, 40)));
+  });
+
+  it('whole incidents are kept beside damaged ones, which are set aside', async () => {
+    const path = join(tempDir(), 'incidents.json');
+    const whole = newIncident('whole', 'front', 1);
+    const damaged = {
+      id: 'x',
+      objective: 'front',
+      openedMs: 1,
+      timeline: [],
+      alerts: null,
+      annotation: null,
+    };
+    for (const [content, kept] of [
+      [JSON.stringify([damaged, whole, { ...whole, id: 'y', timeline: [{ atMs: 'noon' }] }, null]), 1],
+      [JSON.stringify({ whole }), 0],
+      ['[{', 0],
+    ] as const) {
+      writeFileSync(path, content);
+      const store = await IncidentStore.open(path, options);
+      expect(store.all).to.deep.equal([whole].slice(0, kept));
+      expect(readFileSync(`${path}.damaged`, 'utf8')).to.equal(content);
+      expect(JSON.parse(readFileSync(path, 'utf8'))).to.have.length(kept);
+    }
+  });
+});
+
+describe('a data_dir', () => {
+  const startRig = rigsOfEachTest();
+
+  it('is used by one engine at a time', async () => {
+    const rig = await startRig();
+    const { dataDir } = rig.config;
+    const second = await startEngine(rig.config, {
+      clock: rig.clock,
+      logger: silentLogger,
+      fetch,
+      parts: fakeParts({}),
+    });
+    expect(second.ok ? '' : second.message).to.equal(
+      `data_dir ${dataDir} is in use by another Sage (process ${process.pid} holds ${dataDir}/lock): ` +
+        'stop that one or give this one a data_dir of its own',
+    );
+    expect(await rig.engine.close()).to.deep.equal({ ok: true, value: undefined });
+    expect(readdirSync(dataDir)).not.to.include('lock');
+    await startRig({ dataDir });
+  });
+
+  const owner = (pid: number, start: string) => JSON.stringify({ pid, start });
+  for (const [what, content, taken] of [
+    ['of a living process', owner(7, 'b/7'), false],
+    ['of a process that is gone', owner(8, 'b/8'), true],
+    ['of an earlier process with the id of a living one', owner(7, 'a/7'), true],
+    ['that is damaged', '{"pid":', true],
+  ] as const) {
+    it(`with a lock ${what} is ${taken ? 'taken over' : 'refused'}`, async () => {
+      const folder = tempDir();
+      const path = join(folder, 'lock');
+      writeFileSync(path, content);
+      const living = new Map([
+        [1, 'b/1'],
+        [7, 'b/7'],
+      ]);
+      const lock = await takeLock(path, { pid: 1, startOf: async (pid) => living.get(pid) });
+      expect(lock.ok ? '' : lock.message).to.equal(taken ? '' : `process 7 holds ${path}`);
+      expect(readFileSync(path, 'utf8')).to.equal(taken ? owner(1, 'b/1') : content);
+      expect(readdirSync(folder)).to.deep.equal(['lock']);
+    });
+  }
+
+  it('reads the start of a process as the kernel writes it', () => {
+    const line = `812 (node (sage) x) S 1 812 812 0 -1 4194560 ${'0 '.repeat(12)}98765 1234 5`;
+    expect(parseProcessStat(line)).to.deep.equal({ state: 'S', startTicks: '98765' });
+    expect(parseProcessStat('')).to.equal(undefined);
+  });
+
+  it('that cannot be written ends in one failure that names each step, all of them tried', async () => {
+    const rig = await startRig();
+    await post(rig.url('/api/v1/alerts'), webhook());
+    await until(() => rig.engine.state().incidents.length === 1);
+    await settled();
+    const { dataDir } = rig.config;
+    // The place of the temporary file of the incidents is taken, whoever the user is.
+    mkdirSync(join(dataDir, 'incidents.json.tmp'));
+    await post(rig.url('/api/v1/alerts'), webhook());
+    await settled();
+    const closed = await rig.engine.close();
+    expect(closed.ok ? '' : closed.message).to.match(
+      /^not everything was closed and saved: the incidents: EISDIR/,
+    );
+    expect(readdirSync(dataDir)).not.to.include('lock');
   });
 });

@@ -251,14 +251,18 @@ export async function until(condition: () => boolean, clock: Clock = systemClock
   }
 }
 
-/** Files are written and promises run on. */
-export function settled(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 25));
+/** Promises have run on and files are written, however long that takes. */
+export async function settled(): Promise<void> {
+  for (let quiet = 0; quiet < 5; quiet++) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    if (process.getActiveResourcesInfo().some((kind) => /^(FS|FileHandle)/i.test(kind))) quiet = 0;
+  }
 }
 
 let serial = 0;
 
 export interface AlertFields {
+  readonly reason?: string;
   readonly status?: 'firing' | 'resolved';
   readonly qos?: string;
   readonly fingerprint?: string;
@@ -268,10 +272,12 @@ export function webhook({
   status = 'firing',
   qos = 'front',
   fingerprint = `f${serial++}`,
+  reason,
 }: AlertFields = {}) {
   return {
     version: '4',
     groupKey: `{}:{qos="${qos}"}`,
+    ...(reason === undefined ? {} : { notification_reason: reason }),
     truncatedAlerts: 0,
     status,
     receiver: 'sage',
@@ -307,6 +313,8 @@ export interface FakeGrafana {
   readonly patches: Record<string, unknown>[];
   /** The next this many requests are answered 500 after their work is done. */
   failAfterwards: number;
+  /** Every request is answered 401 and nothing done. */
+  locked: boolean;
   close(): Promise<void>;
 }
 
@@ -317,6 +325,7 @@ export async function startGrafana(): Promise<FakeGrafana> {
   const server = createServer(async (request, response) => {
     const url = new URL(request.url ?? '/', 'http://grafana');
     const body = await bodyOf(request);
+    if (grafana.locked) return void response.writeHead(401).end('{}');
     let answer: unknown = [];
     if (request.method === 'POST') answer = { message: 'Annotation added', id: posts.push(body) };
     if (request.method === 'PATCH')
@@ -336,6 +345,7 @@ export async function startGrafana(): Promise<FakeGrafana> {
     posts,
     patches,
     failAfterwards: 0,
+    locked: false,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,5 +1,6 @@
 import { runServe } from '@sage/engine';
 import { type Command, EXIT_FAILED, EXIT_SUCCESS, EXIT_USAGE } from '../command.js';
+import { VERSION } from '../version.js';
 
 export const serveCommand: Command = {
   summary: 'watch your objectives: receive spans and alerts, diagnose, publish, act',
@@ -14,6 +15,7 @@ lists the keys, and packages/engine/README.md is their reference.`,
       configPath: String(flags.config),
       writeLog: (line) => io.stderr.write(line),
       onSignal: (signal, handler) => process.on(signal, handler),
+      version: VERSION,
     });
     if (ended.ok) return EXIT_SUCCESS;
     io.stderr.write(`sage serve: ${ended.message}\n`);

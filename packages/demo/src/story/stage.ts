@@ -107,7 +107,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       ...(routes === undefined ? {} : { serveOn: routes.pageSocket }),
     }),
   );
-  onCleanup(() => engine.close());
+  onCleanup(async () => required(await engine.close()));
   const watch = new EngineWatch(engine);
   onCleanup(async () => watch.close());
   return { app, engine, watch, engineConfig, log };

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { WINDOWS_TO_RELEASE } from '@sage/actuation';
 import {
   type Action,
   type ActionOutcome,
@@ -7,6 +9,7 @@ import {
   failure,
   type Logger,
   type Outcome,
+  type PlannedAction,
 } from '@sage/core';
 import type { Config } from '../config/config.js';
 import type { NodeTargets, Parts } from '../parts.js';
@@ -28,10 +31,19 @@ export interface PlanRequest {
   readonly inForce: readonly Action[];
 }
 
+export interface ExecuteOptions {
+  readonly incident: string;
+  /** How many plans of the incident were carried out before this one. */
+  readonly step: number;
+}
+
 export interface ExecutedAction {
   readonly node: string;
   readonly outcome: ActionOutcome;
 }
+
+/** Long enough for the ten clean windows after which it is released; a dead engine leaves nothing turned for longer. */
+const LEASE_WINDOWS = 2 * WINDOWS_TO_RELEASE;
 
 /** From a diagnosis to what node agents did about it, as far as the mode allows. */
 export class Controller {
@@ -56,17 +68,19 @@ export class Controller {
     return { ...plan, actions: fresh };
   }
 
-  async execute(incident: string, plan: ActionPlan): Promise<ExecutedAction[]> {
-    const { agents, config, logger, count } = this.#options;
-    // Long enough for the ten clean windows after which it is released; a dead engine leaves nothing turned for longer.
-    const leaseSeconds = 20 * config().windows.seconds;
+  /** For how long an agent keeps an action. */
+  get leaseSeconds(): number {
+    return LEASE_WINDOWS * this.#options.config().windows.seconds;
+  }
+
+  async execute(plan: ActionPlan, { incident, step }: ExecuteOptions): Promise<ExecutedAction[]> {
+    const { agents, logger, count } = this.#options;
     const executed: ExecutedAction[] = [];
     for (const { node, action } of plan.actions) {
-      const knob = action.kind === 'pool-size' ? `${action.kind}-${action.pool}` : action.kind;
-      const id = `${incident}-${node}-${action.target}-${knob}`.replace(/[^\w.-]/g, '_');
+      const id = actionId(incident, step, { node, action });
       const agent = agents().find(({ name }) => name === node);
       const answer =
-        (await agent?.act(id, action, leaseSeconds)) ?? failure('unknown', `no node agent ${node}`);
+        (await agent?.act(id, action, this.leaseSeconds)) ?? failure('unknown', `no node agent ${node}`);
       const outcome: ActionOutcome = answer.ok
         ? answer.value
         : { id, action, status: 'failed', message: answer.message, writes: [], leaseEndsMs: undefined };
@@ -102,4 +116,17 @@ export class Controller {
       return [];
     });
   }
+}
+
+/**
+ * The same request sent twice has one id and is done once. Each step of an incident has ids of its own: an agent takes
+ * none for another value of the same knob, nor again for what it has undone.
+ */
+function actionId(incident: string, step: number, planned: Pick<PlannedAction, 'node' | 'action'>): string {
+  const { node, action } = planned;
+  const digest = createHash('sha256')
+    .update(JSON.stringify([node, action]))
+    .digest('hex')
+    .slice(0, 12);
+  return `${incident}-${step}-${action.kind}-${digest}`;
 }

@@ -72,6 +72,11 @@ export function parseNotification(body: unknown): Outcome<Notification, 'invalid
   });
 }
 
+/** One alert from its start to its end, whoever delivers it. */
+export function alertIdOf({ fingerprint, startsAt }: Pick<Alert, 'fingerprint' | 'startsAt'>): string {
+  return `${fingerprint}@${startsAt}`;
+}
+
 function notificationKey(
   groupKey: string,
   alerts: readonly Pick<Alert, 'fingerprint' | 'status' | 'startsAt'>[],

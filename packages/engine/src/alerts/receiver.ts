@@ -1,4 +1,5 @@
 import { type Clock, errorMessage, type Logger } from '@sage/core';
+import { pause } from '../pause.js';
 import { Serial } from '../storage/serial.js';
 import type { AlertJournal, JournalEntry } from './journal.js';
 import type { Notification } from './payload.js';
@@ -9,18 +10,25 @@ export type AlertOutcome = 'accepted' | 'duplicate' | 'repeat' | 'full' | 'faile
 export interface AlertReceiverOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Works one notification off. If it throws, the notification stays pending and is tried at the next start. */
+  /** Works one notification off. If it throws, it is tried again, those behind it waiting: their order is their sense. */
   readonly process: (entry: JournalEntry) => Promise<void>;
   /** Notifications that may wait; above it they are refused. */
   readonly maxPending: number;
+  /** The wait before another try; ends early when it is aborted. */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
+
+/** About four minutes of tries. */
+const MAX_TRIES = 10;
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
 
 /** Takes notifications durably and once, and works them off one after the other. */
 export class AlertReceiver {
   readonly #journal: AlertJournal;
   readonly #options: AlertReceiverOptions;
   readonly #work = new Serial();
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(journal: AlertJournal, options: AlertReceiverOptions) {
     this.#journal = journal;
@@ -40,9 +48,11 @@ export class AlertReceiver {
 
   async receive(notification: Notification): Promise<AlertOutcome> {
     const { clock, logger, maxPending } = this.#options;
-    if (notification.notificationReason === 'repeat interval elapsed') return 'repeat';
-    if (this.#journal.has(notification.key)) return 'duplicate';
-    if (this.#closed || this.#journal.pendingCount >= maxPending) return this.#closed ? 'failed' : 'full';
+    if (this.#journal.knows(notification)) {
+      return notification.notificationReason === 'repeat interval elapsed' ? 'repeat' : 'duplicate';
+    }
+    if (this.#closing.signal.aborted) return 'failed';
+    if (this.#journal.pendingCount >= maxPending) return 'full';
     try {
       const writing = this.#journal.writing(notification.key);
       if (writing !== undefined) {
@@ -59,23 +69,32 @@ export class AlertReceiver {
 
   /** Ends after the notification in work; those behind it stay in the journal. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     await this.#work.idle();
     await this.#journal.close();
   }
 
   #enqueue(entry: JournalEntry): void {
-    void this.#work.run(async () => {
-      if (this.#closed) return;
+    void this.#work.run(() => this.#workOff(entry));
+  }
+
+  async #workOff(entry: JournalEntry): Promise<void> {
+    const { logger, process, pause: wait = pause } = this.#options;
+    const { signal } = this.#closing;
+    for (let tries = 1; !signal.aborted; tries++) {
       try {
-        await this.#options.process(entry);
-        await this.#journal.done(entry.key);
+        await process(entry);
+        await this.#journal.done(entry);
+        return;
       } catch (error) {
-        this.#options.logger.error('an alert could not be processed; it is tried again at the next start', {
-          error: errorMessage(error),
-          group: entry.groupKey,
-        });
+        const fields = { error: errorMessage(error), group: entry.groupKey, tries };
+        if (tries === MAX_TRIES) {
+          logger.error('an alert could not be processed; it is tried again at the next start', fields);
+          return;
+        }
+        logger.warn('an alert could not be processed; trying again', fields);
       }
-    });
+      await wait(Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS), signal);
+    }
   }
 }

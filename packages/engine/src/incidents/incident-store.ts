@@ -1,8 +1,8 @@
-import { rename } from 'node:fs/promises';
 import type { Logger } from '@sage/core';
 import { readIfPresent, writeAtomic } from '../storage/files.js';
 import { Serial } from '../storage/serial.js';
 import type { IncidentRecord } from './incident.js';
+import { asIncident } from './incident-schema.js';
 
 export interface IncidentStoreOptions {
   readonly logger: Logger;
@@ -23,19 +23,23 @@ export class IncidentStore {
     this.#maxIncidents = options.maxIncidents ?? 500;
   }
 
-  /** A damaged file is set aside with a message: better to watch without the past than not to watch. */
+  /** What is damaged is set aside with a message: better to watch without some of the past than not to watch. */
   static async open(path: string, options: IncidentStoreOptions): Promise<IncidentStore> {
     const store = new IncidentStore(path, options);
     const text = await readIfPresent(path);
     if (text === undefined) return store;
-    const records = parseRecords(text);
-    if (records === undefined) {
-      const aside = `${path}.damaged`;
-      options.logger.error('the file of incidents cannot be read and was set aside', { path, aside });
-      await rename(path, aside);
-      return store;
-    }
+    const { records, damaged } = parseRecords(text);
     for (const record of records) store.#incidents.set(record.id, record);
+    if (damaged === 0) return store;
+    const aside = `${path}.damaged`;
+    await writeAtomic(aside, text);
+    const fields = { path, aside, damaged, kept: records.length };
+    options.logger.error(
+      'the file of incidents is damaged; a copy was set aside and what is whole kept',
+      fields,
+    );
+    store.#unsaved = true;
+    await store.save();
     return store;
   }
 
@@ -56,7 +60,7 @@ export class IncidentStore {
     return this.open.find((incident) => incident.objective === objective);
   }
 
-  /** Whether this alert has its incident already, open or closed. */
+  /** The latest incident that this alert reported, open or closed. */
   ofAlert(alertId: string): IncidentRecord | undefined {
     return this.all.find(({ alerts }) => Object.hasOwn(alerts, alertId));
   }
@@ -94,18 +98,18 @@ export class IncidentStore {
   }
 }
 
-function parseRecords(text: string): IncidentRecord[] | undefined {
+/** `damaged`: records that are not whole; 1 where the file is no list at all. */
+function parseRecords(text: string): {
+  readonly records: readonly IncidentRecord[];
+  readonly damaged: number;
+} {
+  let values: unknown;
   try {
-    const records: unknown = JSON.parse(text);
-    const whole = (record: Partial<IncidentRecord> | null) =>
-      typeof record?.id === 'string' &&
-      typeof record.objective === 'string' &&
-      typeof record.openedMs === 'number' &&
-      Array.isArray(record.timeline) &&
-      typeof record.alerts === 'object' &&
-      typeof record.annotation === 'object';
-    return Array.isArray(records) && records.every(whole) ? (records as IncidentRecord[]) : undefined;
+    values = JSON.parse(text);
   } catch {
-    return undefined;
+    return { records: [], damaged: 1 };
   }
+  if (!Array.isArray(values)) return { records: [], damaged: 1 };
+  const records = values.flatMap((value) => asIncident(value) ?? []);
+  return { records, damaged: values.length - records.length };
 }

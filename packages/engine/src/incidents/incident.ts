@@ -32,6 +32,8 @@ export interface Incident {
 export interface IncidentRecord extends Incident {
   /** Alert id → whether it still fires. */
   readonly alerts: Readonly<Record<string, 'firing' | 'resolved'>>;
+  /** When Alertmanager last said that something fires. */
+  readonly heardMs: number;
   /** Whether the collector extension still sees the objective broken. */
   readonly collectorBroken: boolean;
   /** Diagnoses made with a model so far. */
@@ -41,8 +43,15 @@ export interface IncidentRecord extends Incident {
   readonly judgedMs: number;
   /** Targets, as `node/target`, that were acted on: another diagnosis touches none of them again. */
   readonly touched: readonly string[];
-  /** Actions in force. */
-  readonly inForce: readonly { readonly node: string; readonly actionId: string; readonly action: Action }[];
+  readonly inForce: readonly HeldAction[];
+}
+
+/** An action in force: the agent undoes it by itself when its lease ends. */
+export interface HeldAction {
+  readonly node: string;
+  readonly actionId: string;
+  readonly action: Action;
+  readonly leaseEndsMs: number;
 }
 
 /** `posting`: a request may have reached Grafana, so the annotation is looked for before another is made. */
@@ -63,6 +72,7 @@ export function newIncident(id: string, objective: string, openedMs: number): In
     actions: [],
     timeline: [],
     alerts: {},
+    heardMs: 0,
     collectorBroken: false,
     attempts: 0,
     annotation: { state: 'none' },
@@ -84,6 +94,8 @@ export function isResolved(record: IncidentRecord): boolean {
 
 const MAX_TIMELINE = 200;
 
+/** With a line more in its timeline; no text, no line. */
 export function noted(record: IncidentRecord, atMs: number, text: string): IncidentRecord {
+  if (text === '') return record;
   return { ...record, timeline: [...record.timeline, { atMs, text }].slice(-MAX_TIMELINE) };
 }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { cleanWindows, judgeOutcome, releaseDue, WINDOWS_TO_RELEASE } from '@sage/actuation';
 import type { CausalModel } from '@sage/causal-graph';
 import {
   type Clock,
@@ -13,7 +12,7 @@ import {
 } from '@sage/core';
 import type { Controller } from '../acting/controller.js';
 import type { JournalEntry } from '../alerts/journal.js';
-import type { Alert } from '../alerts/payload.js';
+import { type Alert, alertIdOf } from '../alerts/payload.js';
 import type { Config } from '../config/config.js';
 import type { EngineEvent } from '../events.js';
 import type { WindowHistory } from '../learning/history.js';
@@ -29,7 +28,10 @@ import {
   publicIncident,
 } from './incident.js';
 import type { IncidentStore } from './incident-store.js';
-import { diagnosisText, judgementText, outcomeText, plannedText } from './words.js';
+import { heldInSilence } from './silence.js';
+import { Treatment } from './treatment.js';
+import { wholeWindows } from './whole-windows.js';
+import { diagnosisText } from './words.js';
 
 /** A first diagnosis and two more where it was not determined. */
 const MAX_ATTEMPTS = 3;
@@ -55,10 +57,12 @@ export interface PipelineOptions {
 /** The way of an incident: reported, opened, diagnosed, published, planned, acted on, observed, closed. */
 export class IncidentPipeline {
   readonly #options: PipelineOptions;
+  readonly #treatment: Treatment;
   readonly #serial = new Serial();
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#treatment = new Treatment(options);
   }
 
   /** The collector extension saw the objective break; `sinceMs` names the incident. */
@@ -89,13 +93,7 @@ export class IncidentPipeline {
   alerts(entry: JournalEntry): Promise<void> {
     return this.#serial.run(async () => {
       for (const alert of entry.alerts) {
-        const objective = this.#objective(alert.labels.qos);
-        if (objective === undefined) {
-          this.#options.onUnknownObjective(alert.labels.qos);
-          continue;
-        }
-        const incident =
-          alert.status === 'firing' ? this.#fires(objective, alert, entry.receivedMs) : this.#resolves(alert);
+        const incident = alert.status === 'firing' ? this.#fires(alert, entry) : this.#resolves(alert);
         if (incident !== undefined) await this.#advance(incident.id);
       }
       await this.#options.store.save();
@@ -105,9 +103,25 @@ export class IncidentPipeline {
   /** A new window: what waits for it goes on. */
   onWindow(window: Window): Promise<void> {
     return this.#serial.run(async () => {
-      for (const { id } of this.#options.store.open) await this.#advance(id);
-      await this.#release(window);
+      for (const { id } of this.#options.store.open) {
+        await this.#advance(id);
+        this.#closeInSilence(id);
+      }
+      await this.#treatment.onWindow(window);
       await this.#options.store.save();
+    });
+  }
+
+  /** Of an objective that the configuration has no more, nobody could tell that it holds again. */
+  closeUnconfigured(): Promise<void> {
+    return this.#serial.run(async () => {
+      const { store } = this.#options;
+      for (const { id, objective } of store.open) {
+        if (this.#objective(objective) !== undefined) continue;
+        await this.#treatment.release(id);
+        this.#end(id, `closed: the configuration has no objective ${objective} any more`);
+      }
+      await store.save();
     });
   }
 
@@ -122,9 +136,9 @@ export class IncidentPipeline {
     const diagnosis = this.#diagnose(store.get(id));
     if (diagnosis !== undefined) {
       await store.save();
-      await this.#act(id, diagnosis);
+      await this.#treatment.act(id, diagnosis);
     }
-    await this.#observe(id);
+    await this.#treatment.observe(id);
     this.#close(id);
     await store.save();
   }
@@ -133,7 +147,7 @@ export class IncidentPipeline {
     const { parts, history, model, config, clock, emit, publish, onDiagnosis } = this.#options;
     const objective = incident && this.#objective(incident.objective);
     if (incident === undefined || objective === undefined || !isDue(incident)) return undefined;
-    const settledMs = this.#settledMs();
+    const { settledMs } = this.#treatment;
     if (clock.now() < settledMs) return undefined;
     const windows = history
       .since(incident.openedMs - EVIDENCE_MS)
@@ -168,21 +182,6 @@ export class IncidentPipeline {
     return diagnosis;
   }
 
-  /**
-   * For two windows after an action what was queued up drains, and floods whoever is downstream: latency then speaks of
-   * the recovery and not of a cause. The time from which windows count again; 0 where nothing was done.
-   */
-  #settledMs(): number {
-    const { store, config } = this.#options;
-    const applied = store.all.flatMap(({ actions }) =>
-      actions.filter(({ outcomes }) => outcomes.some(({ status }) => status === 'applied')),
-    );
-    return applied.reduce(
-      (latest, { atMs }) => Math.max(latest, atMs + 2 * config().windows.seconds * 1000),
-      0,
-    );
-  }
-
   /** A bug in the search must not take the watch down with it. */
   #try(objective: Objective, window: Window, diagnose: () => Diagnosis): Diagnosis {
     try {
@@ -197,78 +196,26 @@ export class IncidentPipeline {
     }
   }
 
-  /** `climbing`: what was done did not help, so the same targets get their next rung. */
-  async #act(id: string, diagnosis: Diagnosis, climbing = false): Promise<void> {
-    const { store, controller, clock, emit } = this.#options;
-    for (const culprit of diagnosis.culprits) {
-      const touched = climbing ? [] : (store.get(id)?.touched ?? []);
-      const inForce = store.all.flatMap((incident) => incident.inForce.map(({ action }) => action));
-      const plan = await controller.plan({ diagnosis, culprit, touched, inForce });
-      if (plan === undefined) continue;
-      this.#change(
-        id,
-        [...plan.actions.map(plannedText), ...plan.recommendations].join('; ') ||
-          'nothing can be done by itself',
-        (record) => ({
-          ...record,
-          touched: controller.acts
-            ? [...record.touched, ...plan.actions.map(({ node, action }) => `${node}/${action.target}`)]
-            : record.touched,
-        }),
-      );
-      // Before the first knob is turned: after a crash no target is touched a second time.
-      await store.save();
-      const done = controller.acts ? await controller.execute(id, plan) : [];
-      const outcomes = done.map(({ outcome }) => outcome);
-      const record = this.#change(id, outcomes.map(outcomeText).join('; '), (before) => ({
-        ...before,
-        actions: [...before.actions, { atMs: clock.now(), plan, outcomes }],
-        inForce: [
-          ...before.inForce,
-          ...done
-            .filter(({ outcome }) => outcome.status === 'applied')
-            .map(({ node, outcome }) => ({ node, actionId: outcome.id, action: outcome.action })),
-        ],
-      }));
-      emit({ type: 'action', incident: publicIncident(record), plan, outcomes });
-    }
+  #close(id: string): void {
+    const incident = this.#options.store.get(id);
+    if (incident?.status === 'open' && isResolved(incident)) this.#end(id, 'closed');
   }
 
-  /** Two windows after the last action: did it help? If not, one rung up; if it did harm, back. */
-  async #observe(id: string): Promise<void> {
-    const { store, controller } = this.#options;
+  /** Only Alertmanager keeps it open, and must have been unable to tell of its end. */
+  #closeInSilence(id: string): void {
+    const { store, history, config } = this.#options;
     const incident = store.get(id);
     const objective = incident && this.#objective(incident.objective);
-    const last = incident?.actions.findLast(({ outcomes }) =>
-      outcomes.some(({ status }) => status === 'applied'),
-    );
-    const diagnosis = incident?.diagnosis;
-    if (!incident || !objective || !last || !diagnosis || incident.judgedMs >= last.atMs) return;
-    const after = this.#wholeWindows(last.atMs).map((window) => readObjective(objective, window));
-    const before = { observedMs: diagnosis.observedMs, requestsPerSecond: 0, broken: true };
-    const judgement = judgeOutcome(before, after);
-    if (judgement === 'wait') return;
-    const observedMs = after.findLast((reading) => reading.observedMs !== undefined)?.observedMs;
-    this.#change(id, judgementText(judgement, observedMs), (record) => ({ ...record, judgedMs: last.atMs }));
-    if (judgement === 'climb' && incident.status === 'open') await this.#act(id, diagnosis, true);
-    if (judgement === 'undo' && controller.acts) await this.#releaseAll(id);
+    if (incident?.status !== 'open' || objective === undefined || incident.collectorBroken) return;
+    const windows = wholeWindows(history, Math.max(incident.openedMs, incident.heardMs));
+    const readings = windows.map((window) => readObjective(objective, window));
+    if (!heldInSilence(readings, config().windows.seconds)) return;
+    this.#end(id, 'closed: no news from Alertmanager; the objective holds');
   }
 
-  /** Windows since a time that do not overlap, oldest first. */
-  #wholeWindows(sinceMs: number): readonly Window[] {
-    let endMs = sinceMs;
-    return this.#options.history.since(sinceMs).filter((window) => {
-      if (window.startMs < endMs) return false;
-      endMs = window.endMs;
-      return true;
-    });
-  }
-
-  #close(id: string): void {
-    const { store, clock, emit, publish } = this.#options;
-    const incident = store.get(id);
-    if (incident === undefined || incident.status === 'closed' || !isResolved(incident)) return;
-    const record = this.#change(id, 'closed', (before) => ({
+  #end(id: string, text: string): void {
+    const { clock, emit, publish } = this.#options;
+    const record = this.#change(id, text, (before) => ({
       ...before,
       status: 'closed',
       closedMs: clock.now(),
@@ -277,44 +224,35 @@ export class IncidentPipeline {
     emit({ type: 'incident-closed', incident: publicIncident(record) });
   }
 
-  /** Knobs go back when the objective has held for ten windows on end. */
-  async #release(latest: Window): Promise<void> {
-    const { store, config } = this.#options;
-    const sinceMs = latest.endMs - WINDOWS_TO_RELEASE * config().windows.seconds * 1000;
-    for (const { id, objective: name, inForce } of store.all) {
-      const objective = this.#objective(name);
-      if (inForce.length === 0 || objective === undefined) continue;
-      const readings = this.#wholeWindows(sinceMs).map((window) => readObjective(objective, window));
-      if (releaseDue(cleanWindows(readings))) await this.#releaseAll(id);
+  /** An alert that fires again after its end, be it with the same start, is another incident. */
+  #fires(alert: Alert, { receivedMs, number }: JournalEntry): IncidentRecord | undefined {
+    const objective = this.#objective(alert.labels.qos);
+    if (objective === undefined) {
+      this.#options.onUnknownObjective(alert.labels.qos);
+      return undefined;
     }
-  }
-
-  async #releaseAll(id: string): Promise<void> {
-    const { store, controller } = this.#options;
-    const kept: IncidentRecord['inForce'][number][] = [];
-    for (const held of store.get(id)?.inForce ?? []) {
-      const released = await controller.release(held.node, held.actionId);
-      if (!released.ok) kept.push(held);
-      const text = released.ok ? outcomeText(released.value) : `not released: ${released.message}`;
-      this.#change(id, text, (record) => record);
-    }
-    store.update(id, (record) => ({ ...record, inForce: kept }));
-  }
-
-  #fires(objective: Objective, alert: Alert, receivedMs: number): IncidentRecord | undefined {
     const alertId = alertIdOf(alert);
-    if (this.#options.store.ofAlert(alertId) !== undefined) return this.#options.store.ofAlert(alertId);
-    const id = incidentId(['alertmanager', objective.name, alertId]);
+    const known = this.#options.store.ofAlert(alertId);
+    if (known?.alerts[alertId] === 'firing') {
+      return this.#change(known.id, '', (record) => ({ ...record, heardMs: receivedMs }));
+    }
+    const id = incidentId(['alertmanager', objective.name, alertId, String(receivedMs), String(number)]);
     return this.#join(objective, id, 'alertmanager', receivedMs, (record) => ({
       ...record,
       alerts: { ...record.alerts, [alertId]: 'firing' },
+      heardMs: receivedMs,
     }));
   }
 
+  /** Goes by the incident of the alert: its objective may have another name by now, or none. */
   #resolves(alert: Alert): IncidentRecord | undefined {
     const alertId = alertIdOf(alert);
     const incident = this.#options.store.ofAlert(alertId);
-    if (incident === undefined || incident.alerts[alertId] === 'resolved') return incident;
+    if (incident === undefined) {
+      if (this.#objective(alert.labels.qos) === undefined) this.#options.onUnknownObjective(alert.labels.qos);
+      return undefined;
+    }
+    if (incident.alerts[alertId] === 'resolved') return incident;
     return this.#change(incident.id, 'Alertmanager says resolved', (record) => ({
       ...record,
       alerts: { ...record.alerts, [alertId]: 'resolved' },
@@ -346,9 +284,7 @@ export class IncidentPipeline {
 
   #change(id: string, text: string, change: (record: IncidentRecord) => IncidentRecord): IncidentRecord {
     const atMs = this.#options.clock.now();
-    return this.#options.store.update(id, (record) =>
-      text === '' ? change(record) : noted(change(record), atMs, text),
-    );
+    return this.#options.store.update(id, (record) => noted(change(record), atMs, text));
   }
 
   #objective(name: string | undefined): Objective | undefined {
@@ -383,11 +319,6 @@ function undetermined(
     victims: [],
     reason,
   };
-}
-
-/** One alert from its start to its end, whoever delivers it. */
-function alertIdOf({ fingerprint, startsAt }: Alert): string {
-  return `${fingerprint}@${startsAt}`;
 }
 
 function incidentId(parts: readonly string[]): string {

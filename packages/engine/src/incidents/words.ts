@@ -1,5 +1,6 @@
 import type { Judgement } from '@sage/actuation';
 import type { ActionOutcome, Diagnosis, PlannedAction } from '@sage/core';
+import type { HeldAction } from './incident.js';
 
 /** A diagnosis in a sentence, for timelines and annotations. */
 export function diagnosisText(diagnosis: Diagnosis): string {
@@ -29,6 +30,10 @@ export function plannedText({ node, action, reason }: PlannedAction): string {
 
 export function outcomeText({ action, status, message }: ActionOutcome): string {
   return `${action.kind} of ${action.target}: ${status}${message === '' ? '' : ` (${message})`}`;
+}
+
+export function leaseEndedText({ node, action }: HeldAction): string {
+  return `the lease of ${action.kind} of ${action.target} on ${node} has ended: the agent has undone it`;
 }
 
 /** What became of the objective in the two windows after an action, and what follows from it. */

@@ -2,6 +2,7 @@ import { appendFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorMessage, type Logger, type Window } from '@sage/core';
 import { ensureDirectory, parseLines, readIfPresent } from '../storage/files.js';
+import { LineFile } from '../storage/line-file.js';
 import { Serial } from '../storage/serial.js';
 import { decodeWindow, encodeWindow, type RememberedWindow } from './window-codec.js';
 
@@ -12,6 +13,8 @@ export interface HistoryOptions {
   readonly windowSeconds?: number;
   /** Windows in one file; the oldest file goes when the others hold enough. */
   readonly segmentWindows?: number;
+  /** Adds text to a file; another one than the file system's for tests. */
+  readonly append?: (path: string, text: string) => Promise<void>;
 }
 
 /** The newest windows, which are kept even if nothing was called in them: what happened of late is shown. */
@@ -19,6 +22,7 @@ const RECENT_WINDOWS = 100;
 
 interface Segment {
   readonly file: string;
+  readonly lines: LineFile;
   windows: number;
 }
 
@@ -57,7 +61,7 @@ export class WindowHistory {
         else foreign++;
       }
       // A full count makes the next window start a file of its own, whatever state this one was left in.
-      history.#segments.push({ file: path, windows: history.#segmentWindows });
+      history.#segments.push(history.#segment(path, history.#segmentWindows));
     }
     if (foreign > 0) {
       options.logger.warn('history: windows of another length than windows.seconds are left out', {
@@ -115,17 +119,19 @@ export class WindowHistory {
     this.#windows.splice(idle >= 0 && idle < this.#windows.length - RECENT_WINDOWS ? idle : 0, 1);
   }
 
+  #segment(file: string, windows: number): Segment {
+    const { append = appendFile } = this.#options;
+    return { file, lines: new LineFile((text) => append(file, text)), windows };
+  }
+
   async #persist(item: RememberedWindow): Promise<void> {
     try {
       let segment = this.#segments.at(-1);
       if (segment === undefined || segment.windows >= this.#segmentWindows) {
-        segment = {
-          file: join(this.#folder, `windows-${Math.round(item.window.startMs)}.jsonl`),
-          windows: 0,
-        };
+        segment = this.#segment(join(this.#folder, `windows-${Math.round(item.window.startMs)}.jsonl`), 0);
         this.#segments.push(segment);
       }
-      await appendFile(segment.file, `${encodeWindow(item)}\n`);
+      await segment.lines.add(encodeWindow(item));
       segment.windows++;
       const keep = Math.ceil(this.#options.maxWindows / this.#segmentWindows) + 1;
       while (this.#segments.length > keep)

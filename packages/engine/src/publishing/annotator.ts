@@ -1,9 +1,10 @@
-import { failure, type Logger, type Outcome, success } from '@sage/core';
+import { errorMessage, failure, type Logger, type Outcome, success } from '@sage/core';
 import type { GrafanaConfig } from '../config/config.js';
 import { type RequestReason, requestJson } from '../http/client.js';
 import type { AnnotationState, IncidentRecord } from '../incidents/incident.js';
 import type { IncidentStore } from '../incidents/incident-store.js';
 import { diagnosisText } from '../incidents/words.js';
+import { pause } from '../pause.js';
 
 export interface AnnotatorOptions {
   readonly store: IncidentStore;
@@ -70,7 +71,7 @@ export class Annotator {
     const { logger, onFailure, retryMs = 1000 } = this.#options;
     for (let tries = 0; tries < MAX_TRIES && !this.#abort.signal.aborted; tries++) {
       this.#dirty.delete(id);
-      const done = await this.#step(id);
+      const done = await this.#step(id).catch((error) => failure('failed', errorMessage(error)));
       if (done.ok) return;
       onFailure();
       if (tries === 0)
@@ -184,17 +185,4 @@ function annotationTags({ id, objective, diagnosis }: IncidentRecord): string[] 
     `resource:${resource}`,
   ]);
   return [...new Set(['sage', `qos:${objective}`, ...culprits, `incident:${id}`])];
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(end, ms);
-    function end() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    }
-    signal.addEventListener('abort', end);
-  });
 }

@@ -6,9 +6,11 @@ import { WindowHistory } from '../learning/history.js';
 import { ModelStore, type StoredModel } from '../learning/model-store.js';
 import type { LearnerPart } from '../parts.js';
 import { ensureDirectory } from './files.js';
+import { type Lock, type Processes, takeLock } from './lock.js';
 
-/** All that outlives a run: `alerts.jsonl`, `incidents.json`, `windows/`, `models/`. */
+/** All that outlives a run: `alerts.jsonl`, `incidents.json`, `windows/`, `models/`; and `lock`, while one lasts. */
 export interface DataDir {
+  readonly lock: Lock;
   readonly journal: AlertJournal;
   readonly incidents: IncidentStore;
   readonly history: WindowHistory;
@@ -21,14 +23,32 @@ export interface DataDirOptions {
   readonly historyWindows: number;
   readonly windowSeconds: number;
   readonly logger: Logger;
+  readonly processes: Processes;
 }
 
 export async function openDataDir(
   folder: string,
-  { learner, historyWindows, windowSeconds, logger }: DataDirOptions,
+  options: DataDirOptions,
 ): Promise<Outcome<DataDir, 'data-dir'>> {
   try {
     await ensureDirectory(folder);
+    const lock = await takeLock(join(folder, 'lock'), options.processes);
+    if (!lock.ok) {
+      const todo = 'stop that one or give this one a data_dir of its own';
+      return failure('data-dir', `data_dir ${folder} is in use by another Sage (${lock.message}): ${todo}`);
+    }
+    return success({ lock: lock.value, ...(await openParts(folder, lock.value, options)) });
+  } catch (error) {
+    return failure('data-dir', `data_dir ${folder} cannot be used: ${errorMessage(error)}`);
+  }
+}
+
+async function openParts(
+  folder: string,
+  lock: Lock,
+  { learner, historyWindows, windowSeconds, logger }: DataDirOptions,
+): Promise<Omit<DataDir, 'lock'>> {
+  try {
     const models = new ModelStore(join(folder, 'models'), learner, logger, { windowSeconds });
     const model = await models.load();
     const incidents = await IncidentStore.open(join(folder, 'incidents.json'), { logger });
@@ -38,8 +58,9 @@ export async function openDataDir(
       logger,
     });
     const journal = await AlertJournal.open(join(folder, 'alerts.jsonl'), { logger });
-    return success({ journal, incidents, history, models, model });
+    return { journal, incidents, history, models, model };
   } catch (error) {
-    return failure('data-dir', `data_dir ${folder} cannot be used: ${errorMessage(error)}`);
+    await lock.release();
+    throw error;
   }
 }
