@@ -101,6 +101,12 @@ describe('alerting/tests', () => {
     expect(missingAlerts(fired, defined)).to.deep.equal([]);
   });
 
+  it('are of alerts that README.md explains', async () => {
+    const readme = await readFile(join(ALERTING, 'README.md'), 'utf8');
+    const names = new Set(defined.map(({ alert }) => alert));
+    expect([...names].filter((name) => !readme.includes(`\`${name}\``))).to.deep.equal([]);
+  });
+
   describe('count an alert as fired', () => {
     const rules = {
       groups: [
