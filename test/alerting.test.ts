@@ -2,6 +2,15 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import {
+  type AlertName,
+  definedAlerts,
+  firedAlerts,
+  missingAlerts,
+  type RuleTests,
+  ruleFiles,
+  testFiles,
+} from './support/alerts.js';
 import { REPOSITORY } from './support/repository.js';
 import { runTool } from './support/run-tool.js';
 import { requirePrograms } from './support/tools.js';
@@ -9,7 +18,7 @@ import { requirePrograms } from './support/tools.js';
 const ALERTING = join(REPOSITORY, 'alerting');
 
 describe('alerting/, by promtool and amtool', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let tools: { promtool: string; amtool: string };
 
   before(function () {
@@ -46,20 +55,6 @@ describe('alerting/, by promtool and amtool', function () {
     }
   });
 
-  it('has a unit test for every alert', async () => {
-    const files = await readdir(ALERTING);
-    const read = async (folder: string, names: string[]) =>
-      (await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))).join('\n');
-    const rules = await read(
-      ALERTING,
-      files.filter((name) => name.endsWith('.rules.yml')),
-    );
-    const tests = await read(join(ALERTING, 'tests'), await readdir(join(ALERTING, 'tests')));
-    const alerts = [...new Set([...rules.matchAll(/- alert: (\w+)/g)].map((match) => match[1] as string))];
-    expect(alerts).to.have.length.greaterThan(5);
-    expect(alerts.filter((alert) => !tests.includes(alert))).to.deep.equal([]);
-  });
-
   it('has an example of a Prometheus configuration', async () => {
     await passes(tools.promtool, ['check', 'config', 'prometheus.yml']);
   });
@@ -86,4 +81,60 @@ describe('alerting/, by promtool and amtool', function () {
       await passes(tools.amtool, [...args, ...labels]);
     });
   }
+});
+
+describe('alerting/tests', () => {
+  const defined: AlertName[] = [];
+  const fired: AlertName[] = [];
+  before(async () => {
+    const [rules, tests] = await Promise.all([ruleFiles(), testFiles()]);
+    defined.push(...rules.flatMap(definedAlerts));
+    fired.push(...tests.flatMap(firedAlerts));
+  });
+
+  it('let every alert fire, in each of its severities', () => {
+    expect(defined).to.have.length.greaterThan(10);
+    expect(missingAlerts(defined, fired)).to.deep.equal([]);
+  });
+
+  it('know no alert that is not defined', () => {
+    expect(missingAlerts(fired, defined)).to.deep.equal([]);
+  });
+
+  it('are of alerts that README.md explains', async () => {
+    const readme = await readFile(join(ALERTING, 'README.md'), 'utf8');
+    const names = new Set(defined.map(({ alert }) => alert));
+    expect([...names].filter((name) => !readme.includes(`\`${name}\``))).to.deep.equal([]);
+  });
+
+  describe('count an alert as fired', () => {
+    const rules = {
+      groups: [
+        {
+          name: 'g',
+          rules: [
+            { alert: 'Burn', expr: 'a', labels: { severity: 'page' } },
+            { alert: 'Burn', expr: 'b', labels: { severity: 'ticket' } },
+            { record: 'c', expr: 'd' },
+          ],
+        },
+      ],
+    };
+    const ticket = { exp_labels: { severity: 'ticket', qos: 'search' } };
+    const cases: [string, unknown[], string[]][] = [
+      ['not where it is only named', [{ alertname: 'Burn', exp_alerts: [] }], ['Burn page', 'Burn ticket']],
+      ['in the severity that is expected', [{ alertname: 'Burn', exp_alerts: [ticket] }], ['Burn page']],
+      [
+        'in each severity of one test',
+        [{ alertname: 'Burn', exp_alerts: [ticket, { exp_labels: { severity: 'page' } }] }],
+        [],
+      ],
+    ];
+    for (const [what, alert_rule_test, missing] of cases) {
+      it(what, () => {
+        const tests = { tests: [{ alert_rule_test }] } as RuleTests;
+        expect(missingAlerts(definedAlerts(rules), firedAlerts(tests))).to.deep.equal(missing);
+      });
+    }
+  });
 });

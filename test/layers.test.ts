@@ -1,8 +1,9 @@
 import { join } from 'node:path/posix';
 import { expect } from 'chai';
 import { findCycle, type Import, importsOf, packageOf } from './support/imports.js';
-import { type Manifest, packageFolders, readManifest } from './support/packages.js';
+import { type Manifest, packageFolders, readManifest, readReferences } from './support/packages.js';
 import { type SourceFile, sourceFiles } from './support/source-files.js';
+import { unusedDependencies, unusedReferences } from './support/unused.js';
 
 /** Imports go strictly down. The bootstrap stands outside: it runs before anything is installed. */
 const LAYERS: Readonly<Record<string, number>> = {
@@ -30,6 +31,11 @@ function layerProblem(from: string, to: string): string | undefined {
   return lower < upper ? undefined : `${from} (layer ${upper}) may not use ${to} (layer ${lower})`;
 }
 
+/** Whether a package offers this path beside its index, by the `exports` of its package.json. */
+function isEntry(folder: string, path: string): boolean {
+  return Object.hasOwn(readManifest(`packages/${folder}`).exports ?? {}, path);
+}
+
 function importProblem(item: Import, folder: string, manifest: Manifest): string | undefined {
   const { specifier, file } = item;
   const inSource = file.startsWith(`packages/${folder}/src/`);
@@ -40,8 +46,10 @@ function importProblem(item: Import, folder: string, manifest: Manifest): string
     return target.startsWith(`packages/${folder}/`) ? undefined : 'leaves its package by a relative path';
   }
   if (dependency.startsWith(PREFIX)) {
-    if (dependency !== specifier) return 'reaches into a package instead of using its index';
     const target = dependency.slice(PREFIX.length);
+    if (dependency !== specifier && !isEntry(target, `.${specifier.slice(dependency.length)}`)) {
+      return 'reaches into a package instead of using its index';
+    }
     // A package's own tests may name it as others do.
     const problem = target === folder && !inSource ? undefined : layerProblem(folder, target);
     if (problem !== undefined) return problem;
@@ -87,6 +95,12 @@ describe('the layers', () => {
           return problem === undefined ? [] : [`${item.file} imports '${item.specifier}': ${problem}`];
         });
         expect(problems).to.deep.equal([]);
+      });
+
+      it('uses what it declares and refers to', () => {
+        const manifest = readManifest(`packages/${folder}`);
+        expect(unusedDependencies(manifest, { folder, files, imports })).to.deep.equal([]);
+        expect(unusedReferences(readReferences(`packages/${folder}`), imports)).to.deep.equal([]);
       });
 
       it('has no cycle of files', () => {
@@ -152,6 +166,11 @@ describe('the layers', () => {
       ['see dynamic imports', "const x = await import('@sage/engine');", 'may not use engine'],
       ['see imports for effect', "import '@sage/engine';", 'may not use engine'],
       ['refuse a deep import', "import { x } from '@sage/core/dist/src/clock.js';", 'reaches into a package'],
+      [
+        'see through an entry beside the index',
+        "const path = import.meta.resolve('@sage/node-agent/main');",
+        'gvae (layer 2) may not use node-agent',
+      ],
       ['refuse a way around', "import { x } from '../../core/src/clock.js';", 'leaves its package'],
       ['refuse the undeclared', "import x from 'lodash';", 'uses lodash, which'],
     ];
@@ -161,6 +180,29 @@ describe('the layers', () => {
         else expect(problemOf(code)).to.contain(problem);
       });
     }
+    it('find what is declared and not used', () => {
+      const files = [
+        { path: 'packages/gvae/src/a.ts', text: "import 'used';\nconst name = 'native';" },
+        { path: 'packages/gvae/test/a.test.ts', text: "import 'tested';\nimport 'used-in-tests';" },
+      ];
+      const code = { folder: 'gvae', files, imports: files.flatMap(importsOf) };
+      const declared: Manifest = {
+        name: '@sage/gvae',
+        dependencies: { used: '1', 'used-in-tests': '1', forgotten: '1' },
+        optionalDependencies: { native: '1', 'never-loaded': '1' },
+        devDependencies: { tested: '1', '@types/used': '1', idle: '1' },
+      };
+      expect(unusedDependencies(declared, code)).to.deep.equal([
+        'used-in-tests is not used in src',
+        'forgotten is not used in src',
+        'never-loaded is not used in src',
+        'idle is not used in src or test',
+      ]);
+      const [item] = importsOf({ path: 'packages/gvae/src/a.ts', text: "import '@sage/core';" });
+      expect(unusedReferences(['core', 'engine'], item === undefined ? [] : [item])).to.deep.equal([
+        'engine',
+      ]);
+    });
     it('find a cycle', () => {
       const edges = new Map(Object.entries({ a: ['b'], b: ['c'], c: ['d', 'b'], d: [] }));
       expect(findCycle(edges)).to.deep.equal(['b', 'c', 'b']);

@@ -1,10 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { engineMetrics } from './support/engine-metrics.js';
 import { packageFolders, readManifest } from './support/packages.js';
 import { REPOSITORY } from './support/repository.js';
 
-const DOCUMENTS = ['README.md', 'alerting/README.md', 'grafana/README.md'];
+const DOCUMENTS = [
+  'README.md',
+  'alerting/README.md',
+  'grafana/README.md',
+  'packages/instrumentation/README.md',
+  'packages/node-agent/README.md',
+];
 
 /** The lines of code blocks, fenced or indented. */
 function codeLines(markdown: string): string[] {
@@ -34,6 +41,14 @@ function commandProblem(line: string): string | undefined {
   return undefined;
 }
 
+/** The series that a table of a document lists: `name{label,label}` in the first cell of a row. */
+function listedSeries(markdown: string): [name: string, labels: string[]][] {
+  const cells = markdown.split('\n').flatMap((line) => /^\| (`sage_[^|]*) \|/.exec(line)?.[1] ?? []);
+  return cells
+    .flatMap((cell) => [...cell.matchAll(/`(sage_\w+)(?:\{([\w,]*)\})?`/g)])
+    .map(([, name, labels]) => [name as string, labels?.split(',') ?? []]);
+}
+
 describe('the documents', () => {
   for (const document of DOCUMENTS) {
     it(`${document}: commands exist`, () => {
@@ -50,6 +65,13 @@ describe('the documents', () => {
     const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8');
     const rows = [...readme.matchAll(/^\|[^|\n]*\| `(?:packages\/)?([a-z-]+)` \|/gm)].map((row) => row[1]);
     expect(rows.sort()).to.deep.equal(packageFolders());
+  });
+
+  it('README.md: lists exactly the series that the engine exports, with their labels', async () => {
+    const listed = listedSeries(readFileSync(join(REPOSITORY, 'README.md'), 'utf8'));
+    const inWords = (name: string, labels: readonly string[]) => `${name}{${[...labels].sort().join(',')}}`;
+    const exported = [...(await engineMetrics())].map(([name, labels]) => inWords(name, labels));
+    expect(listed.map(([name, labels]) => inWords(name, labels))).to.have.members(exported);
   });
 
   it('README.md: says how to start and to test', () => {

@@ -29,16 +29,26 @@ export function requirePrograms<Name extends string>(
 ): Record<Name, string> {
   const found: Partial<Record<Name, string>> = {};
   for (const name of Object.keys(wanted) as Name[]) {
-    const path = findProgram(...wanted[name]);
-    if (path === undefined) {
-      const message = `${name} is not installed (looked for ${wanted[name].join(', ')} on the PATH)`;
-      if (process.env.CI) throw new Error(message);
-      process.stdout.write(`      skipped: ${message}\n`);
-      return suite.skip();
-    }
+    const path = findWantedProgram(name, wanted[name], 'skipped');
+    if (path === undefined) return suite.skip();
     found[name] = path;
   }
   return found as Record<Name, string>;
+}
+
+/** Like `findProgram`; where it is missing it says so and what follows from that, and on a CI machine it throws. */
+export function findWantedProgram(
+  name: string,
+  names: readonly string[],
+  consequence: string,
+  { env = process.env, write = (line: string) => process.stdout.write(line) } = {},
+): string | undefined {
+  const path = findProgram(...names);
+  if (path !== undefined) return path;
+  const message = `${name} is not installed (looked for ${names.join(', ')} on the PATH)`;
+  if (env.CI) throw new Error(message);
+  write(`      ${consequence}: ${message}\n`);
+  return undefined;
 }
 
 export const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];

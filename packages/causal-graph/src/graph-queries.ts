@@ -7,17 +7,6 @@ export interface ServiceEdge {
   readonly to: string;
 }
 
-/** The nodes given, as far as the graph has them, and all that they are causes of. */
-export function descendants(graph: CausalGraph, nodes: Iterable<LatencyNodeId>): ReadonlySet<LatencyNodeId> {
-  const wanted = new Set(nodes);
-  const found = new Set<LatencyNodeId>();
-  // Causes come first, so that one pass meets every cause before its effects.
-  for (const node of graph.latency) {
-    if (wanted.has(node.id) || node.parents.some((parent) => found.has(parent.node))) found.add(node.id);
-  }
-  return found;
-}
-
 /** The nodes that a service's metrics and latent variable are parents of, causes first. */
 export function nodesOwnedBy(graph: CausalGraph, service: string): readonly LatencyNode[] {
   return graph.latency.filter((node) => node.owners.includes(service));

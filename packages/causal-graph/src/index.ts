@@ -17,7 +17,6 @@ export {
 } from './causal-model.js';
 export {
   ancestorServices,
-  descendants,
   nodesOwnedBy,
   type ServiceEdge,
   serviceEdges,

@@ -40,10 +40,6 @@ export class PoolRegistry {
     return pool;
   }
 
-  get pools(): readonly Pool[] {
-    return this.#pools;
-  }
-
   close(): void {
     for (const pool of this.#pools) pool.close();
   }

@@ -41,7 +41,6 @@ export class Pool {
   #size: number;
   #inUse = 0;
   #closed = false;
-  #refused = 0;
   readonly #waiters = new Set<Waiter>();
   #pendingArea = 0;
   #areaFromMs: number;
@@ -67,7 +66,6 @@ export class Pool {
       return Promise.resolve(success(this.#lease()));
     }
     if (this.#waiters.size >= this.#options.maxPending) {
-      this.#refused += 1;
       const message = `pool ${this.name}: ${this.#waiters.size} callers are already waiting`;
       return Promise.resolve(failure('queue-full', message));
     }
@@ -90,11 +88,6 @@ export class Pool {
 
   state(): PoolState {
     return { pool: this.name, size: this.#size, inUse: this.#inUse, pending: this.#waiters.size };
-  }
-
-  /** Callers turned away because too many were waiting. */
-  get refused(): number {
-    return this.#refused;
   }
 
   /** Mean number of waiting callers since the last call: an instant reading would miss short queues. */

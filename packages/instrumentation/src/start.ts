@@ -1,4 +1,4 @@
-import { type Meter, metrics } from '@opentelemetry/api';
+import { metrics } from '@opentelemetry/api';
 import { JaegerExporter } from '@opentelemetry/exporter-jaeger';
 import {
   AggregationTemporalityPreference,
@@ -22,22 +22,19 @@ import { watchEventLoop } from './runtime-metrics.js';
 
 /** Spans wait this long for company before they are sent. */
 const SPAN_BATCH_DELAY_MS = 500;
-/** UDP datagrams on loopback and Ethernet links without fragments a Jaeger agent would refuse. */
+/** Below the 65,000 bytes that a Jaeger agent takes; beyond loopback IP cuts such a datagram into fragments. */
 const JAEGER_PACKET_BYTES = 60_000;
 
 export interface Instrumentation {
-  /** For the service's own instruments. */
-  readonly meter: Meter;
   /** A connection pool whose waits are reported. */
   createPool(options: PoolOptions): Pool;
-  readonly pools: readonly Pool[];
   /** Sends what is still held, and ends. Idempotent; never rejects: a receiver that is gone is no reason to hang. */
   shutdown(): Promise<Outcome<void, 'flush'>>;
 }
 
 /**
  * Starts tracing and metrics of this process, once, before requests are served. Spans begin and end where
- * `withServerSpan` and `withClientSpan` are used; nothing is patched.
+ * `withServerSpan` and `withClientSpan` are used; nothing is patched, which is what `register` is for.
  */
 export function startInstrumentation(
   options: InstrumentationOptions,
@@ -58,9 +55,7 @@ export function startInstrumentation(
   const registry = new PoolRegistry(meter);
   let ended: Promise<Outcome<void, 'flush'>> | undefined;
   return success({
-    meter,
     createPool: (pool: PoolOptions) => registry.create(pool),
-    pools: registry.pools,
     shutdown: () => {
       ended ??= sdk.shutdown().then(
         () => success(undefined),

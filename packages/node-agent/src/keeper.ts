@@ -36,7 +36,7 @@ const RETRY_AFTER_MS = 5000;
 
 /**
  * The one writer. Every change goes plan → journal → apply → read back, is kept until its lease ends or it is
- * released, and is then undone in reverse.
+ * released, and is then undone in reverse. Asking for it again under the same id renews the lease.
  */
 export class Keeper {
   readonly #queue = new SerialQueue(MOST_WAITING);
@@ -112,7 +112,7 @@ export class Keeper {
     const { id, action } = request;
     const known = this.#answers.get(id);
     if (known !== undefined && !['failed', 'refused', 'dry-run'].includes(known.outcome.status)) {
-      if (JSON.stringify(known.outcome.action) === JSON.stringify(action)) return known;
+      if (JSON.stringify(known.outcome.action) === JSON.stringify(action)) return this.#renew(request, known);
       const message = `id ${id} was used for another action: ${JSON.stringify(known.outcome.action)}`;
       return { outcome: this.#outcome(request, 'refused', message), reason: 'conflict' };
     }
@@ -136,8 +136,7 @@ export class Keeper {
       return this.#answer(request, 'refused', `${MOST_HELD} changes are in force already`, 'busy');
     }
 
-    const leaseSeconds = request.leaseSeconds ?? this.site.config.leaseSeconds;
-    const leaseEndsMs = this.options.clock.now() + 1000 * leaseSeconds;
+    const leaseEndsMs = this.#leaseEnd(request);
     const entry: OpenEntry = { id, action, steps: inherit(earlier?.steps ?? [], steps), leaseEndsMs };
     const recorded = this.journal.recordOpen(entry);
     if (!recorded.ok) return this.#answer(request, 'failed', recorded.message, 'failed');
@@ -153,6 +152,31 @@ export class Keeper {
         ? (['unchanged', `already in force, taken over from ${earlier?.id}`] as const)
         : (['applied', 'applied and read back'] as const);
     return this.#answer(request, status, message, undefined, writes, leaseEndsMs);
+  }
+
+  #leaseEnd(request: ActionRequest): number {
+    const leaseSeconds = request.leaseSeconds ?? this.site.config.leaseSeconds;
+    return this.options.clock.now() + 1000 * leaseSeconds;
+  }
+
+  /** The same action under the same id again: whoever asked still wants it. Nothing is written to the node. */
+  #renew(request: ActionRequest, known: Answer): Answer {
+    const held = this.#held.get(request.id);
+    const leaseEndsMs = this.#leaseEnd(request);
+    if (held === undefined || leaseEndsMs <= held.leaseEndsMs) return known;
+    const { retryAtMs, ...entry } = held;
+    const recorded = this.journal.recordOpen({ ...entry, leaseEndsMs });
+    if (!recorded.ok) {
+      const message = `in force, but its lease was not renewed: ${recorded.message}`;
+      return {
+        outcome: this.#outcome(request, 'failed', message, [], held.leaseEndsMs),
+        reason: 'failed',
+      };
+    }
+    this.#held.set(request.id, { ...entry, leaseEndsMs, retryAtMs });
+    const renewed: Answer = { ...known, outcome: { ...known.outcome, leaseEndsMs } };
+    this.#answers.set(request.id, renewed);
+    return renewed;
   }
 
   async #applyAll(steps: readonly Step[]): Promise<Outcome<void>> {

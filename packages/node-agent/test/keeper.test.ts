@@ -60,6 +60,56 @@ describe('changes', () => {
     expect(node.get(QUOTA)).to.equal('50000');
   });
 
+  it('renews the lease when the same action is asked for again, and writes nothing', async () => {
+    let writes = 0;
+    const base = node.system();
+    const write: System['write'] = (path, text) => {
+      writes++;
+      base.write(path, text);
+    };
+    const keeper = node.keeper(node.site(node.config(), { ...base, write }));
+    const startMs = node.clock.now();
+    await keeper.submit(request('a', quota(0.5), 10));
+    // Seconds passed, the lease asked for then, and when it ends: a shorter one takes nothing away.
+    for (const [atSeconds, leaseSeconds, endsSeconds] of [
+      [8, 10, 18],
+      [15, undefined, 615],
+      [16, 1, 615],
+      [614, 10, 624],
+      [623, undefined, 1223],
+    ] as const) {
+      node.clock.advance(startMs + 1000 * atSeconds - node.clock.now());
+      await keeper.expire();
+      const { outcome } = await keeper.submit(request('a', quota(0.5), leaseSeconds));
+      expect(outcome, `at ${atSeconds} s`).to.include({
+        status: 'applied',
+        leaseEndsMs: startMs + 1000 * endsSeconds,
+      });
+      expect(node.get(QUOTA)).to.equal('50000');
+    }
+    expect(writes).to.equal(1);
+    expect(keeper.counts.get('cpu-quota applied')).to.equal(1);
+    expect(keeper.outcomes[0]?.leaseEndsMs).to.equal(startMs + 1_223_000);
+    expect(unwrap(Journal.open(node.journalPath)).journal.held[0]?.leaseEndsMs).to.equal(startMs + 1_223_000);
+
+    node.clock.advance(600_000);
+    await keeper.expire();
+    expect(node.get(QUOTA)).to.equal('20000');
+    expect((await keeper.submit(request('a', quota(0.5)))).outcome.status).to.equal('released');
+  });
+
+  it('says so when a renewal cannot be written down, and keeps the lease as it was', async () => {
+    const { journal } = unwrap(Journal.open(node.journalPath));
+    const keeper = new Keeper(node.site(), journal, { clock: node.clock, logger: silentLogger });
+    const { outcome } = await keeper.submit(request('a', quota(0.5), 10));
+    journal.close();
+    node.clock.advance(5_000);
+    const again = await keeper.submit(request('a', quota(0.5), 10));
+    expect(again.reason).to.equal('failed');
+    expect(again.outcome.message).to.include('in force, but its lease was not renewed: the journal');
+    expect(again.outcome.leaseEndsMs).to.equal(outcome.leaseEndsMs);
+  });
+
   it('lets a later action take over, and then restores what was before both', async () => {
     const keeper = node.keeper();
     await keeper.submit(request('a', quota(0.5)));

@@ -1,5 +1,5 @@
 import { buildCausalGraph, type CausalGraph } from '@sage/causal-graph';
-import { type LatencyKind, latencyNodeId, type Objective, OUTSIDE, type RpcKey, rpcId } from '@sage/core';
+import { type Objective, OUTSIDE, type RpcKey, rpcId } from '@sage/core';
 
 /** A hotel-like application. `user` is reached by another root: it is no ancestor of the objective. */
 export const CALLS: readonly (readonly [string, string])[] = [
@@ -52,9 +52,6 @@ export const NEIGHBOURS: ReadonlyMap<string, string> = new Map([
 export const isStore = (service: string): boolean => service.startsWith('memcached');
 
 const keyOf = (caller: string, callee: string): RpcKey => ({ caller, callee, operation: `/${callee}` });
-
-export const callId = (kind: LatencyKind, caller: string, callee: string): string =>
-  latencyNodeId(kind, rpcId(keyOf(caller, callee)));
 
 export const ROOT: RpcKey = { caller: OUTSIDE, callee: 'frontend', operation: '/hotels' };
 const LOGIN: RpcKey = { caller: OUTSIDE, callee: 'user', operation: '/user' };

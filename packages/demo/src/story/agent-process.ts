@@ -42,7 +42,7 @@ export async function startAgentProcess(options: AgentOptions): Promise<Outcome<
       co_runners: { allow: options.coRunnerPatterns, suspend: true },
     }),
   );
-  const main = fileURLToPath(new URL('./main.js', import.meta.resolve('@sage/node-agent')));
+  const main = fileURLToPath(import.meta.resolve('@sage/node-agent/main'));
   const logPath = join(options.workDir, 'node-agent.log');
   const child = spawn(process.execPath, [main, '--config', configPath], {
     stdio: ['ignore', 'pipe', 'pipe'],
