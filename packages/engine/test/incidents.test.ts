@@ -346,6 +346,18 @@ describe('acting', () => {
       );
     });
 
+    it('leases are renewed while the incident lasts, and not after it', async () => {
+      const rig = await start();
+      await run(rig, 0, 22, GOOD);
+      await run(rig, 22, 25, BAD);
+      // Never two windows in a row that hold: the incident lasts, longer than a lease.
+      for (let index = 25; index < 120; index++) await rig.window(index, index % 2 === 0 ? GOOD : BAD);
+      expect(texts(rig).join('\n')).to.not.include('has ended');
+      expect(requests.filter((request) => request === 'applied 32')).to.have.length.greaterThan(1);
+      await run(rig, 120, 160, GOOD);
+      expect(requests.at(-1)).to.match(/^released/);
+    });
+
     it('a lease that ended leaves its rung free', async () => {
       const rig = await start();
       await run(rig, 0, 22, GOOD);

@@ -12,6 +12,7 @@ import {
   type PlannedAction,
 } from '@sage/core';
 import type { Config } from '../config/config.js';
+import type { HeldAction } from '../incidents/incident.js';
 import type { NodeTargets, Parts } from '../parts.js';
 import type { NodeAgentClient } from '../sources/node-agent-client.js';
 
@@ -95,6 +96,16 @@ export class Controller {
       executed.push({ node, outcome });
     }
     return executed;
+  }
+
+  /** Asking again for what is in force renews its lease; false where it could not be. */
+  async renew({ node, actionId, action }: HeldAction): Promise<boolean> {
+    const { agents, logger } = this.#options;
+    const agent = agents().find(({ name }) => name === node);
+    const answer = await agent?.act(actionId, action, this.leaseSeconds);
+    const renewed = answer?.ok === true && answer.value.status === 'applied';
+    if (!renewed) logger.warn('a lease was not renewed', { node, target: action.target, kind: action.kind });
+    return renewed;
   }
 
   async release(node: string, actionId: string): Promise<Outcome<ActionOutcome>> {

@@ -1,4 +1,10 @@
-import { cleanWindows, judgeOutcome, releaseDue, WINDOWS_TO_RELEASE } from '@sage/actuation';
+import {
+  cleanWindows,
+  judgeOutcome,
+  releaseDue,
+  WINDOWS_TO_JUDGE,
+  WINDOWS_TO_RELEASE,
+} from '@sage/actuation';
 import { type Clock, type Diagnosis, type Objective, readObjective, type Window } from '@sage/core';
 import type { Controller } from '../acting/controller.js';
 import type { Config } from '../config/config.js';
@@ -36,7 +42,7 @@ export class Treatment {
       actions.filter(({ outcomes }) => outcomes.some(({ status }) => status === 'applied')),
     );
     return applied.reduce(
-      (latest, { atMs }) => Math.max(latest, atMs + 2 * config().windows.seconds * 1000),
+      (latest, { atMs }) => Math.max(latest, atMs + WINDOWS_TO_JUDGE * config().windows.seconds * 1000),
       0,
     );
   }
@@ -65,7 +71,7 @@ export class Treatment {
       const step = planned.actions.length + 1;
       const done = controller.acts ? await controller.execute(plan, { incident: id, step }) : [];
       const outcomes = done.map(({ outcome }) => outcome);
-      const leaseEndsMs = clock.now() + 1000 * controller.leaseSeconds;
+      const leaseEndsMs = this.#leaseEndMs();
       const record = this.#change(id, outcomes.map(outcomeText).join('; '), (before) => ({
         ...before,
         actions: [...before.actions, { atMs: clock.now(), plan, outcomes }],
@@ -103,6 +109,7 @@ export class Treatment {
   /** Takes back what is due: knobs go back when the objective has held for ten windows on end. */
   async onWindow(latest: Window): Promise<void> {
     const { store, history, config } = this.#options;
+    await this.#renewLeases();
     this.#forgetEnded();
     const sinceMs = latest.endMs - WINDOWS_TO_RELEASE * config().windows.seconds * 1000;
     for (const { id, objective: name, inForce } of store.all) {
@@ -124,6 +131,30 @@ export class Treatment {
       this.#change(id, text, (record) => record);
     }
     store.update(id, (record) => ({ ...record, inForce: kept }));
+  }
+
+  /** While an incident lasts, what was done about it stays: leases are renewed at half their time. */
+  async #renewLeases(): Promise<void> {
+    const { store, controller, clock } = this.#options;
+    if (!controller.acts) return;
+    const renewFromMs = clock.now() + 500 * controller.leaseSeconds;
+    for (const { id, inForce } of store.open) {
+      const due = inForce.filter(({ leaseEndsMs }) => clock.now() < leaseEndsMs && leaseEndsMs <= renewFromMs);
+      for (const held of due) {
+        if (!(await controller.renew(held))) continue;
+        const leaseEndsMs = this.#leaseEndMs();
+        store.update(id, (record) => ({
+          ...record,
+          inForce: record.inForce.map((other) =>
+            other.actionId === held.actionId ? { ...other, leaseEndsMs } : other,
+          ),
+        }));
+      }
+    }
+  }
+
+  #leaseEndMs(): number {
+    return this.#options.clock.now() + 1000 * this.#options.controller.leaseSeconds;
   }
 
   /** The agents have undone it by themselves, so its rung may be taken again. */
