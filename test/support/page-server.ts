@@ -13,7 +13,7 @@ export interface PageServer {
   close(): Promise<void>;
 }
 
-/** Serves packages/engine/page and a state of our choice, as the engine does its own. */
+/** Serves packages/engine/page, the words of packages/core and a state of our choice, as the engine does its own. */
 export async function startPageServer(initial: object | number): Promise<PageServer> {
   let current = initial;
   const server = createServer(async (request, response) => {
@@ -23,9 +23,10 @@ export async function startPageServer(initial: object | number): Promise<PageSer
       response.end(typeof current === 'number' ? '' : JSON.stringify(current));
       return;
     }
-    const file = normalize(path === '/' ? '/index.html' : path);
+    const page = join(REPOSITORY, 'packages/engine/page', normalize(path === '/' ? '/index.html' : path));
+    const file = path === '/words.js' ? join(REPOSITORY, 'packages/core/dist/src/words.js') : page;
     try {
-      const body = await readFile(join(REPOSITORY, 'packages/engine/page', file));
+      const body = await readFile(file);
       response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' });
       response.end(body);
     } catch {

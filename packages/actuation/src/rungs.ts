@@ -24,7 +24,7 @@ const limitCoRunners: Rung = ({ target, coRunners = [] }) => {
   return [
     {
       action: { kind: 'limit-corunner', target, pids },
-      reason: `${names.join(', ')} takes ${number(coresOf(busy))} cores beside ${target}`,
+      reason: `${names.map(withoutFolders).join(', ')} takes ${number(coresOf(busy))} cores beside ${target}`,
     },
   ];
 };
@@ -96,7 +96,10 @@ const enlargePools =
     return (waiting.length > 0 || !waitingMeasured ? waiting : growing).map(
       ({ pool, size, pending, max }) => ({
         action: { kind: 'pool-size', target, pool, size: Math.min(max, Math.max(1, RAISE_FACTOR * size)) },
-        reason: `${number(pending)} requests of ${target} wait for its pool ${pool} of ${size}`,
+        reason:
+          pending > 0
+            ? `${number(pending)} requests of ${target} wait for its pool ${pool} of ${size}`
+            : `requests of ${target} have waited for connections, and its pool ${pool} of ${size} may grow`,
       }),
     );
   };
@@ -116,6 +119,11 @@ export function ladder(culprit: Pick<Culprit, 'resource' | 'evidence'>): readonl
     disk: [],
   };
   return ladders[culprit.resource];
+}
+
+/** `/usr/bin/node /srv/copy.js --all` as people would say it: `node copy.js --all`. */
+function withoutFolders(command: string): string {
+  return command.replace(/\S*\/(?=[^\s/])/g, '');
 }
 
 function number(value: number): string {

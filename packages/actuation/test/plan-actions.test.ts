@@ -36,8 +36,8 @@ const RATE: TargetState = {
   cpuFrequencyKhz: { currentMin: 800_000, max: 3_000_000 },
   llcWays: { current: 4, max: 11 },
   coRunners: [
-    { pid: 20, command: 'stress', cpuCores: 0.9 },
-    { pid: 11, command: 'stress', cpuCores: 0.5 },
+    { pid: 20, command: '/usr/bin/stress --cpu 2', cpuCores: 0.9 },
+    { pid: 11, command: '/usr/bin/stress --cpu 2', cpuCores: 0.5 },
     { pid: 12, command: 'cron', cpuCores: 0.1 },
   ],
   linkMbitPerSecond: { current: 10, max: 1000 },
@@ -274,6 +274,9 @@ describe('planActions', () => {
       inForce: [],
       limits: { minProbability: 0.7, maxActions: 3 },
     });
-    expect(plan.actions[0]).to.include({ node: 'node-1', reason: 'stress takes 1.4 cores beside rate' });
+    expect(plan.actions[0]).to.include({
+      node: 'node-1',
+      reason: 'stress --cpu 2 takes 1.4 cores beside rate',
+    });
   });
 });

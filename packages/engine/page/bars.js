@@ -1,5 +1,5 @@
 import { html, svg } from './dom.js';
-import { measured, measurementName, ms, percent } from './format.js';
+import { measured, measurementName, milliseconds, percent } from './words.js';
 
 const MOST_ROWS = 12;
 
@@ -23,7 +23,7 @@ export function counterfactualBars(candidates, { observedMs, thresholdMs, labelO
         {
           class: 'bar',
           role: 'img',
-          'aria-label': `${ms(candidate.counterfactualMs)} instead of ${ms(observedMs)}; the objective would ${holds ? 'hold' : 'stay broken'}`,
+          'aria-label': `${milliseconds(candidate.counterfactualMs)} instead of ${milliseconds(observedMs)}; the objective would ${holds ? 'hold' : 'stay broken'}`,
         },
         svg('rect', { class: 'track', x: 0, y: 4, width: part(observedMs ?? 0), height: 16, rx: 3 }),
         svg('rect', {
@@ -36,7 +36,7 @@ export function counterfactualBars(candidates, { observedMs, thresholdMs, labelO
         }),
         svg('line', { class: 'limit', x1: part(thresholdMs), x2: part(thresholdMs), y1: 0, y2: 24 }),
       ),
-      html('span', { class: 'bar-value' }, ms(candidate.counterfactualMs)),
+      html('span', { class: 'bar-value' }, milliseconds(candidate.counterfactualMs)),
       html('span', { class: 'bar-probability' }, percent(candidate.probability)),
     );
   });
@@ -47,7 +47,7 @@ export function counterfactualBars(candidates, { observedMs, thresholdMs, labelO
       { class: 'legend note' },
       html('span', {}, html('i', { class: 'swatch-would' }), 'had it behaved'),
       html('span', {}, html('i', { class: 'swatch-track' }), 'observed'),
-      html('span', {}, html('i', { class: 'swatch-limit' }), `objective ${ms(thresholdMs)}`),
+      html('span', {}, html('i', { class: 'swatch-limit' }), `objective ${milliseconds(thresholdMs)}`),
     ),
     html(
       'div',

@@ -1,5 +1,6 @@
 import { html, svg } from './dom.js';
-import { clock, decimal, ms } from './format.js';
+import { clock, decimal } from './format.js';
+import { milliseconds } from './words.js';
 
 const HEIGHT = 240;
 const MARGIN = { left: 64, right: 16, top: 14, bottom: 26 };
@@ -93,7 +94,7 @@ function readings(lines, t, moved) {
     const value =
       point === undefined || point.observedMs === null
         ? 'no requests'
-        : `${ms(point.observedMs)} of ${ms(point.thresholdMs)}, ${decimal(point.requestsPerSecond, 1)} requests/s`;
+        : `${milliseconds(point.observedMs)} of ${milliseconds(point.thresholdMs)}, ${decimal(point.requestsPerSecond, 1)} requests/s`;
     return html(
       'span',
       { class: `key line${i % 6}` },
@@ -138,7 +139,7 @@ function horizontal(value, at, width) {
     svg(
       'text',
       { class: 'tick', x: MARGIN.left - 8, y: at + 4, 'text-anchor': 'end' },
-      value === 0 ? '0' : ms(value),
+      value === 0 ? '0' : milliseconds(value),
     ),
   );
 }
@@ -178,7 +179,7 @@ function xTicks(from, to, width) {
 function inWords(lines) {
   const each = lines.map(([name, points]) => {
     const last = points[points.length - 1];
-    return `${name}: latest ${ms(last.observedMs)}, objective ${ms(last.thresholdMs)}`;
+    return `${name}: latest ${milliseconds(last.observedMs)}, objective ${milliseconds(last.thresholdMs)}`;
   });
   return `Latency over time. ${each.join('; ')}. Arrow keys move the read-out.`;
 }

@@ -1,6 +1,7 @@
 import { html, svg } from './dom.js';
-import { ms, shortened } from './format.js';
+import { shortened } from './format.js';
 import { layoutGraph } from './layout.js';
+import { milliseconds } from './words.js';
 
 const NODE = { width: 196, height: 58 };
 const GAP = { x: 60, y: 20 };
@@ -69,22 +70,28 @@ function edgePath(from, to) {
 function node(service, { x, y }, hasCause) {
   const role = roleOf(service, hasCause);
   const normal =
-    service.normalMs === null || service.normalMs === undefined ? '' : ` · normal ${ms(service.normalMs)}`;
+    service.normalMs === null || service.normalMs === undefined
+      ? ''
+      : ` · normal ${milliseconds(service.normalMs)}`;
   return svg(
     'g',
     { class: `service ${service.state}`, transform: `translate(${x},${y})`, 'data-service': service.name },
     svg(
       'title',
       {},
-      `${service.name}: p99 ${ms(service.p99Ms)}${normal}, ${Math.round(service.requestsPerSecond)} requests/s${role === '' ? '' : `, ${role}`}`,
+      `${service.name}: p99 ${milliseconds(service.p99Ms)}${normal}, ${Math.round(service.requestsPerSecond)} requests/s${role === '' ? '' : `, ${role}`}`,
     ),
     svg('rect', { class: 'box', width: NODE.width, height: NODE.height, rx: 8 }),
     svg('text', { class: 'name', x: 12, y: 23 }, shortened(service.name, 22)),
     svg(
       'text',
       { class: 'reading', x: 12, y: 44 },
-      svg('tspan', { class: 'p99' }, ms(service.p99Ms)),
-      svg('tspan', { class: 'rest', dx: 6 }, service.state === 'ok' ? '' : `normal ${ms(service.normalMs)}`),
+      svg('tspan', { class: 'p99' }, milliseconds(service.p99Ms)),
+      svg(
+        'tspan',
+        { class: 'rest', dx: 6 },
+        service.state === 'ok' ? '' : `normal ${milliseconds(service.normalMs)}`,
+      ),
     ),
     role === ''
       ? undefined

@@ -1,5 +1,6 @@
 import { html } from './dom.js';
-import { clock, decimal, ms, percentileName } from './format.js';
+import { clock, decimal, percentileName } from './format.js';
+import { milliseconds } from './words.js';
 
 /** What the engine is doing, with how far it is. */
 export function statusLine(state) {
@@ -75,14 +76,15 @@ export function objectiveCards(objectives, series) {
       html(
         'p',
         { class: 'big' },
-        ms(objective.observedMs),
-        html('span', { class: 'of' }, ` of ${ms(objective.thresholdMs)}`),
+        milliseconds(objective.observedMs),
+        html('span', { class: 'of' }, ` of ${milliseconds(objective.thresholdMs)}`),
       ),
       html(
         'p',
         { class: 'note' },
         `${percentileName(objective.percentile)} of ${objective.operation} at ${objective.service}${rate === undefined ? '' : `, ${decimal(rate, 1)} requests/s`}`,
       ),
+      objective.unseen ? html('p', { class: 'note' }, objective.unseen) : undefined,
     );
   });
 }

@@ -1,5 +1,6 @@
 import { html } from './dom.js';
-import { clock, duration, ms, percent } from './format.js';
+import { clock, duration } from './format.js';
+import { actionWords, milliseconds, percent } from './words.js';
 
 const MOST_SHOWN = 20;
 
@@ -37,7 +38,7 @@ function conclusion(diagnosis) {
       ...diagnosis.culprits.flatMap((culprit, i) => [
         i === 0 ? '' : i === diagnosis.culprits.length - 1 ? ' and ' : ', ',
         html('strong', {}, `${culprit.service} · ${culprit.resource}`),
-        ` (${percent(culprit.probability)}, ${ms(culprit.effectMs)} of ${ms(diagnosis.observedMs)})`,
+        ` (${percent(culprit.probability)}, ${milliseconds(culprit.effectMs)} of ${milliseconds(diagnosis.observedMs)})`,
       ]),
       '.',
     ];
@@ -182,25 +183,4 @@ function recommendations(incident) {
           texts.map((text) => html('li', {}, text)),
         ),
       ];
-}
-
-function actionWords(action) {
-  switch (action.kind) {
-    case 'cpu-quota':
-      return `${action.target} may use ${action.cores} core${action.cores === 1 ? '' : 's'}.`;
-    case 'cpu-frequency':
-      return `The processor of ${action.target} runs at ${(action.minKhz / 1e6).toFixed(1)} GHz or more.`;
-    case 'limit-corunner':
-      return `Held back ${action.pids.length} process${action.pids.length === 1 ? '' : 'es'} that shared the processor with ${action.target}.`;
-    case 'llc-ways':
-      return `${action.target} has ${action.ways} ways of the last-level cache to itself.`;
-    case 'link-rate':
-      return `The link of ${action.target} carries ${action.mbitPerSecond} Mbit/s.`;
-    case 'link-delay':
-      return `The link of ${action.target} is back to a delay of ${action.delayMs} ms.`;
-    case 'pool-size':
-      return `The pool ${action.pool} of ${action.target} has ${action.size} connections.`;
-    default:
-      return `${action.kind} on ${action.target}.`;
-  }
 }

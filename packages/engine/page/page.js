@@ -1,10 +1,11 @@
 import { counterfactualBars, evidenceList } from './bars.js';
 import { latencyChart } from './chart.js';
 import { byId, draw, html } from './dom.js';
-import { clock, ms, percentileName } from './format.js';
+import { clock, percentileName } from './format.js';
 import { serviceGraph } from './graph.js';
 import { objectiveCards, statusLine } from './header.js';
 import { answer, incidentList } from './incidents.js';
+import { milliseconds } from './words.js';
 
 const POLL_MS = 1000;
 const TIMEOUT_MS = 5000;
@@ -85,7 +86,7 @@ function showDiagnosis(diagnosis) {
   );
   draw(byId('bars-note'), [diagnosis?.objective, diagnosis?.observedMs, percentile], () =>
     diagnosis
-      ? `End-to-end ${percentile} of ${diagnosis.objective}, observed at ${ms(diagnosis.observedMs)}, had only that service been normal.`
+      ? `End-to-end ${percentile} of ${diagnosis.objective}, observed at ${milliseconds(diagnosis.observedMs)}, had only that service been normal.`
       : '',
   );
   draw(byId('bars'), diagnosis ?? null, () =>

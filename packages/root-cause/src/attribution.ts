@@ -23,8 +23,8 @@ const SHARPNESS = 3;
  * - `network`: also slow request and response gaps, as far as they are this service's and exceed its slow compute;
  * - `software`: pools, and the compute that no measured resource explains. Event-loop lag counts as usage: a symptom.
  *
- * A store's client latency is way and compute in one: it speaks for the way first, and for software where a probe
- * finds the way in order.
+ * A store's client latency is way and compute in one: it speaks for the way first. Where a probe finds the way in order,
+ * slow ways, too, are something of the service itself: its answers lie unread while it does something else.
  */
 export function attribute(
   service: string,
@@ -48,10 +48,10 @@ export function attribute(
     strengths.set(resource, (strengths.get(resource) ?? 0) + Math.max(0, value));
 
   const probed = direct.get('network');
-  const gapPart = probed !== undefined && probed < PROBED_FINE_BELOW ? GAP_PART_PROBED : GAP_PART;
-  add('network', gapPart * (gaps - compute) - cpu);
+  const probedFine = probed !== undefined && probed < PROBED_FINE_BELOW;
+  add('network', (probedFine ? GAP_PART_PROBED : GAP_PART) * (gaps - compute) - cpu);
   const measured = Math.max(...RESOURCES.map((r) => (r === 'software' ? 0 : (strengths.get(r) ?? 0))));
-  const unexplained = COMPUTE_PART * Math.max(compute, storeCalls) - measured;
+  const unexplained = COMPUTE_PART * Math.max(compute, probedFine ? gaps : storeCalls) - measured;
   add('software', SOFTWARE_BASELINE + Math.max(0, unexplained));
 
   const weights = [...strengths].map(([resource, s]) => [resource, s ** SHARPNESS] as const);

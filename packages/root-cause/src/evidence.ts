@@ -8,6 +8,8 @@ const USAGE_DISCOUNT = 0.3;
 const LATENCY_DISCOUNT = 0.5;
 const LEAST_Z = 3;
 const MOST = 6;
+/** A latency is listed from this multiple of what is expected: less may be certain and is not worth telling. */
+const TELLING_RATIO = 1.2;
 /** Shared nodes are listed where they are mostly this service's. */
 const MOSTLY = 0.5;
 
@@ -20,8 +22,7 @@ interface Telling {
 export function serviceEvidence(signs: ServiceSigns, responsibility: Responsibility): readonly Evidence[] {
   return mostTelling([
     ...signs.features.map(ofFeature),
-    ...signs.exclusive.map(ofNode),
-    ...mostlyOwn(signs, responsibility).map(ofNode),
+    ...[...signs.exclusive, ...mostlyOwn(signs, responsibility)].filter(isTelling).map(ofNode),
   ]);
 }
 
@@ -33,7 +34,7 @@ export function resourceEvidence(
 ): readonly Evidence[] {
   const features = signs.features.filter(({ feature }) => FEATURES[feature].resource === resource);
   const nodes = resource === 'network' ? mostlyOwn(signs, responsibility) : signs.exclusive;
-  return mostTelling([...features.map(ofFeature), ...nodes.map(ofNode)]);
+  return mostTelling([...features.map(ofFeature), ...nodes.filter(isTelling).map(ofNode)]);
 }
 
 /**
@@ -72,6 +73,10 @@ function ofFeature({ feature, observed, expected, z }: FeatureAnomaly): Telling 
 function ofNode({ node, observedMs, expectedMs, z }: NodeAnomaly): Telling {
   const evidence = { name: node.id, unit: 'ms', observed: observedMs, expected: expectedMs, z };
   return { evidence, weight: LATENCY_DISCOUNT * Math.min(z, CONVINCING) };
+}
+
+function isTelling({ observedMs, expectedMs }: NodeAnomaly): boolean {
+  return observedMs >= TELLING_RATIO * expectedMs;
 }
 
 function mostTelling(items: readonly Telling[]): readonly Evidence[] {

@@ -51,7 +51,7 @@ processes and delaying relays. Exit status 0 with --once means: the right cause 
       placeholder: 'N',
       min: 0,
       max: 65535,
-      default: 0,
+      default: 9466,
       help: "the load generator's /metrics on 127.0.0.1; 0 takes a free port",
     },
     trigger: {

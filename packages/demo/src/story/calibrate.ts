@@ -9,13 +9,13 @@ export const DEMO_OBJECTIVES = [
 /** A threshold that no calm traffic breaks: what objectives have until the calm has been watched. */
 export const PROVISIONAL_THRESHOLD_MS = 60_000;
 
-const OVER_MEDIAN = 2;
+const OVER_MEDIAN = 2.5;
 const LEAST_MS = 40;
 const STEP_MS = 5;
 
 /**
- * Sets the objectives as an operator would after watching calm traffic: twice the usual latency, rounded up to
- * 5 ms. Machines differ too much for fixed thresholds. One bad moment of the calm says nothing: the median does not move
+ * Sets the objectives as an operator would after watching calm traffic: two and a half times the usual latency,
+ * rounded up to 5 ms. Machines differ too much for fixed thresholds. One bad moment of the calm says nothing: the median does not move
  * with it.
  */
 export function calibrateObjectives(windows: readonly Window[]): Objective[] {

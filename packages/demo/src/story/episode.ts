@@ -17,6 +17,8 @@ const QUIET_SECONDS = 60;
 const EPISODE_TIMEOUT_MS = 150_000;
 /** Latency must be back within so many windows of the action (paper: at most two sampling intervals). */
 const RECOVERY_WINDOWS = 2;
+/** Windows are given out so long after their end, at most: late spans are waited for. */
+const WINDOW_DELAY_MS = 9_000;
 
 export interface EpisodeContext {
   readonly stage: Stage;
@@ -124,10 +126,15 @@ async function untilOver(context: EpisodeContext, record: EpisodeRecord): Promis
     const elapsedMs = (narrator.elapsedSeconds() - startSeconds) * 1000;
     if (elapsedMs > EPISODE_TIMEOUT_MS) return;
     await pause(500, signal);
-    const over = record.closed > 0 && record.open.size === 0;
-    if (over) return;
+    if (record.closed > 0 && record.open.size === 0 && isJudged(record, context.nowMs())) return;
     narrator.progress(elapsedMs / EPISODE_TIMEOUT_MS, latencies(context));
   }
+}
+
+/** An incident closes with the first windows that hold; whether latency is back, those that began after the action say. */
+function isJudged({ actedMs, recovered }: EpisodeRecord, nowMs: number): boolean {
+  const patienceMs = RECOVERY_WINDOWS * WINDOW_SECONDS * 1000 + WINDOW_DELAY_MS;
+  return actedMs === undefined || recovered !== null || nowMs > actedMs + patienceMs;
 }
 
 /** Takes note of an event and tells it. */

@@ -88,6 +88,7 @@ export async function runDemo(
     narrator.say(
       `It runs: ${options.requestsPerSecond} requests/s, open loop. The page: ${narrator.bold(pageUrl(stage, routes))}`,
     );
+    narrator.detail(`Requests as its clients see them, for a Prometheus: ${stage.loadMetricsUrl}`);
     const r2 = await learn(stage, narrator, abort.signal);
     const trained = narrator.elapsedSeconds();
     const objectives = await setObjectives(stage, narrator, options);

@@ -27,6 +27,8 @@ export interface Stage {
   readonly engine: Engine;
   readonly watch: EngineWatch;
   readonly engineConfig: EngineConfigOptions;
+  /** The workload as its clients see it, for a Prometheus. */
+  readonly loadMetricsUrl: string;
   readonly log: Logger;
 }
 
@@ -74,7 +76,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     }),
   );
   onCleanup(() => load.close());
-  await publishLoadMetrics(load, demo, routes, onCleanup);
+  const loadMetricsUrl = await publishLoadMetrics(load, demo, routes, onCleanup);
 
   const agent = required(
     await startAgentProcess({
@@ -110,7 +112,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   onCleanup(async () => required(await engine.close()));
   const watch = new EngineWatch(engine);
   onCleanup(async () => watch.close());
-  return { app, engine, watch, engineConfig, log };
+  return { app, engine, watch, engineConfig, loadMetricsUrl, log };
 }
 
 /** Through the same YAML and the same checks as anybody's configuration. */
@@ -145,14 +147,12 @@ async function publishLoadMetrics(
   demo: DemoOptions,
   routes: HubRoutes | undefined,
   onCleanup: StageOptions['onCleanup'],
-): Promise<void> {
-  if (routes === undefined && demo.loadMetricsPort === 0) return;
-  const from =
-    routes === undefined
-      ? { host: '127.0.0.1', port: demo.loadMetricsPort }
-      : { path: routes.loadMetricsSocket };
+): Promise<string> {
+  const port = routes?.loadMetricsPort ?? (await freePort(demo.loadMetricsPort));
+  const from = routes === undefined ? { host: '127.0.0.1', port } : { path: routes.loadMetricsSocket };
   const server = await forward(from, { host: '127.0.0.1', port: Number(new URL(load.metricsUrl).port) });
   onCleanup(async () => void server.close());
+  return `http://127.0.0.1:${port}/metrics`;
 }
 
 /** Inside the hub Grafana is reached through a unix socket that the process outside forwards. */

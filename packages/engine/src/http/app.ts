@@ -9,6 +9,8 @@ import { parseWhatIf, type WhatIfAnswer, type WhatIfQuestion } from '../what-if.
 
 /** packages/engine/page, seen from dist/src/http. */
 const PAGE_FOLDER = fileURLToPath(new URL('../../../page/', import.meta.url));
+/** The page says things in the words that terminals and annotations use. */
+const WORDS = fileURLToPath(import.meta.resolve('@sage/core/words'));
 
 export interface AppOptions {
   readonly alerts: RequestHandler;
@@ -63,6 +65,9 @@ export function createApp(options: AppOptions): Express {
     else response.status(400).json({ error: reloaded.message });
   });
   app.use(express.static(PAGE_FOLDER));
+  only(app, '/words.js', 'get', (_request, response) => {
+    response.sendFile(WORDS);
+  });
   app.use((request, response) => {
     response.status(404).json({ error: `there is nothing at ${request.path}` });
   });

@@ -139,7 +139,9 @@ export class Treatment {
     if (!controller.acts) return;
     const renewFromMs = clock.now() + 500 * controller.leaseSeconds;
     for (const { id, inForce } of store.open) {
-      const due = inForce.filter(({ leaseEndsMs }) => clock.now() < leaseEndsMs && leaseEndsMs <= renewFromMs);
+      const due = inForce.filter(
+        ({ leaseEndsMs }) => clock.now() < leaseEndsMs && leaseEndsMs <= renewFromMs,
+      );
       for (const held of due) {
         if (!(await controller.renew(held))) continue;
         const leaseEndsMs = this.#leaseEndMs();

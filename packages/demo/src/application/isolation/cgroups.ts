@@ -44,6 +44,7 @@ export class Cgroups {
     }
   }
 
+  /** What a period leaves of the quota may be spent in a later one, where the kernel keeps it (Linux 5.14). */
   async setQuota(name: string, quota: CpuQuota): Promise<void> {
     const quotaUs = Math.round(quota.periodUs * quota.cores);
     if (this.#unified) {
@@ -52,6 +53,8 @@ export class Cgroups {
       await writeFile(this.#file('cpu.cfs_period_us', name), `${quota.periodUs}`);
       await writeFile(this.#file('cpu.cfs_quota_us', name), `${quotaUs}`);
     }
+    const burst = this.#file(this.#unified ? 'cpu.max.burst' : 'cpu.cfs_burst_us', name);
+    if (existsSync(burst)) await writeFile(burst, `${quotaUs}`);
   }
 
   /** Processes in any group of the demo. */

@@ -12,8 +12,8 @@ const FIRST_HOST = 10;
 export const LINK_CLASS = '1:10';
 export const LINK_MBIT = 1000;
 /**
- * Half a core in the kernel's and Kubernetes' usual period. Calm traffic hardly ever spends it; once neighbours do,
- * the component is held up for the rest of the period.
+ * Half a core in the kernel's and Kubernetes' usual period. Calm traffic never spends it, and what is saved up covers a
+ * collection of garbage by several threads; once neighbours spend it, the component is held up for the rest of the period.
  */
 export const QUOTA = { periodUs: 100_000, cores: 0.5 };
 
