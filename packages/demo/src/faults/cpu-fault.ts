@@ -4,11 +4,11 @@ import { askJson } from './http.js';
 import type { Injected } from './inject.js';
 
 /**
- * The scheduler is fair, and delays a component a little at each wake-up. One that calls others wakes up several times a
- * request; a leaf of the call tree once, so it takes more neighbours to be felt. Inside a group with a quota fewer
- * suffice: they spend it, and the component is throttled with them.
+ * The scheduler is fair, and delays a component a little at each wake-up; a quota that neighbours spend holds it up for
+ * the rest of a period. One that calls others wakes up several times a request, a leaf of the call tree once, so that it
+ * takes more neighbours to be felt.
  */
-const NEIGHBOURS = { kernel: { caller: 3, leaf: 12 }, user: { caller: 12, leaf: 20 } };
+const NEIGHBOURS = { kernel: { caller: 3, leaf: 12 }, user: { caller: 5, leaf: 8 } };
 
 /** Busy neighbours of the component: in its control group, or on its core in its scheduler group. */
 export async function startCpuFault(

@@ -3,12 +3,14 @@ import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { errorMessage, failure, type Outcome, success } from '@sage/core';
+import { type ActionOutcome, errorMessage, failure, type Outcome, success } from '@sage/core';
 import { stringify } from 'yaml';
 import { endChild } from '../application/index.js';
 
 export interface AgentProcess {
   readonly url: string;
+  /** Has it undo all that it did, the newest first. Rejects where it does not answer. */
+  undoAll(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -55,8 +57,13 @@ export async function startAgentProcess(options: AgentOptions): Promise<Outcome<
     if (child.exitCode !== null)
       return failure('agent', `the node agent ended with status ${child.exitCode}; see ${logPath}`);
     try {
-      if ((await options.fetch(`${url}/-/ready`)).ok)
-        return success({ url, close: () => endChild(child, STOP_PATIENCE_MS) });
+      if ((await options.fetch(`${url}/-/ready`)).ok) {
+        return success({
+          url,
+          undoAll: () => undoAll(url, options.fetch),
+          close: () => endChild(child, STOP_PATIENCE_MS),
+        });
+      }
     } catch (error) {
       if (tries === READY_TRIES - 1)
         return failure('agent', `the node agent does not answer: ${errorMessage(error)}; see ${logPath}`);
@@ -68,4 +75,12 @@ export async function startAgentProcess(options: AgentOptions): Promise<Outcome<
     'agent',
     `the node agent was not ready after ${(READY_TRIES * READY_EVERY_MS) / 1000} s; see ${logPath}`,
   );
+}
+
+async function undoAll(url: string, fetch: typeof globalThis.fetch): Promise<void> {
+  const outcomes = (await (await fetch(`${url}/api/v1/actions`)).json()) as readonly ActionOutcome[];
+  for (const { id } of outcomes.filter(({ status }) => status === 'applied').reverse()) {
+    const answer = await fetch(`${url}/api/v1/actions/${encodeURIComponent(id)}`, { method: 'DELETE' });
+    if (!answer.ok) throw new Error(`the node agent did not undo ${id}: ${await answer.text()}`);
+  }
 }

@@ -1,4 +1,4 @@
-import { actionWords, type Diagnosis, milliseconds, type Objective } from '@sage/core';
+import { actionWords, type Diagnosis, errorMessage, milliseconds, type Objective } from '@sage/core';
 import type { EngineEvent, Incident } from '@sage/engine';
 import { type ActiveFault, type Fault, injectFault } from '../faults/index.js';
 import { WINDOW_SECONDS } from './engine-config.js';
@@ -94,6 +94,8 @@ export async function faultEpisode(context: EpisodeContext, fault: Fault): Promi
     return tell(context, active, record, { injected, blamedInCalm });
   } finally {
     stop();
+    // First what was done about it: undone later, it would bring back the value that the fault had set.
+    await stage.agent.undoAll().catch((error) => narrator.detail(errorMessage(error)));
     await active?.end();
   }
 }

@@ -13,7 +13,7 @@ import {
   startApplication,
   startLoad,
 } from '../application/index.js';
-import { startAgentProcess } from './agent-process.js';
+import { type AgentProcess, startAgentProcess } from './agent-process.js';
 import { type EngineConfigOptions, engineConfigYaml } from './engine-config.js';
 import { EngineWatch } from './engine-watch.js';
 import type { HubRoutes } from './hub-entry.js';
@@ -24,6 +24,7 @@ const WARM_UP_MS = 20_000;
 
 export interface Stage {
   readonly app: Application;
+  readonly agent: AgentProcess;
   readonly engine: Engine;
   readonly watch: EngineWatch;
   readonly engineConfig: EngineConfigOptions;
@@ -112,7 +113,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   onCleanup(async () => required(await engine.close()));
   const watch = new EngineWatch(engine);
   onCleanup(async () => watch.close());
-  return { app, engine, watch, engineConfig, loadMetricsUrl, log };
+  return { app, agent, engine, watch, engineConfig, loadMetricsUrl, log };
 }
 
 /** Through the same YAML and the same checks as anybody's configuration. */
