@@ -89,7 +89,7 @@ describe('the incident page in Chromium', function () {
 
   it('tells the chosen incident and what was done about it', async () => {
     await open(hotelIncident());
-    expect(await textOf('.story')).to.contain('Held back 1 process that shared the processor with rate.');
+    expect(await textOf('.story')).to.contain('1 process beside rate is held back.');
     await page.getByRole('button', { name: /recommend: undetermined/ }).click();
     expect(await textOf('.story')).to.contain('recommend p99 is back at 31 ms');
     expect(await textOf('#answer')).to.contain('cannot be determined');

@@ -57,7 +57,7 @@ export function actionWords(action: Action): string {
     case 'cpu-frequency':
       return `the processor of ${target} runs at ${(action.minKhz / 1e6).toFixed(1)} GHz or more`;
     case 'limit-corunner':
-      return `${counted(action.pids.length, 'process', 'es')} beside ${target} on its processor held back`;
+      return `${counted(action.pids.length, 'process', 'es')} beside ${target} ${action.pids.length === 1 ? 'is' : 'are'} held back`;
     case 'llc-ways':
       return `${target} has ${counted(action.ways, 'way')} of the last-level cache to itself`;
     case 'link-rate':

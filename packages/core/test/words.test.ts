@@ -53,10 +53,7 @@ describe('words', () => {
       { kind: 'cpu-frequency', target: 'rate', minKhz: 2.4e6 },
       'the processor of rate runs at 2.4 GHz or more',
     ],
-    [
-      { kind: 'limit-corunner', target: 'rate', pids: [1, 2] },
-      '2 processes beside rate on its processor held back',
-    ],
+    [{ kind: 'limit-corunner', target: 'rate', pids: [1, 2] }, '2 processes beside rate are held back'],
     [{ kind: 'llc-ways', target: 'rate', ways: 8 }, 'rate has 8 ways of the last-level cache to itself'],
     [{ kind: 'link-rate', target: 'rate', mbitPerSecond: 1000 }, 'the link of rate carries 1000 Mbit/s'],
     [{ kind: 'link-delay', target: 'rate', delayMs: 0 }, 'the link of rate is back to a delay of 0 ms'],
