@@ -30,10 +30,10 @@ export function culpritsText(culprits: readonly Culprit[], victims: readonly Vic
     return `${RESOURCE_WORDS[resource]} of ${service}${first === undefined ? '' : ` (${evidenceText(first)})`}`;
   });
   const names = victims.map(({ service }) => service);
-  const wait =
-    names.length === 0 ? '' : `; ${list(names)} only ${names.length === 1 ? 'waits' : 'wait'} for it`;
+  const others =
+    names.length === 0 ? '' : `; ${list(names)} ${names.length === 1 ? 'is' : 'are'} slow, too, but not the cause`;
   const probability = Math.min(...culprits.map((culprit) => culprit.probability));
-  return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, the objective would hold with probability ${probability.toFixed(2)}${wait}.`;
+  return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, the objective would hold with probability ${probability.toFixed(2)}${others}.`;
 }
 
 export function workloadText(load: number, reference: NormalReference): string {
