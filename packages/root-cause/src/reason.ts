@@ -31,7 +31,9 @@ export function culpritsText(culprits: readonly Culprit[], victims: readonly Vic
   });
   const names = victims.map(({ service }) => service);
   const others =
-    names.length === 0 ? '' : `; ${list(names)} ${names.length === 1 ? 'is' : 'are'} slow, too, but not the cause`;
+    names.length === 0
+      ? ''
+      : `; ${list(names)} ${names.length === 1 ? 'is' : 'are'} slow, too, but not the cause`;
   const probability = Math.min(...culprits.map((culprit) => culprit.probability));
   return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, the objective would hold with probability ${probability.toFixed(2)}${others}.`;
 }
