@@ -1,3 +1,4 @@
+export type { ExporterReading } from './exporter-reading.js';
 export {
   createJaegerAgentReceiver,
   type JaegerAgentReceiver,
