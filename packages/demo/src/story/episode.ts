@@ -85,11 +85,11 @@ export async function faultEpisode(context: EpisodeContext, fault: Fault): Promi
   const stop = stage.watch.listen((event) => follow(event, record, context));
   let active: ActiveFault | undefined;
   try {
+    const injected = narrator.elapsedSeconds();
+    narrator.say(narrator.dim('A fault begins now. Sage is not told which, nor where.'));
     const injection = await injectFault(stage.app, fault, { log: stage.log });
     if (!injection.ok) throw new Error(injection.message);
     active = injection.value;
-    const injected = narrator.elapsedSeconds();
-    narrator.say(narrator.dim('A fault begins now. Sage is not told which, nor where.'));
     await untilOver(context, record);
     return tell(context, active, record, { injected, blamedInCalm });
   } finally {

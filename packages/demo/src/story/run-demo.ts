@@ -22,6 +22,7 @@ import {
 } from '../application/index.js';
 import { drawFault, type Fault } from '../faults/index.js';
 import { calibrateObjectives } from './calibrate.js';
+import { WINDOW_SECONDS } from './engine-config.js';
 import { type Episode, faultEpisode, quietEpisode } from './episode.js';
 import { hubRoutes, runInHub } from './hub-entry.js';
 import { Narrator } from './narrator.js';
@@ -31,6 +32,11 @@ import { engineConfigOf, pageUrl, pause, type Stage, setStage } from './stage.js
 
 const BETWEEN_FAULTS_MS = 130_000;
 const TRAINING_PATIENCE_MS = 240_000;
+/**
+ * The training shares the processors with the application, and what it slows is no fault: objectives hold from the
+ * first window on that it did not touch.
+ */
+const SETTLE_MS = WINDOW_SECONDS * 1000 + 2_000;
 
 /** `sage demo`: success where every diagnosis asked for was right and latency recovered. */
 export async function runDemo(
@@ -90,6 +96,7 @@ export async function runDemo(
     );
     narrator.detail(`Requests as its clients see them, for a Prometheus: ${stage.loadMetricsUrl}`);
     const r2 = await learn(stage, narrator, abort.signal);
+    await pause(SETTLE_MS, abort.signal);
     const trained = narrator.elapsedSeconds();
     const objectives = await setObjectives(stage, narrator, options);
     const context = { stage, narrator, objectives, nowMs: () => options.clock.now(), signal: abort.signal };
