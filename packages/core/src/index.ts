@@ -38,7 +38,6 @@ export {
   OUTSIDE,
   PERCENTILES,
   type Percentile,
-  type ReplicaReading,
   type RpcId,
   type RpcKey,
   type RpcObservation,
