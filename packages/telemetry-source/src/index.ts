@@ -1,9 +1,3 @@
-export {
-  createExporterFeatures,
-  type ExporterFeatures,
-  type ExporterFeaturesOptions,
-  type ExporterFeaturesStats,
-} from './exporter-features.js';
 export type { ExporterReading } from './exporter-reading.js';
 export {
   createJaegerAgentReceiver,
