@@ -1,4 +1,3 @@
-export type { ExporterReading } from './exporter-reading.js';
 export {
   createJaegerAgentReceiver,
   type JaegerAgentReceiver,
