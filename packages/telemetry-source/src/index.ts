@@ -1,3 +1,9 @@
+export {
+  createExporterFeatures,
+  type ExporterFeatures,
+  type ExporterFeaturesOptions,
+  type ExporterFeaturesStats,
+} from './exporter-features.js';
 export type { ExporterReading } from './exporter-reading.js';
 export {
   createJaegerAgentReceiver,
