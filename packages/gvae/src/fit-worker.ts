@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorMessage } from '@sage/core';
 import type { FitMessage, FitRequest } from './fit-messages.js';
@@ -8,6 +9,10 @@ const port = parentPort;
 if (port === null) throw new Error('this file runs in a worker thread: call fitInWorker');
 const send = (message: FitMessage) => port.postMessage(message);
 const request = workerData as FitRequest;
+
+// Training shall not slow the application beside it. On Linux this concerns the calling thread alone; elsewhere it would
+// hold back the whole process.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
 
 try {
   const earlier = request.warmStart === undefined ? undefined : loadModel(request.warmStart);

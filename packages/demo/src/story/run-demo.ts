@@ -33,10 +33,14 @@ import { engineConfigOf, pageUrl, pause, type Stage, setStage } from './stage.js
 const BETWEEN_FAULTS_MS = 130_000;
 const TRAINING_PATIENCE_MS = 240_000;
 /**
- * The training shares the processors with the application, and what it slows is no fault: objectives hold from the
- * first window on that it did not touch.
+ * The training shares the processors with the application, and what it slows is no fault: objectives hold when whoever
+ * watches them looks back on nothing that it touched. Sage looks back one window, the alerting rules 30 s, and what they
+ * look at was scraped and judged a few seconds before.
  */
-const SETTLE_MS = WINDOW_SECONDS * 1000 + 2_000;
+const SETTLE_MS: Readonly<Record<DemoOptions['trigger'], number>> = {
+  collector: WINDOW_SECONDS * 1000 + 2_000,
+  alertmanager: 40_000,
+};
 
 /** `sage demo`: success where every diagnosis asked for was right and latency recovered. */
 export async function runDemo(
@@ -96,7 +100,7 @@ export async function runDemo(
     );
     narrator.detail(`Requests as its clients see them, for a Prometheus: ${stage.loadMetricsUrl}`);
     const r2 = await learn(stage, narrator, abort.signal);
-    await pause(SETTLE_MS, abort.signal);
+    await pause(SETTLE_MS[options.trigger], abort.signal);
     const trained = narrator.elapsedSeconds();
     const objectives = await setObjectives(stage, narrator, options);
     const context = { stage, narrator, objectives, nowMs: () => options.clock.now(), signal: abort.signal };
