@@ -1,8 +1,14 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
-export function launchChromium(executablePath: string): Promise<Browser> {
+/** It gives way to all else: on two processors its start would slow what is being measured for seconds. */
+export async function launchChromium(path: string): Promise<Browser> {
+  const gentle = join(await mkdtemp(join(tmpdir(), 'sage-chromium-')), 'chromium');
+  await writeFile(gentle, `#!/bin/sh\nexec nice -n 19 '${path}' "$@"\n`, { mode: 0o755 });
   return chromium.launch({
-    executablePath,
+    executablePath: gentle,
     args: [
       '--no-sandbox',
       '--disable-gpu',
