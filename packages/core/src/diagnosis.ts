@@ -30,6 +30,8 @@ export interface Evidence {
 export interface Culprit {
   readonly service: string;
   readonly resource: Resource;
+  /** The one replica that is bad while the others of the service behave; absent where it is the whole service. */
+  readonly replica?: string;
   /** P(objective holds | do(this resource of this service, and the other culprits, normal)). */
   readonly probability: number;
   /** Its part of the excess latency, 0..1; the culprits' shares sum to at most 1. */

@@ -38,6 +38,7 @@ export {
   OUTSIDE,
   PERCENTILES,
   type Percentile,
+  type ReplicaReading,
   type RpcId,
   type RpcKey,
   type RpcObservation,

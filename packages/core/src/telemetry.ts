@@ -21,6 +21,8 @@ export interface Span {
 /** A reading of one feature of one service, rates already taken. */
 export interface MetricSample {
   readonly service: string;
+  /** The replica it was read from, where the source tells replicas apart. */
+  readonly instance?: string;
   readonly feature: FeatureName;
   readonly timestampMs: number;
   readonly value: number;

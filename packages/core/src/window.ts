@@ -41,6 +41,13 @@ export interface LatencyStats {
   readonly count: number;
 }
 
+/** What was seen of one replica of a service. */
+export interface ReplicaReading {
+  /** Of all its server spans together; undefined where none was seen. */
+  readonly latency: LatencyStats | undefined;
+  readonly metrics: ReadonlyMap<FeatureName, number>;
+}
+
 /** What was seen in [startMs, endMs): one row of the data that models learn from. */
 export interface Window {
   readonly startMs: number;
@@ -48,6 +55,8 @@ export interface Window {
   readonly latency: ReadonlyMap<LatencyNodeId, LatencyStats>;
   /** service → feature → mean over the window. */
   readonly metrics: ReadonlyMap<string, ReadonlyMap<FeatureName, number>>;
+  /** service → `service.instance.id` → what was seen of it; only services of which two or more replicas were seen. */
+  readonly replicas?: ReadonlyMap<string, ReadonlyMap<string, ReplicaReading>>;
 }
 
 /** Calls per second of a latency node in a window; 0 where it was not seen. */
@@ -70,4 +79,6 @@ export interface RpcObservation {
   readonly parent: RpcKey | undefined;
   /** Share of this call's duration, 0..1, that lay on the critical path of its parent. */
   readonly criticality: number | undefined;
+  /** The replica that served it, where its server span says so. */
+  readonly instance?: string;
 }

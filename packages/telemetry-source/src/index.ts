@@ -1,4 +1,11 @@
 export {
+  createExporterFeatures,
+  type ExporterFeatures,
+  type ExporterFeaturesOptions,
+  type ExporterFeaturesStats,
+} from './exporter-features.js';
+export type { ExporterReading } from './exporter-reading.js';
+export {
   createJaegerAgentReceiver,
   type JaegerAgentReceiver,
   type JaegerAgentReceiverOptions,

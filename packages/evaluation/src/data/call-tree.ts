@@ -1,0 +1,64 @@
+import type { CallGraph } from '@sage/causal-graph';
+import { latencyNodeId, median, OUTSIDE, type RpcKey, rpcId, type Window } from '@sage/core';
+
+/** Who calls whom, where data tell of services and not of single calls. */
+export interface ServiceCalls {
+  readonly services: readonly string[];
+  readonly calls: readonly { readonly from: string; readonly to: string }[];
+}
+
+const ANY_OPERATION = 'all';
+const SEVERAL = '(callers)';
+
+/**
+ * A service's calls taken together: one RPC per service, whoever calls it. Its latency does not depend on the caller in
+ * such data.
+ */
+export function serviceRpc(service: string, { calls }: ServiceCalls): RpcKey {
+  const callers = calls.filter(({ to, from }) => to === service && from !== service);
+  const caller = callers.length === 0 ? OUTSIDE : callers.length === 1 ? callers[0]?.from : SEVERAL;
+  return { caller: caller ?? OUTSIDE, callee: service, operation: ANY_OPERATION };
+}
+
+export function serviceNode(service: string, calls: ServiceCalls): string {
+  return latencyNodeId('server', rpcId(serviceRpc(service, calls)));
+}
+
+/**
+ * The call graph of such data. How many calls a service makes of another is not measured: of its callee's calls it is
+ * given the part that its own are of those of all callers. How much of them it waits for is not measured either: where
+ * the callees together take longer than the caller, each counts by the part that fits into it.
+ */
+export function callGraphOf(service: ServiceCalls, windows: readonly Window[]): CallGraph {
+  const count = (name: string) => typical(windows, serviceNode(name, service), 'count');
+  const duration = (name: string) => typical(windows, serviceNode(name, service), 'p50Ms');
+  const callersOf = (name: string) => service.calls.filter(({ to }) => to === name).map(({ from }) => from);
+  const edges = service.calls
+    .filter(({ from, to }) => from !== to)
+    .map(({ from, to }) => {
+      const all = callersOf(to).reduce((sum, caller) => sum + count(caller), 0);
+      return { from, to, callsPerParent: all > 0 ? count(to) / all : 0 };
+    });
+  const waited = new Map<string, number>();
+  for (const { from, to, callsPerParent } of edges) {
+    waited.set(from, (waited.get(from) ?? 0) + callsPerParent * duration(to));
+  }
+  return {
+    services: [...service.services].sort(),
+    rpcs: service.services.map((name) => {
+      const key = serviceRpc(name, service);
+      return { id: rpcId(key), key, kinds: ['server' as const], count: count(name) };
+    }),
+    edges: edges.map(({ from, to, callsPerParent }) => ({
+      parent: rpcId(serviceRpc(from, service)),
+      child: rpcId(serviceRpc(to, service)),
+      callsPerParent,
+      criticality: Math.min(1, duration(from) / Math.max(1e-9, waited.get(from) ?? 0)),
+    })),
+  };
+}
+
+function typical(windows: readonly Window[], node: string, column: 'count' | 'p50Ms'): number {
+  const values = windows.flatMap((window) => window.latency.get(node)?.[column] ?? []);
+  return values.length === 0 ? 0 : median(values);
+}

@@ -1,0 +1,17 @@
+export { type EvaluateOptions, type EvaluationResult, evaluate } from './evaluate.js';
+export { METHODS } from './methods/index.js';
+export {
+  type Answer,
+  type Case,
+  DataError,
+  type Method,
+  type Observed,
+  type Ranked,
+  type Suite,
+  type Training,
+  type Truth,
+} from './observed.js';
+export type { Progress } from './progress.js';
+export { type CaseResult, resultOf, type Summary, summarise } from './scoring.js';
+export { type PetshopOptions, petshopSuite } from './suites/petshop.js';
+export { table } from './table.js';

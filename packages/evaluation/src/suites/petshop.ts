@@ -1,0 +1,187 @@
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { CallGraph } from '@sage/causal-graph';
+import {
+  createRng,
+  type LatencyStats,
+  median,
+  type Objective,
+  type Percentile,
+  quantile,
+  robustScale,
+  type Window,
+} from '@sage/core';
+import { callGraphOf, type ServiceCalls, serviceNode, serviceRpc } from '../data/call-tree.js';
+import { listFolder, numberAt, readJson, readRows } from '../data/files.js';
+import { type LearnOptions, learn } from '../learn.js';
+import { type Case, DataError, type Suite, type Training, type Truth } from '../observed.js';
+
+const TRAFFIC = ['low_traffic', 'high_traffic'] as const;
+/** Periods of five minutes. */
+const PERIOD_MS = 300_000;
+/** An objective that one period of the undisturbed time in a hundred misses. */
+const THRESHOLD_QUANTILE = 0.99;
+const COLUMNS: readonly Percentile[] = ['p50Ms', 'p95Ms', 'p99Ms'];
+const STATISTICS: Readonly<Record<Percentile, string>> = { p50Ms: 'p50', p95Ms: 'p95', p99Ms: 'p99' };
+
+export interface PetshopOptions extends LearnOptions {
+  readonly data: string;
+  readonly split: string;
+}
+
+/**
+ * PetShop (Hardt et al. 2024): metrics of a shop in a cloud, no spans and no resource metrics. Each issue is asked about
+ * in the period, of the one that holds the labelled time and the one after it, in which the target is furthest from normal.
+ */
+export async function petshopSuite(options: PetshopOptions): Promise<Suite> {
+  const cases: Case[] = [];
+  const trainings: Training[] = [];
+  for (const traffic of TRAFFIC) {
+    const folder = join(options.data, traffic);
+    const calls = readGraph(join(folder, 'graph.csv'));
+    const normal = readPeriods(join(folder, 'noissue', 'metrics.csv'), calls);
+    const callGraph: CallGraph = callGraphOf(calls, normal);
+    const { graph, model, training } = await learn(callGraph, normal, options);
+    trainings.push(training);
+    for (const path of listFolder(join(folder, options.split), /^issue_\d+$/, 'issue_N folders')) {
+      const id = `${traffic}/${options.split}/${basename(path)}`;
+      const target = readTarget(join(path, 'target.json'));
+      const periods = readPeriods(join(path, 'metrics.csv'), calls);
+      const node = serviceNode(target.node, calls);
+      const asked = periods
+        .filter(({ endMs, startMs }) => endMs > target.timeMs && startMs < target.timeMs + PERIOD_MS)
+        .flatMap((window) => {
+          const worst = worstPercentile(node, window, normal);
+          return worst === undefined ? [] : [{ window, ...worst }];
+        })
+        .sort((a, b) => b.z - a.z)[0];
+      if (asked === undefined)
+        throw new DataError(`${path}: no period near the labelled time saw ${target.node}`);
+      const { window, percentile, z: _, ...reading } = asked;
+      const { callee, operation } = serviceRpc(target.node, calls);
+      const objective: Objective = {
+        name: target.node,
+        service: callee,
+        operation,
+        percentile,
+        // Asked about at the labelled time whether the objective broke or not: between normal and what was seen.
+        thresholdMs: Math.min(reading.thresholdMs, (reading.normalMs + reading.observedMs) / 2),
+      };
+      const before = periods.filter(({ endMs }) => endMs <= target.timeMs);
+      cases.push({
+        id,
+        kind: target.metric,
+        observed: {
+          model,
+          graph,
+          // The undisturbed time is of months later: what it was like is taken, when it was is not.
+          history: [...asIfBefore(normal, periods), ...before],
+          window,
+          objective,
+          rng: createRng(options.seed).fork(id),
+        },
+        truth: (): readonly Truth[] => [
+          { service: readRootCause(join(path, 'target.json')), resource: null },
+        ],
+      });
+    }
+  }
+  return { name: 'petshop', cases, trainings, notes: [] };
+}
+
+/** Moves periods back by whole periods until the newest ends before the others begin. */
+function asIfBefore(normal: readonly Window[], periods: readonly Window[]): Window[] {
+  const begin = Math.min(...periods.map(({ startMs }) => startMs));
+  const end = Math.max(...normal.map(({ endMs }) => endMs));
+  const shiftMs = PERIOD_MS * Math.ceil((end - begin) / PERIOD_MS);
+  return normal.map((w) => ({ ...w, startMs: w.startMs - shiftMs, endMs: w.endMs - shiftMs }));
+}
+
+interface Target {
+  readonly node: string;
+  readonly metric: string;
+  readonly timeMs: number;
+}
+
+function readTarget(path: string): Target {
+  const { target } = readJson(path) as { target?: { node?: unknown; metric?: unknown; timestamp?: unknown } };
+  if (typeof target?.node !== 'string' || typeof target.timestamp !== 'number') {
+    throw new DataError(`${path}: target.node must be a name and target.timestamp epoch seconds`);
+  }
+  return { node: target.node, metric: String(target.metric), timeMs: target.timestamp * 1000 };
+}
+
+function readRootCause(path: string): string {
+  const { root_cause: cause } = readJson(path) as { root_cause?: { node?: unknown } };
+  if (typeof cause?.node !== 'string') throw new DataError(`${path}: root_cause.node must be a name`);
+  return cause.node;
+}
+
+/** The percentile of a node that is furthest above normal. */
+function worstPercentile(node: string, window: Window, normal: readonly Window[]) {
+  const stats = window.latency.get(node);
+  if (stats === undefined) return undefined;
+  return COLUMNS.map((percentile) => {
+    const values = normal.flatMap((period) => period.latency.get(node)?.[percentile] ?? []);
+    const { center, spread } = robustScale(values, 0.2);
+    return {
+      percentile,
+      observedMs: stats[percentile],
+      normalMs: median(values),
+      thresholdMs: quantile(values, THRESHOLD_QUANTILE),
+      z: (stats[percentile] - center) / spread,
+    };
+  }).reduce((a, b) => (b.z > a.z ? b : a));
+}
+
+/** An adjacency matrix: a row calls the columns that are not 0. */
+function readGraph(path: string): ServiceCalls {
+  if (!existsSync(path)) throw new DataError(`${path} does not exist; the call graph is expected there`);
+  const [header = [], ...rows] = readRows(path);
+  const names = header.slice(1);
+  const calls = rows.flatMap(([from = '', ...cells], row) => {
+    if (!names.includes(from)) throw new DataError(`${path}, line ${row + 2}: '${from}' has no column`);
+    return cells.flatMap((cell, column) => {
+      const value = numberAt(cell, `${path}, line ${row + 2}, column ${column + 2}`);
+      return value === undefined || value === 0 ? [] : [{ from, to: names[column] as string }];
+    });
+  });
+  return { services: names, calls };
+}
+
+/**
+ * Three rows of headers (microservice, metric, statistic), then a row per period. A service whose latency or requests
+ * are missing in a period was not seen in it.
+ */
+function readPeriods(path: string, calls: ServiceCalls): Window[] {
+  const [services = [], metrics = [], statistics = [], ...rows] = readRows(path);
+  const columns = new Map(services.map((name, i) => [`${name}\n${metrics[i]}\n${statistics[i]}`, i]));
+  const wanted = calls.services.map((service) => ({
+    node: serviceNode(service, calls),
+    latency: COLUMNS.map((percentile) => columns.get(`${service}\nlatency\n${STATISTICS[percentile]}`)),
+    requests: columns.get(`${service}\nrequests\nSum`),
+  }));
+  if (wanted.every(({ requests }) => requests === undefined)) {
+    throw new DataError(`${path} has no columns (service, requests, Sum) of services of the graph`);
+  }
+  return rows
+    .map((row, index) => ({ row, line: index + 4 }))
+    .filter(({ row }) => row[0] !== 'unix_timestamp')
+    .map(({ row, line }) => {
+      const cell = (column: number | undefined) =>
+        column === undefined
+          ? undefined
+          : numberAt(row[column] ?? '', `${path}, line ${line}, column ${column + 1}`);
+      const seconds = cell(0);
+      if (seconds === undefined) throw new DataError(`${path}, line ${line}: epoch seconds expected first`);
+      const latency = new Map<string, LatencyStats>();
+      for (const { node, latency: quantiles, requests } of wanted) {
+        const [p50, p95, p99] = quantiles.map(cell);
+        const count = cell(requests);
+        if (p50 === undefined || p95 === undefined || p99 === undefined || count === undefined) continue;
+        latency.set(node, { p50Ms: 1000 * p50, p95Ms: 1000 * p95, p99Ms: 1000 * p99, count });
+      }
+      return { startMs: seconds * 1000, endMs: seconds * 1000 + PERIOD_MS, latency, metrics: new Map() };
+    })
+    .sort((a, b) => a.startMs - b.startMs);
+}
