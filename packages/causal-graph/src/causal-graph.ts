@@ -7,6 +7,8 @@ export interface LatencyParent {
   readonly weight: number;
   /** How often it happens per occurrence of the child node. */
   readonly callsPerChild: number;
+  /** Parents of one node with equal groups are calls made side by side; undefined: one after the other. */
+  readonly group?: number;
 }
 
 /** A latency variable Y of the causal Bayesian network. */

@@ -7,7 +7,7 @@ export const gvaeLearner: LearnerPart = {
   fit: ({ graph, windows, epochs, seed, present, signal, onProgress }) =>
     fitInWorker(graph, windows, {
       ...(epochs === undefined ? {} : { epochs }),
-      ...(present === undefined ? {} : { warmStart: present as FittedModel }),
+      ...(present === undefined ? {} : { present: present as FittedModel }),
       seed,
       signal,
       onProgress,

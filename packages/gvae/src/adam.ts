@@ -36,7 +36,10 @@ export class Adam {
   }
 }
 
-/** Cosine from 3e-3 down to 1e-4 over [0, 1] of the training. */
+const FIRST_RATE = 1e-2;
+const LAST_RATE = 1e-4;
+
+/** Falls as a cosine over [0, 1] of the training (Loshchilov and Hutter 2017). */
 export function learningRate(progress: number): number {
-  return 1e-4 + 0.5 * (3e-3 - 1e-4) * (1 + Math.cos(Math.PI * Math.min(1, progress)));
+  return LAST_RATE + 0.5 * (FIRST_RATE - LAST_RATE) * (1 + Math.cos(Math.PI * Math.min(1, progress)));
 }

@@ -1,65 +1,61 @@
 import type { Rng } from '@sage/core';
-import { edgeQuantile } from './chain.js';
+import type { Inputs } from './inputs.js';
 import { LATENT, type Layout } from './layout.js';
-import type { Inputs } from './scales.js';
+import { indexOf } from './layout-index.js';
+import type { Stack } from './stacks.js';
 
-/** Rows of training data as flat arrays, services first where networks are stacked. */
-export interface Batch {
-  readonly rows: number;
-  /** [services, rows, features]. */
+/** What one stack of networks reads of a batch: [units, rows, …] each. */
+export interface StackBatch {
   readonly features: Float32Array;
-  /** [services, rows, 3 · owned]. */
+  /** [units, rows, 3 · owned]. */
   readonly own: Float32Array;
-  /** [services, 2 · rows, roots]: once for each of the two latents. */
+  /** [units, 2 · rows, roots]: once for each of the two latents. */
   readonly load: Float32Array;
-  /** [rows, 3 · edges]: observed parents, mixed by call rate, ms. */
-  readonly edges: Float32Array;
-  /** [rows, 3 · nodes]: log1p(ms). */
-  readonly target: Float32Array;
-  /** [rows, 3 · nodes]: 1 where the node was seen. */
-  readonly mask: Float32Array;
-  /** [services, rows, latent] standard normal noise for each of the two latents; zeros without `rng`. */
-  readonly noise: readonly [Float32Array, Float32Array];
+  /** [units, 2 · rows, latent] standard normal noise; zeros without `rng`. */
+  readonly noise: Float32Array;
 }
 
-export function buildBatch(layout: Layout, inputs: readonly Inputs[], rng: Rng | undefined): Batch {
-  const stack = layout.services.length;
+export interface Batch {
+  readonly inputs: readonly Inputs[];
+  readonly stacks: readonly StackBatch[];
+}
+
+export function buildBatch(
+  layout: Layout,
+  stacks: readonly Stack[],
+  inputs: readonly Inputs[],
+  rng: Rng | undefined,
+): Batch {
+  return { inputs, stacks: stacks.map((stack) => buildStackBatch(layout, stack, inputs, rng)) };
+}
+
+function buildStackBatch(
+  layout: Layout,
+  { units, features, owned, roots }: Stack,
+  inputs: readonly Inputs[],
+  rng: Rng | undefined,
+): StackBatch {
+  const index = indexOf(layout);
   const rows = inputs.length;
-  const { features, owned, roots, edges } = layout.width;
-  const nq = 3 * layout.nodes.length;
-  const latents = stack * rows * LATENT;
-  const draw = () => {
-    const values = new Float32Array(latents);
-    if (rng !== undefined) for (let i = 0; i < latents; i++) values[i] = rng.normal();
-    return values;
+  const batch = {
+    features: new Float32Array(units.length * rows * features),
+    own: new Float32Array(units.length * rows * 3 * owned),
+    load: new Float32Array(units.length * 2 * rows * roots),
+    noise: new Float32Array(units.length * 2 * rows * LATENT),
   };
-  const batch: Batch = {
-    rows,
-    features: new Float32Array(stack * rows * features),
-    own: new Float32Array(stack * rows * 3 * owned),
-    load: new Float32Array(stack * 2 * rows * roots),
-    edges: new Float32Array(rows * 3 * edges),
-    target: new Float32Array(rows * nq),
-    mask: new Float32Array(rows * nq),
-    noise: [draw(), draw()],
-  };
-  inputs.forEach((input, row) => {
-    for (let s = 0; s < stack; s++) {
-      const at = s * rows + row;
-      batch.features.set(input.features.subarray(s * features, (s + 1) * features), at * features);
-      batch.own.set(input.own.subarray(s * 3 * owned, (s + 1) * 3 * owned), at * 3 * owned);
-      batch.load.set(input.load, (s * 2 * rows + row) * roots);
-      batch.load.set(input.load, (s * 2 * rows + rows + row) * roots);
-    }
-    layout.edges.forEach((_, e) => {
-      for (let q = 0; q < 3; q++) {
-        batch.edges[(row * edges + e) * 3 + q] = edgeQuantile(layout, e, q, input.observed);
-      }
+  if (rng !== undefined) for (let i = 0; i < batch.noise.length; i++) batch.noise[i] = rng.normal();
+  units.forEach((u, position) => {
+    const reached = layout.units[u]?.roots ?? [];
+    inputs.forEach((input, row) => {
+      const at = position * rows + row;
+      batch.features.set(input.features.subarray(index.features[u], index.features[u + 1]), at * features);
+      batch.own.set(input.own.subarray(index.own[u], index.own[u + 1]), at * 3 * owned);
+      reached.forEach((root, i) => {
+        const load = input.load[root] as number;
+        batch.load[(position * 2 * rows + row) * roots + i] = load;
+        batch.load[(position * 2 * rows + rows + row) * roots + i] = load;
+      });
     });
-    for (let i = 0; i < nq; i++) {
-      batch.target[row * nq + i] = Math.log1p(Math.max(0, input.observed[i] as number));
-      batch.mask[row * nq + i] = input.seen[Math.floor(i / 3)] as number;
-    }
   });
   return batch;
 }

@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import type { CausalGraph } from '@sage/causal-graph';
 import type { Window } from '@sage/core';
+import { FitError } from './fit-error.js';
 import type { FitMessage, FitRequest } from './fit-messages.js';
-import { FitError, type FitOptions } from './fit-model.js';
+import type { FitOptions } from './fit-model.js';
 import type { FittedModel } from './fitted-model.js';
 import { loadModel, saveModel } from './model-file.js';
 
@@ -19,7 +20,7 @@ export async function fitInWorker(
     windows,
     epochs: options.epochs,
     seed: options.seed ?? options.rng?.integer(2 ** 31) ?? 1,
-    warmStart: options.warmStart === undefined ? undefined : saveModel(options.warmStart),
+    present: options.present === undefined ? undefined : saveModel(options.present),
   };
   const worker = new Worker(new URL('./fit-worker.js', import.meta.url), { workerData: request });
   let onAbort: (() => void) | undefined;
@@ -33,6 +34,7 @@ export async function fitInWorker(
       );
       worker.on('message', (message: FitMessage) => {
         if (message.kind === 'progress') onProgress?.(message.progress);
+        else if (message.kind === 'unchanged') resolve(options.present as FittedModel);
         else if (message.kind === 'failed') {
           reject(
             message.reason === undefined

@@ -1,6 +1,7 @@
 import type { CausalGraph } from '@sage/causal-graph';
 import type { Window } from '@sage/core';
-import type { FitFailure, FitProgress } from './fit-model.js';
+import type { FitFailure } from './fit-error.js';
+import type { FitProgress } from './learn-units.js';
 
 /** What a training thread is started with: plain data only. */
 export interface FitRequest {
@@ -8,11 +9,13 @@ export interface FitRequest {
   readonly windows: readonly Window[];
   readonly epochs: number | undefined;
   readonly seed: number;
-  /** A saved model. */
-  readonly warmStart: string | undefined;
+  /** The model in use, as saved. */
+  readonly present: string | undefined;
 }
 
 export type FitMessage =
   | { readonly kind: 'progress'; readonly progress: FitProgress }
   | { readonly kind: 'done'; readonly model: string }
+  /** The model in use still holds. */
+  | { readonly kind: 'unchanged' }
   | { readonly kind: 'failed'; readonly reason: FitFailure | undefined; readonly message: string };

@@ -1,23 +1,14 @@
 import type { CausalGraph } from '@sage/causal-graph';
 import { createRng, type Rng, type Window } from '@sage/core';
 import { loadBackend } from './backend.js';
-import { calibrateResiduals, measureAccuracy } from './calibration.js';
-import { FittedModel } from './fitted-model.js';
+import { FitError } from './fit-error.js';
+import type { FittedModel } from './fitted-model.js';
+import { holdOut } from './hold-out.js';
 import { buildLayout } from './layout.js';
-import { Mechanism } from './mechanism.js';
-import { initialParameters, listParameters } from './parameters.js';
-import { fitScales, readInputs } from './scales.js';
-import { train } from './train.js';
-import { warmStart } from './warm-start.js';
-
-export interface FitProgress {
-  readonly epoch: number;
-  readonly epochs: number;
-  /** Held-out loss. */
-  readonly loss: number;
-  /** Held-out R² over all nodes. */
-  readonly r2: number;
-}
+import { type FitProgress, learnUnits, type Unfinished } from './learn-units.js';
+import { initialParameters } from './parameters.js';
+import { planRetraining, renew } from './retraining.js';
+import { fitScales } from './scales.js';
 
 export interface FitOptions {
   /** At most; training stops by itself when held-out windows gain nothing. Default 150. */
@@ -28,27 +19,14 @@ export interface FitOptions {
   /** Its reason is thrown when it fires. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: FitProgress) => void;
-  /** An earlier model: what survives in the graph starts from its weights. */
-  readonly warmStart?: FittedModel;
+  /** The model in use: only what `planRetraining` names is learnt again; it is the answer where that is nothing. */
+  readonly present?: FittedModel;
 }
 
 export const MIN_WINDOWS = 20;
 
-export type FitFailure = 'too-few-windows' | 'empty-graph' | 'bad-option';
-
-/** Data that no model can be learnt from. */
-export class FitError extends Error {
-  readonly reason: FitFailure;
-
-  constructor(reason: FitFailure, message: string) {
-    super(message);
-    this.name = 'FitError';
-    this.reason = reason;
-  }
-}
-
 /**
- * Learns how latency arises in an application from windows in time order; the last fifth is held out to judge by.
+ * Learns how latency arises in an application from windows in time order; a fifth of them is held out to judge by.
  * Throws a FitError for data that nothing can be learnt from.
  */
 export async function fitModel(
@@ -56,7 +34,7 @@ export async function fitModel(
   windows: readonly Window[],
   options: FitOptions = {},
 ): Promise<FittedModel> {
-  const { epochs = 150, rng = createRng(options.seed ?? 1), signal, onProgress } = options;
+  const { epochs = 150, rng = createRng(options.seed ?? 1), signal, onProgress, present } = options;
   if (!Number.isInteger(epochs) || epochs < 1) {
     throw new FitError('bad-option', `epochs must be a whole number of at least 1, not ${epochs}`);
   }
@@ -69,30 +47,19 @@ export async function fitModel(
     );
   }
   signal?.throwIfAborted();
+  const plan = present && planRetraining(present, graph, useful);
+  if (plan?.kind === 'none') return present as FittedModel;
   await loadBackend();
-  const cut = useful.length - Math.max(4, Math.round(0.2 * useful.length));
-  const layout = buildLayout(graph, useful);
-  const scales = fitScales(layout, useful.slice(0, cut));
-  const rows = useful.map((window) => readInputs(layout, scales, window));
-  const heldOut = rows.slice(cut);
-  const start = initialParameters(listParameters(layout), rng.fork('weights'));
-  if (options.warmStart !== undefined) warmStart(layout, start, options.warmStart.state);
-  const accuracy = (parameters: Float32Array) =>
-    measureAccuracy(layout, new Mechanism(layout, scales, parameters), {
-      rows: heldOut,
-      usual: scales.median,
-    });
 
-  const parameters = await train(layout, scales, { training: rows.slice(0, cut), heldOut }, start, {
-    epochs,
-    rng: rng.fork('batches'),
-    signal,
-    onEpoch: ({ epoch, loss, parameters: current }) => {
-      if (onProgress !== undefined) onProgress({ epoch, epochs, loss, r2: accuracy(current).overall });
-    },
-  });
-  const mechanism = new Mechanism(layout, scales, parameters);
-  const residuals = calibrateResiduals(layout, scales, mechanism, rows);
-  const { services: r2, overall: overallR2 } = accuracy(parameters);
-  return new FittedModel({ graph, layout, scales, parameters, residuals, r2, overallR2 });
+  const layout = buildLayout(graph, useful);
+  const parts = holdOut(useful);
+  const fresh: Unfinished = {
+    graph,
+    layout,
+    scales: fitScales(layout, parts.training),
+    parameters: initialParameters(layout, rng.fork('weights')),
+    units: layout.units.map((_, u) => u),
+  };
+  const unfinished = present === undefined || plan === undefined ? fresh : renew(fresh, present, plan);
+  return learnUnits(unfinished, parts, { epochs, rng: rng.fork('batches'), signal, onProgress });
 }

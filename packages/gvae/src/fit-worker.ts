@@ -1,8 +1,9 @@
 import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorMessage } from '@sage/core';
+import { FitError } from './fit-error.js';
 import type { FitMessage, FitRequest } from './fit-messages.js';
-import { FitError, fitModel } from './fit-model.js';
+import { fitModel } from './fit-model.js';
 import { loadModel, saveModel } from './model-file.js';
 
 const port = parentPort;
@@ -15,14 +16,15 @@ const request = workerData as FitRequest;
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
 
 try {
-  const earlier = request.warmStart === undefined ? undefined : loadModel(request.warmStart);
+  const present = request.present === undefined ? undefined : loadModel(request.present);
   const model = await fitModel(request.graph, request.windows, {
     seed: request.seed,
     ...(request.epochs === undefined ? {} : { epochs: request.epochs }),
-    ...(earlier?.ok ? { warmStart: earlier.value } : {}),
+    ...(present?.ok ? { present: present.value } : {}),
     onProgress: (progress) => send({ kind: 'progress', progress }),
   });
-  send({ kind: 'done', model: saveModel(model) });
+  const unchanged = present?.ok && model === present.value;
+  send(unchanged ? { kind: 'unchanged' } : { kind: 'done', model: saveModel(model) });
 } catch (error) {
   send({
     kind: 'failed',

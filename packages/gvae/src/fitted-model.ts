@@ -9,17 +9,20 @@ import type {
 } from '@sage/causal-graph';
 import { type LatencyNodeId, PERCENTILES, type Percentile, type Window } from '@sage/core';
 import type { Residuals } from './calibration.js';
+import { type Inputs, inputReader } from './inputs.js';
 import type { Layout } from './layout.js';
+import { indexOf } from './layout-index.js';
 import { Mechanism } from './mechanism.js';
-import { predictWorlds } from './prediction.js';
-import { type Inputs, readInputs, type Scales } from './scales.js';
+import type { Parameters } from './parameters.js';
+import { type PredictiveModel, Worlds } from './prediction.js';
+import type { Scales } from './scales.js';
 
 /** Everything a fitted model consists of; what is written to files. */
 export interface ModelState {
   readonly graph: CausalGraph;
   readonly layout: Layout;
   readonly scales: Scales;
-  readonly parameters: Float32Array;
+  readonly parameters: Parameters;
   readonly residuals: Residuals;
   readonly r2: ReadonlyMap<string, number>;
   /** Held-out R² over all nodes. */
@@ -30,10 +33,12 @@ export interface ModelState {
 export class FittedModel implements CausalModel {
   readonly state: ModelState;
   readonly #mechanism: Mechanism;
+  readonly #read: (window: Window) => Inputs;
 
   constructor(state: ModelState) {
     this.state = state;
     this.#mechanism = new Mechanism(state.layout, state.scales, state.parameters);
+    this.#read = inputReader(state.layout, state.scales);
   }
 
   get graph(): CausalGraph {
@@ -64,48 +69,53 @@ export class FittedModel implements CausalModel {
    * and is moved only by an intervention's `exogenous`.
    */
   abduct(window: Window): Abduction {
-    const inputs = readInputs(this.state.layout, this.state.scales, window);
-    return new GvaeAbduction(this.state, this.#mechanism, window, inputs);
+    const { layout, scales, residuals } = this.state;
+    const model = { layout, scales, residuals, mechanism: this.#mechanism };
+    return new GvaeAbduction(this.state, model, window, this.#read(window));
   }
 
+  /** Interventions on one abduction with one `rng` share their worlds, and most of the work. */
   predict(abduction: Abduction, intervention: Intervention, options: PredictOptions): Prediction {
     if (!(abduction instanceof GvaeAbduction) || abduction.state !== this.state) {
       throw new TypeError(
         'predict needs an abduction made by this very model: call its abduct(window) first',
       );
     }
-    const { layout, scales, residuals } = this.state;
-    return predictWorlds(
-      { layout, scales, residuals, mechanism: this.#mechanism },
-      abduction.inputs,
-      intervention,
-      options,
-    );
+    return abduction.worlds(options).predict(intervention);
   }
 }
 
 class GvaeAbduction implements Abduction {
   readonly state: ModelState;
   readonly window: Window;
-  readonly inputs: Inputs;
-  readonly #mechanism: Mechanism;
+  readonly #model: PredictiveModel;
+  readonly #inputs: Inputs;
   #expected: Float64Array | undefined;
+  #worlds: { readonly options: PredictOptions; readonly worlds: Worlds } | undefined;
 
-  constructor(state: ModelState, mechanism: Mechanism, window: Window, inputs: Inputs) {
+  constructor(state: ModelState, model: PredictiveModel, window: Window, inputs: Inputs) {
     this.state = state;
     this.window = window;
-    this.inputs = inputs;
-    this.#mechanism = mechanism;
+    this.#model = model;
+    this.#inputs = inputs;
+  }
+
+  worlds(options: PredictOptions): Worlds {
+    const last = this.#worlds;
+    if (last?.options.rng === options.rng && last.options.samples === options.samples) return last.worlds;
+    const worlds = new Worlds(this.#model, this.#inputs, options);
+    this.#worlds = { options, worlds };
+    return worlds;
   }
 
   residual(node: LatencyNodeId, percentile: Percentile): Residual | undefined {
-    const v = this.state.layout.nodes.indexOf(node);
-    if (v < 0 || this.inputs.seen[v] === 0) return undefined;
-    this.#expected ??= this.#mechanism.decode(this.inputs, 'prior', 'observed');
+    const { layout, residuals } = this.state;
+    const v = indexOf(layout).node.get(node);
+    if (v === undefined || this.#inputs.seen[v] === 0) return undefined;
+    this.#expected ??= this.#model.mechanism.decode(this.#inputs, 'prior', 'observed');
     const at = 3 * v + PERCENTILES.indexOf(percentile);
-    const { center, spread } = this.state.residuals;
-    const observedMs = this.inputs.observed[at] as number;
-    const expectedMs = (this.#expected[at] as number) + (center[at] as number);
-    return { observedMs, expectedMs, z: (observedMs - expectedMs) / (spread[at] as number) };
+    const observedMs = this.#inputs.observed[at] as number;
+    const expectedMs = (this.#expected[at] as number) + (residuals.center[at] as number);
+    return { observedMs, expectedMs, z: (observedMs - expectedMs) / (residuals.spread[at] as number) };
   }
 }

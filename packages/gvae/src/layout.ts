@@ -1,75 +1,127 @@
-import type { CausalGraph } from '@sage/causal-graph';
-import { FEATURE_NAMES, type FeatureName, type Window } from '@sage/core';
+import type { CausalGraph, LatencyNode } from '@sage/causal-graph';
+import { FEATURE_NAMES, FEATURES, type FeatureName, type Window } from '@sage/core';
 import { passThrough } from './pass-through.js';
 
-/** Width of the hidden layers and size of each service's latent Z. */
+/** Width of the hidden layers and size of each latent Z. */
 export const HIDDEN = 16;
-export const LATENT = 2;
+export const LATENT = 4;
+
+/** A service as it computes, and as it sends: each has metrics and a latent variable of its own (reference, section 1). */
+export type Channel = 'service' | 'network';
+
+/** One CVAE: the metrics X it reads, the latency nodes Y it owns, the loads that reach them. */
+export interface Unit {
+  readonly service: string;
+  readonly channel: Channel;
+  readonly features: readonly FeatureName[];
+  /** Indices of nodes, ascending. */
+  readonly nodes: readonly number[];
+  /** Indices of roots, ascending. */
+  readonly roots: readonly number[];
+}
 
 export interface Edge {
   readonly parent: number;
   readonly child: number;
-  /** The critical-path share of the graph: the learnt weight stays within a factor e^±0.2 of it. */
+  /** The graph's; the learnt weight stays within a factor e^±0.2 of it. */
   readonly weight: number;
   /** Row-major 3×3, see `passThrough`. */
   readonly mix: readonly number[];
+  /** Edges of one child with equal groups are calls made side by side; −1 for calls made one after the other. */
+  readonly group: number;
 }
 
-/**
- * Which index stands for what. Only this maps names to positions. Networks of all services are padded to one shape,
- * so that one batched product computes all of them.
- */
+/** Which index stands for what. Only this and its index map names to positions. */
 export interface Layout {
-  readonly services: readonly string[];
-  /** Per service the features seen in enough windows, in a fixed order. */
-  readonly features: readonly (readonly FeatureName[])[];
-  /** Per service the indices of the nodes it owns. */
-  readonly owned: readonly (readonly number[])[];
+  readonly units: readonly Unit[];
   readonly nodes: readonly string[];
-  /** Per node its owners' indices. */
+  /** Per node the units that own it. */
   readonly owners: readonly (readonly number[])[];
   readonly roots: readonly string[];
   /** Sorted by child; a parent's index is below its child's. */
   readonly edges: readonly Edge[];
-  /** Padded sizes, at least 1: features, owned nodes, roots, edges. */
-  readonly width: {
-    readonly features: number;
-    readonly owned: number;
-    readonly roots: number;
-    readonly edges: number;
-  };
 }
 
 /** A feature is a column where at least a fifth of the windows that know the service have it. */
 const MIN_PRESENCE = 0.2;
 
 export function buildLayout(graph: CausalGraph, windows: readonly Window[]): Layout {
-  const services = [...new Set([...graph.services, ...graph.latency.flatMap((node) => node.owners)])];
-  const nodes = graph.latency.map((node) => node.id);
-  const indexOf = new Map(nodes.map((id, index) => [id, index]));
-  const features = services.map((service) => seenFeatures(service, windows));
-  const serviceIndex = new Map(services.map((name, index) => [name, index]));
-  const owners = graph.latency.map((node) =>
-    [...new Set(node.owners)].map((owner) => serviceIndex.get(owner) as number),
-  );
-  const owned = services.map((_, s) => nodes.flatMap((_id, v) => (owners[v]?.includes(s) ? [v] : [])));
-  const edges = graph.latency.flatMap((node, child) =>
-    node.parents.flatMap((link) => {
+  const nodes = graph.latency.map(({ id }) => id);
+  const edges = layEdges(graph);
+  const members = new Map<string, { service: string; channel: Channel; nodes: number[] }>();
+  graph.latency.forEach((node, v) => {
+    for (const service of new Set(node.owners)) {
+      for (const channel of channelsOf(node, service)) {
+        const key = `${channel}|${service}`;
+        const member = members.get(key) ?? { service, channel, nodes: [] };
+        members.set(key, member);
+        member.nodes.push(v);
+      }
+    }
+  });
+  const rootsOf = reachedRoots(graph, edges);
+  const seen = new Map<string, readonly FeatureName[]>();
+  const units = [...members.values()].map(({ service, channel, nodes: owned }): Unit => {
+    const all = seen.get(service) ?? seenFeatures(service, windows);
+    seen.set(service, all);
+    const roots = [...new Set(owned.flatMap((v) => [...(rootsOf[v] ?? [])]))].sort((a, b) => a - b);
+    return { service, channel, features: all.filter((f) => isRead(f, channel)), nodes: owned, roots };
+  });
+  const owners: number[][] = nodes.map(() => []);
+  units.forEach((unit, u) => {
+    for (const v of unit.nodes) owners[v]?.push(u);
+  });
+  return { units, nodes, owners, roots: [...graph.roots], edges };
+}
+
+/**
+ * Ways there and back are of the channel. The client latency of a callee without spans is its compute and the way in
+ * one, so both of its units take part.
+ */
+function channelsOf(node: LatencyNode, owner: string): readonly Channel[] {
+  if (node.kind === 'request' || node.kind === 'response') return ['network'];
+  const bare = node.kind === 'client' && node.parents.length === 0;
+  return bare && owner === node.rpc.callee ? ['service', 'network'] : ['service'];
+}
+
+/** A channel reads the network's metrics, and the waits for a processor, without which nothing is sent or taken. */
+function isRead(feature: FeatureName, channel: Channel): boolean {
+  const { resource, role } = FEATURES[feature];
+  if (channel === 'service') return resource !== 'network';
+  return resource === 'network' || (resource === 'cpu' && role === 'contention');
+}
+
+function layEdges(graph: CausalGraph): Edge[] {
+  const indexOf = new Map(graph.latency.map(({ id }, v) => [id, v]));
+  return graph.latency.flatMap((node, child) => {
+    const beside = new Map<number, number>();
+    for (const { group } of node.parents) {
+      if (group !== undefined) beside.set(group, (beside.get(group) ?? 0) + 1);
+    }
+    const edges = node.parents.flatMap((link): Edge[] => {
       const parent = indexOf.get(link.node);
       if (parent === undefined) return [];
       if (parent >= child)
         throw new TypeError(`graph lists ${node.id} before its cause ${link.node}: causes come first`);
-      return [{ parent, child, weight: link.weight, mix: passThrough(link.callsPerChild) }];
-    }),
-  );
-  const roots = [...graph.roots];
-  const width = {
-    features: Math.max(1, ...features.map((list) => list.length)),
-    owned: Math.max(1, ...owned.map((list) => list.length)),
-    roots: Math.max(1, roots.length),
-    edges: Math.max(1, edges.length),
-  };
-  return { services, features, owned, nodes, owners, roots, edges, width };
+      const group = link.group !== undefined && (beside.get(link.group) ?? 0) > 1 ? link.group : -1;
+      return [{ parent, child, weight: link.weight, mix: passThrough(link.callsPerChild), group }];
+    });
+    return edges.sort((a, b) => a.group - b.group);
+  });
+}
+
+/** Per node the indices of the roots that wait for it. */
+function reachedRoots(graph: CausalGraph, edges: readonly Edge[]): readonly ReadonlySet<number>[] {
+  const reached = graph.latency.map(() => new Set<number>());
+  const indexOf = new Map(graph.latency.map(({ id }, v) => [id, v]));
+  graph.roots.forEach((root, r) => {
+    reached[indexOf.get(root) ?? -1]?.add(r);
+  });
+  for (let e = edges.length - 1; e >= 0; e--) {
+    const { parent, child } = edges[e] as Edge;
+    for (const r of reached[child] ?? []) reached[parent]?.add(r);
+  }
+  return reached;
 }
 
 function seenFeatures(service: string, windows: readonly Window[]): FeatureName[] {

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { CausalGraph } from '@sage/causal-graph';
 import { errorMessage, failure, type Outcome, success } from '@sage/core';
+import { RESIDUAL_QUANTILES } from './calibration.js';
 import { FittedModel, type ModelState } from './fitted-model.js';
 import type { Layout } from './layout.js';
-import { listParameters, parameterCount } from './parameters.js';
-import type { Scales } from './scales.js';
+import { indexOf } from './layout-index.js';
+import { parameterCount } from './parameters.js';
+import type { ColumnScales, Scales } from './scales.js';
 
-export const MODEL_VERSION = 1;
+export const MODEL_VERSION = 2;
 
 export type LoadFailure = 'malformed' | 'version' | 'checksum' | 'graph-mismatch';
 
@@ -16,9 +18,20 @@ export function saveModel(model: FittedModel): string {
   const payload = {
     graph,
     layout,
-    scales: Object.fromEntries(Object.entries(scales).map(([name, values]) => [name, encode(values)])),
-    parameters: encode(parameters),
-    residuals: { center: encode(residuals.center), spread: encode(residuals.spread) },
+    scales: {
+      feature: encodeColumns(scales.feature),
+      load: encodeColumns(scales.load),
+      own: encodeColumns(scales.own),
+      median: encode(scales.median),
+      logSpread: encode(scales.logSpread),
+      selfScale: encode(scales.selfScale),
+    },
+    parameters: { units: parameters.units.map(encode), corrections: encode(parameters.corrections) },
+    residuals: {
+      center: encode(residuals.center),
+      spread: encode(residuals.spread),
+      quantiles: encode(residuals.quantiles),
+    },
     r2: [...r2],
     overallR2,
   };
@@ -71,43 +84,47 @@ export function loadModel(text: string, graph?: CausalGraph): Outcome<FittedMode
   return success(new FittedModel(state));
 }
 
+type Encoded<T> = { readonly [K in keyof T]: string };
+
 interface SavedPayload {
   readonly graph: CausalGraph;
   readonly layout: Layout;
-  readonly scales: Readonly<Record<keyof Scales, string>>;
-  readonly parameters: string;
-  readonly residuals: { readonly center: string; readonly spread: string };
+  readonly scales: Encoded<Omit<Scales, ColumnName>> & { readonly [K in ColumnName]: Encoded<ColumnScales> };
+  readonly parameters: { readonly units: readonly string[]; readonly corrections: string };
+  readonly residuals: Encoded<ModelState['residuals']>;
   readonly r2: readonly (readonly [string, number])[];
   readonly overallR2: number;
 }
 
+type ColumnName = 'feature' | 'load' | 'own';
+
 function readState(payload: SavedPayload): ModelState {
-  const { graph, layout } = payload;
-  const sf = layout.services.length * layout.width.features;
+  const { graph, layout, scales: saved } = payload;
   const nq = 3 * layout.nodes.length;
-  const { roots } = layout.width;
-  const column = (name: keyof Scales, size: number) => decode(name, payload.scales[name], size);
+  const columns = (name: ColumnName, size: number): ColumnScales => ({
+    center: decode(`scales.${name}.center`, saved[name].center, size),
+    spread: decode(`scales.${name}.spread`, saved[name].spread, size),
+    low: decode(`scales.${name}.low`, saved[name].low, size),
+    high: decode(`scales.${name}.high`, saved[name].high, size),
+  });
   const scales: Scales = {
-    featureCenter: column('featureCenter', sf),
-    featureSpread: column('featureSpread', sf),
-    featureLow: column('featureLow', sf),
-    featureHigh: column('featureHigh', sf),
-    loadCenter: column('loadCenter', roots),
-    loadSpread: column('loadSpread', roots),
-    loadLow: column('loadLow', roots),
-    loadHigh: column('loadHigh', roots),
-    ownCenter: column('ownCenter', nq),
-    ownSpread: column('ownSpread', nq),
-    ownLow: column('ownLow', nq),
-    ownHigh: column('ownHigh', nq),
-    median: column('median', nq),
-    logSpread: column('logSpread', nq),
-    selfScale: column('selfScale', nq),
+    feature: columns('feature', indexOf(layout).features[layout.units.length] as number),
+    load: columns('load', layout.roots.length),
+    own: columns('own', nq),
+    median: decode('scales.median', saved.median, nq),
+    logSpread: decode('scales.logSpread', saved.logSpread, nq),
+    selfScale: decode('scales.selfScale', saved.selfScale, nq),
   };
-  const parameters = decode32('parameters', payload.parameters, parameterCount(listParameters(layout)));
+  const parameters = {
+    units: layout.units.map((unit, u) =>
+      decode32(`parameters.units[${u}]`, payload.parameters.units[u] ?? '', parameterCount(unit)),
+    ),
+    corrections: decode32('parameters.corrections', payload.parameters.corrections, layout.edges.length),
+  };
   const residuals = {
     center: decode('residuals.center', payload.residuals.center, nq),
     spread: decode('residuals.spread', payload.residuals.spread, nq),
+    quantiles: decode32('residuals.quantiles', payload.residuals.quantiles, nq * RESIDUAL_QUANTILES),
   };
   if (typeof graph.fingerprint !== 'string' || !Array.isArray(graph.latency))
     throw new TypeError('graph is incomplete');
@@ -124,6 +141,10 @@ function readState(payload: SavedPayload): ModelState {
 
 function checksum(payload: unknown): string {
   return createHash('sha256').update(JSON.stringify(payload)).digest('hex');
+}
+
+function encodeColumns({ center, spread, low, high }: ColumnScales): Encoded<ColumnScales> {
+  return { center: encode(center), spread: encode(spread), low: encode(low), high: encode(high) };
 }
 
 function encode(values: Float64Array | Float32Array): string {

@@ -2,22 +2,32 @@ import type { Rng } from '@sage/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { Adam, learningRate } from './adam.js';
 import { type Batch, buildBatch } from './batch.js';
-import { totalEffects } from './chain.js';
-import { buildConstants, type Constants, disposeConstants } from './constants.js';
+import type { Inputs } from './inputs.js';
 import type { Layout } from './layout.js';
-import { FULL_WEIGHTS, type LossWeights, lossTerms, totalLoss } from './loss.js';
-import { edgeWeights, listParameters, type Parameter } from './parameters.js';
-import type { Inputs, Scales } from './scales.js';
-import { toTensors } from './stacked-network.js';
+import { dataLoss, FULL_WEIGHTS, type LossWeights } from './loss.js';
+import { edgeWeights, MAX_CORRECTION, type Parameters } from './parameters.js';
+import type { Scales } from './scales.js';
+import { listTensors, pack, type Stack, type StackTensor, stackUnits, toTensors, unpack } from './stacks.js';
+import { StructuralLoss } from './structural-loss.js';
+
+/** A window read for training; `fixed`: see `StructuralLoss.evaluate`. */
+export interface Row {
+  readonly inputs: Inputs;
+  readonly fixed: Float32Array | undefined;
+}
 
 export interface EpochReport {
   /** From 1. */
   readonly epoch: number;
+  /** On the held-out rows. */
   readonly loss: number;
-  readonly parameters: Float32Array;
+  /** [node]: Σ of squared errors of log1p(ms) on the held-out rows; 0 for nodes that are not trained. */
+  readonly squared: Float64Array;
 }
 
 export interface TrainOptions {
+  /** The units whose networks learn; all others stay as they are. */
+  readonly units: readonly number[];
   readonly epochs: number;
   readonly rng: Rng;
   readonly signal: AbortSignal | undefined;
@@ -30,103 +40,162 @@ const LEAST_BATCH_ROWS = 8;
 const MOST_BATCH_ROWS = 64;
 /** Weight decay is this over the number of rows, at most 1: the fewer the data, the more the prior on weights counts. */
 const PRIOR_ROWS = 50;
-/** Epochs over which β grows to its full value. */
-const WARM_UP = 20;
-/** Epochs without a better held-out loss before training stops. */
-const PATIENCE = 30;
+/** Steps over which β grows to its full value. */
+const WARM_UP_STEPS = 200;
+/** A loss counts as better when it is so by this part; so many steps, and epochs, without one end the training. */
+const LEAST_GAIN = 0.002;
+const PATIENCE_STEPS = 250;
+const PATIENCE_EPOCHS = 4;
 
 /** Returns the parameters that were best on the held-out rows. Leaves no tensor behind; the signal's reason is thrown. */
 export async function train(
   layout: Layout,
   scales: Scales,
-  rows: { readonly training: readonly Inputs[]; readonly heldOut: readonly Inputs[] },
-  start: Float32Array,
+  rows: { readonly training: readonly Row[]; readonly heldOut: readonly Row[] },
+  start: Parameters,
   options: TrainOptions,
-): Promise<Float32Array> {
-  const list = listParameters(layout);
-  const parameters = Float32Array.from(start);
-  const adam = new Adam(parameters.length, Math.min(1, PRIOR_ROWS / rows.training.length));
+): Promise<Parameters> {
+  const stacks = stackUnits(layout, options.units);
+  const problem: Problem = {
+    layout,
+    stacks,
+    tensors: listTensors(stacks),
+    structure: new StructuralLoss(layout, scales, stacks),
+  };
+  const packed = pack(layout, stacks, start);
+  // One vector for all that is learnt: the networks, then the edges' corrections.
+  const learnt = new Float32Array(packed.length + layout.edges.length);
+  learnt.set(packed);
+  learnt.set(start.corrections, packed.length);
+  const adam = new Adam(learnt.length, Math.min(1, PRIOR_ROWS / rows.training.length));
   const order = rows.training.map((_, i) => i);
-  const judged = buildBatch(layout, rows.heldOut, undefined);
   const batchRows = Math.min(MOST_BATCH_ROWS, Math.max(LEAST_BATCH_ROWS, Math.ceil(order.length / STEPS)));
   const steps = Math.ceil(order.length / batchRows);
-  const constants = buildConstants(layout, scales);
-  let best = Float32Array.from(parameters);
+  const patience = Math.max(PATIENCE_EPOCHS, Math.ceil(PATIENCE_STEPS / steps));
+  let best = Float32Array.from(learnt);
   let bestLoss = Number.POSITIVE_INFINITY;
   let bestEpoch = 0;
-  try {
-    for (let epoch = 1; epoch <= options.epochs; epoch++) {
-      const beta = FULL_WEIGHTS.beta * Math.min(1, epoch / WARM_UP);
-      shuffle(order, options.rng);
-      for (let step = 0; step < steps; step++) {
-        const picked = order.slice(step * batchRows, (step + 1) * batchRows);
-        const batch = buildBatch(
-          layout,
-          picked.map((i) => rows.training[i] as Inputs),
-          options.rng,
-        );
-        const effects = totalEffects(layout, edgeWeights(layout, list, parameters));
-        const gradient = slope(layout, list, constants, parameters, batch, effects, {
-          ...FULL_WEIGHTS,
-          beta,
-        });
-        adam.step(parameters, gradient, learningRate((epoch - 1 + step / steps) / options.epochs));
-      }
-      const loss = judge(layout, list, constants, parameters, judged);
-      if (loss < bestLoss) {
-        bestLoss = loss;
-        bestEpoch = epoch;
-        best = Float32Array.from(parameters);
-      }
-      options.onEpoch({ epoch, loss, parameters });
-      // Lets timers, requests and the abort that may be waiting have their turn.
-      await new Promise((resolve) => setImmediate(resolve));
-      options.signal?.throwIfAborted();
-      if (epoch - bestEpoch >= PATIENCE) break;
+  for (let epoch = 1; epoch <= options.epochs; epoch++) {
+    shuffle(order, options.rng);
+    for (let step = 0; step < steps; step++) {
+      const done = (epoch - 1) * steps + step;
+      const beta = FULL_WEIGHTS.beta * Math.min(1, (done + 1) / WARM_UP_STEPS);
+      const picked = order.slice(step * batchRows, (step + 1) * batchRows);
+      const gradient = slope(
+        problem,
+        picked.map((i) => rows.training[i] as Row),
+        learnt,
+        { weights: { ...FULL_WEIGHTS, beta }, rng: options.rng },
+      );
+      adam.step(learnt, gradient, learningRate(done / (options.epochs * steps)));
     }
-  } finally {
-    disposeConstants(constants);
+    const judged = judge(problem, rows.heldOut, learnt);
+    if (judged.loss < bestLoss * (1 - LEAST_GAIN) || bestEpoch === 0) bestEpoch = epoch;
+    if (judged.loss < bestLoss) {
+      bestLoss = judged.loss;
+      best = Float32Array.from(learnt);
+    }
+    options.onEpoch({ epoch, ...judged });
+    // Lets timers, requests and the abort that may be waiting have their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    options.signal?.throwIfAborted();
+    if (epoch - bestEpoch >= patience) break;
   }
-  return best;
+  const { units } = unpack(layout, stacks, best.subarray(0, packed.length), start);
+  return { units, corrections: best.slice(packed.length) };
 }
 
+interface Problem {
+  readonly layout: Layout;
+  readonly stacks: readonly Stack[];
+  readonly tensors: readonly StackTensor[];
+  readonly structure: StructuralLoss;
+}
+
+function networkPart({ tensors }: Problem): number {
+  return tensors.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** The gradient of the loss by all that is learnt. */
 function slope(
-  layout: Layout,
-  list: readonly Parameter[],
-  constants: Constants,
-  parameters: Float32Array,
-  batch: Batch,
-  effects: Float32Array,
-  weights: LossWeights,
+  problem: Problem,
+  rows: readonly Row[],
+  learnt: Float32Array,
+  { weights, rng }: { readonly weights: LossWeights; readonly rng: Rng },
 ): Float32Array {
-  return tf.tidy(() => {
-    const tensors = toTensors(list, parameters);
-    const gradients = tf.grads((...values: tf.Tensor[]) => {
-      const named = new Map(list.map(({ name }, i) => [name, values[i] as tf.Tensor]));
-      return totalLoss(lossTerms(layout, constants, named, batch, effects), weights);
-    })(tensors);
-    const flat = new Float32Array(parameters.length);
-    gradients.forEach((gradient, i) => {
-      flat.set(gradient.dataSync(), list[i]?.offset);
+  const { layout, stacks, tensors, structure } = problem;
+  const gradient = new Float32Array(learnt.length);
+  const networks = networkPart(problem);
+  const corrections = learnt.subarray(networks);
+  const edges = edgeWeights(layout, corrections);
+  const batch = batchOf(problem, rows, rng);
+  tf.tidy(() => {
+    const gradients = tf.grads((...values: tf.Tensor[]) =>
+      dataLoss(structure, stacks, values, batch, {
+        weights,
+        edgeWeights: edges,
+        fixed: fixedOf(rows),
+        withSlopes: true,
+        onErrors: (_, slopes) => {
+          corrections.forEach((theta, e) => {
+            // w = prior · exp(m tanh θ), so dw/dθ = w m (1 − tanh² θ); the pull is c · mean θ².
+            const bend = MAX_CORRECTION * (1 - Math.tanh(theta) ** 2) * (edges[e] as number);
+            const pull = (2 * weights.corrections * theta) / corrections.length;
+            gradient[networks + e] = (slopes?.[e] ?? 0) * bend + pull;
+          });
+        },
+      }),
+    )(toTensors(tensors, learnt));
+    gradients.forEach((part, i) => {
+      gradient.set(part.dataSync() as Float32Array, tensors[i]?.offset);
     });
-    return flat;
   });
+  return gradient;
 }
 
-function judge(
-  layout: Layout,
-  list: readonly Parameter[],
-  constants: Constants,
-  parameters: Float32Array,
-  batch: Batch,
-): number {
-  return tf.tidy(() => {
-    const tensors = toTensors(list, parameters);
-    const named = new Map(list.map(({ name }, i) => [name, tensors[i] as tf.Tensor]));
-    const effects = totalEffects(layout, edgeWeights(layout, list, parameters));
-    const loss = totalLoss(lossTerms(layout, constants, named, batch, effects), FULL_WEIGHTS);
-    return loss.dataSync()[0] as number;
-  });
+function judge(problem: Problem, rows: readonly Row[], learnt: Float32Array) {
+  const { layout, stacks, tensors, structure } = problem;
+  let loss = 0;
+  const squared = new Float64Array(layout.nodes.length);
+  const corrections = learnt.subarray(networkPart(problem));
+  for (let first = 0; first < rows.length; first += MOST_BATCH_ROWS) {
+    const part = rows.slice(first, first + MOST_BATCH_ROWS);
+    tf.tidy(() => {
+      const value = dataLoss(
+        structure,
+        stacks,
+        toTensors(tensors, learnt),
+        batchOf(problem, part, undefined),
+        {
+          weights: FULL_WEIGHTS,
+          edgeWeights: edgeWeights(layout, corrections),
+          fixed: fixedOf(part),
+          withSlopes: false,
+          onErrors: (errors) => {
+            errors.squared.forEach((sum, v) => {
+              squared[v] = (squared[v] as number) + sum;
+            });
+          },
+        },
+      );
+      loss += ((value.dataSync()[0] as number) * part.length) / rows.length;
+    });
+  }
+  return { loss, squared };
+}
+
+function batchOf({ layout, stacks }: Problem, rows: readonly Row[], rng: Rng | undefined): Batch {
+  return buildBatch(
+    layout,
+    stacks,
+    rows.map(({ inputs }) => inputs),
+    rng,
+  );
+}
+
+function fixedOf(rows: readonly Row[]): readonly Float32Array[] | undefined {
+  const fixed = rows.flatMap((row) => row.fixed ?? []);
+  return fixed.length === 0 ? undefined : fixed;
 }
 
 /** Fisher and Yates, in place. */

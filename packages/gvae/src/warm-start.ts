@@ -1,78 +1,107 @@
-import { LATENT, type Layout } from './layout.js';
-import { findParameter, listParameters, NETWORKS, type NetworkName } from './parameters.js';
+import { LATENT, type Layout, type Unit } from './layout.js';
+import { layersOf, NETWORKS, type NetworkName, type Parameters } from './parameters.js';
 
-interface Source {
+interface Learnt {
   readonly layout: Layout;
-  readonly parameters: Float32Array;
+  readonly parameters: Parameters;
 }
 
 /**
- * Starts from a fitted model of a like graph: surviving services keep their networks column by column, found by name;
- * new input columns start at zero, so that a grown network first answers as the old one did (reference, section 5).
+ * A new model's parameters from those of an earlier one: units that survive keep their networks column by column, found
+ * by name. New inputs start at zero, so that a grown network first answers as the old one did (reference, section 5).
+ * What has no forerunner keeps its `fresh` values.
  */
-export function warmStart(layout: Layout, parameters: Float32Array, from: Source): void {
-  const here = listParameters(layout);
-  const there = listParameters(from.layout);
-  layout.services.forEach((service, s) => {
-    const old = from.layout.services.indexOf(service);
-    if (old < 0) return;
-    for (const network of NETWORKS) {
-      const rows = inputNames(layout, s, network);
-      const oldRows = inputNames(from.layout, old, network);
-      const columns = outputNames(layout, s, network);
-      const oldColumns = outputNames(from.layout, old, network);
-      for (let layer = 0; layer < 3; layer++) {
-        for (const kind of ['weight', 'bias'] as const) {
-          const target = findParameter(here, `${network}.${kind}${layer}`);
-          const source = findParameter(there, `${network}.${kind}${layer}`);
-          const [, height = 1, wide = 1] = target.shape;
-          const [, oldHeight = 1, oldWide = 1] = source.shape;
-          for (let row = 0; row < height; row++) {
-            const oldRow = kind === 'weight' && layer === 0 ? oldRows.indexOf(rows[row] ?? '') : row;
-            for (let column = 0; column < wide; column++) {
-              const oldColumn = layer === 2 ? oldColumns.indexOf(columns[column] ?? '') : column;
-              const at = target.offset + (s * height + row) * wide + column;
-              const known = oldRow >= 0 && oldColumn >= 0;
-              if (known) {
-                parameters[at] = from.parameters[
-                  source.offset + (old * oldHeight + oldRow) * oldWide + oldColumn
-                ] as number;
-              } else if (layer === 0 || kind === 'bias') parameters[at] = 0;
-            }
+export function warmStart(layout: Layout, fresh: Parameters, from: Learnt): Parameters {
+  const older = new Map(from.layout.units.map((unit, u) => [nameOf(unit), u]));
+  const units = fresh.units.map((values, u) => {
+    const unit = layout.units[u] as Unit;
+    const before = older.get(nameOf(unit));
+    if (before === undefined) return values;
+    return reshape(
+      { layout, unit, values },
+      {
+        layout: from.layout,
+        unit: from.layout.units[before] as Unit,
+        values: from.parameters.units[before] as Float32Array,
+      },
+    );
+  });
+  const corrections = new Map(
+    from.layout.edges.map((edge, e) => [
+      edgeName(from.layout, edge),
+      from.parameters.corrections[e] as number,
+    ]),
+  );
+  return {
+    units,
+    corrections: Float32Array.from(
+      layout.edges,
+      (edge, e) => corrections.get(edgeName(layout, edge)) ?? (fresh.corrections[e] as number),
+    ),
+  };
+}
+
+interface Shaped {
+  readonly layout: Layout;
+  readonly unit: Unit;
+  readonly values: Float32Array;
+}
+
+function reshape(target: Shaped, source: Shaped): Float32Array {
+  const values = Float32Array.from(target.values);
+  const here = layersOf(target.unit);
+  const there = layersOf(source.unit);
+  for (const network of NETWORKS) {
+    const rows = places(inputNames(target, network), inputNames(source, network));
+    const columns = places(outputNames(target, network), outputNames(source, network));
+    here[network].forEach((layer, depth) => {
+      const old = there[network][depth] as typeof layer;
+      const oldColumn = (column: number) => (depth === 2 ? (columns[column] as number) : column);
+      for (let row = 0; row < layer.inputs; row++) {
+        const oldRow = depth === 0 ? (rows[row] as number) : row;
+        for (let column = 0; column < layer.outputs; column++) {
+          const at = layer.weight + row * layer.outputs + column;
+          if (oldRow < 0) values[at] = 0;
+          else if (oldColumn(column) >= 0) {
+            values[at] = source.values[old.weight + oldRow * old.outputs + oldColumn(column)] as number;
           }
         }
       }
-    }
-  });
-  const bias = findParameter(here, 'node.bias').offset;
-  const oldBias = findParameter(there, 'node.bias').offset;
-  layout.nodes.forEach((node, v) => {
-    const old = from.layout.nodes.indexOf(node);
-    if (old < 0) return;
-    for (let q = 0; q < 3; q++)
-      parameters[bias + 3 * v + q] = from.parameters[oldBias + 3 * old + q] as number;
-  });
+      for (let column = 0; column < layer.outputs; column++) {
+        if (oldColumn(column) < 0) continue;
+        values[layer.bias + column] = source.values[old.bias + oldColumn(column)] as number;
+      }
+    });
+  }
+  return values;
 }
 
-/** Names of padding carry the width, so that padding of another width counts as new. */
-function inputNames(layout: Layout, s: number, network: NetworkName): string[] {
-  const features = padded(layout.features[s] ?? [], layout.width.features);
-  if (network === 'prior') return features;
-  if (network === 'encoder') return [...features, ...ownedNames(layout, s)];
-  const latents = Array.from({ length: LATENT }, (_, i) => `latent ${i}`);
-  return [...features, ...latents, ...padded(layout.roots, layout.width.roots)];
+/** Per name its place in the old list; −1 where it is new. */
+function places(names: readonly string[], old: readonly string[]): readonly number[] {
+  const known = new Map(old.map((name, i) => [name, i]));
+  return names.map((name) => known.get(name) ?? -1);
 }
 
-function outputNames(layout: Layout, s: number, network: NetworkName): string[] {
-  if (network === 'decoder') return ownedNames(layout, s);
+function inputNames({ layout, unit }: Shaped, network: NetworkName): readonly string[] {
+  if (network === 'prior') return unit.features;
+  if (network === 'encoder') return [...unit.features, ...ownNames(layout, unit)];
+  const latents = Array.from({ length: LATENT }, (_, d) => `latent ${d}`);
+  return [...unit.features, ...latents, ...unit.roots.map((r) => layout.roots[r] as string)];
+}
+
+function outputNames({ layout, unit }: Shaped, network: NetworkName): readonly string[] {
+  if (network === 'decoder') return ownNames(layout, unit);
   return Array.from({ length: 2 * LATENT }, (_, i) => `output ${i}`);
 }
 
-function ownedNames(layout: Layout, s: number): string[] {
-  const names = (layout.owned[s] ?? []).flatMap((v) => [0, 1, 2].map((q) => `${layout.nodes[v]} ${q}`));
-  return padded(names, 3 * layout.width.owned);
+function ownNames(layout: Layout, unit: Unit): readonly string[] {
+  return unit.nodes.flatMap((v) => [0, 1, 2].map((q) => `${layout.nodes[v]} ${q}`));
 }
 
-function padded(names: readonly string[], length: number): string[] {
-  return Array.from({ length }, (_, i) => names[i] ?? `padding ${length} ${i}`);
+export function nameOf({ service, channel }: Unit): string {
+  return `${channel}|${service}`;
+}
+
+function edgeName(layout: Layout, { parent, child }: Layout['edges'][number]): string {
+  return `${layout.nodes[parent]}\n${layout.nodes[child]}`;
 }

@@ -142,6 +142,12 @@ export class LearningLoop {
         },
       });
       this.#progress = undefined;
+      if (model === current?.model) {
+        const seconds = (clock.now() - startedMs) / 1000;
+        logger.info('the model in use still holds: neither graph nor metrics nor latencies have changed');
+        emit({ type: 'training', phase: 'finished', r2: model.r2, seconds, windows: windows.length });
+        return;
+      }
       const refused = current && refusal(model, current.model, heldOut);
       if (refused !== undefined) {
         logger.warn('the new model is worse than the present one, which stays', { why: refused });

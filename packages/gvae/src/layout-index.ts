@@ -1,0 +1,60 @@
+import type { Layout } from './layout.js';
+
+/** Positions in the flat arrays of a layout, looked up by name; made once per layout. */
+export interface LayoutIndex {
+  readonly node: ReadonlyMap<string, number>;
+  readonly root: ReadonlyMap<string, number>;
+  /** service → its units. */
+  readonly units: ReadonlyMap<string, readonly number[]>;
+  /** Per unit where its features begin in `Inputs.features`; one entry more than there are units: the length. */
+  readonly features: Int32Array;
+  /** Per unit where its nodes' percentiles begin in `Inputs.own`. */
+  readonly own: Int32Array;
+  /** Per node where its edges begin in `Layout.edges`. */
+  readonly edges: Int32Array;
+  /** Per node the nodes that wait for it. */
+  readonly children: readonly (readonly number[])[];
+}
+
+const known = new WeakMap<Layout, LayoutIndex>();
+
+export function indexOf(layout: Layout): LayoutIndex {
+  let index = known.get(layout);
+  if (index === undefined) {
+    index = buildIndex(layout);
+    known.set(layout, index);
+  }
+  return index;
+}
+
+function buildIndex({ units, nodes, roots, edges }: Layout): LayoutIndex {
+  const byService = new Map<string, number[]>();
+  units.forEach(({ service }, u) => {
+    byService.set(service, [...(byService.get(service) ?? []), u]);
+  });
+  const into = new Int32Array(nodes.length + 1);
+  const children: number[][] = nodes.map(() => []);
+  for (const { parent, child } of edges) {
+    into[child + 1] = (into[child + 1] as number) + 1;
+    children[parent]?.push(child);
+  }
+  for (let v = 0; v < nodes.length; v++) into[v + 1] = (into[v + 1] as number) + (into[v] as number);
+  return {
+    node: new Map(nodes.map((id, v) => [id, v])),
+    root: new Map(roots.map((id, r) => [id, r])),
+    units: byService,
+    features: offsets(units.map((unit) => unit.features.length)),
+    own: offsets(units.map((unit) => 3 * unit.nodes.length)),
+    edges: into,
+    children,
+  };
+}
+
+/** Running sums, from 0 to the total. */
+function offsets(sizes: readonly number[]): Int32Array {
+  const starts = new Int32Array(sizes.length + 1);
+  sizes.forEach((size, i) => {
+    starts[i + 1] = (starts[i] as number) + size;
+  });
+  return starts;
+}

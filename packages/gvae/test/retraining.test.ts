@@ -1,0 +1,99 @@
+import type { CausalGraph } from '@sage/causal-graph';
+import type { FeatureName, Window } from '@sage/core';
+import { expect } from 'chai';
+import { type FittedModel, fitInWorker, fitModel, planRetraining } from '../src/index.js';
+import { node, ROOT, worldGraph, worldWindows } from './world.js';
+
+const graph = worldGraph();
+const windows = worldWindows(160, 1);
+
+/** Windows with another feature of a service. */
+function measuring(service: string, feature: FeatureName): Window[] {
+  return windows.map((window, i) => ({
+    ...window,
+    metrics: new Map([
+      ...window.metrics,
+      [service, new Map([...(window.metrics.get(service) ?? []), [feature, 1e8 + 1e6 * (i % 7)] as const])],
+    ]),
+  }));
+}
+
+/** The world without c. */
+const smaller: CausalGraph = {
+  ...graph,
+  fingerprint: 'smaller',
+  services: ['frontend', 'a', 'b'],
+  latency: graph.latency
+    .filter(({ owners, rpc }) => !owners.includes('c') && rpc.callee !== 'c')
+    .map((entry) => ({
+      ...entry,
+      parents: entry.parents.filter(({ node: id }) => id !== node('client', 'frontend', 'c')),
+    })),
+};
+
+describe('retraining', function () {
+  this.timeout(30_000);
+  let present: FittedModel;
+  before(async () => {
+    present = await fitModel(graph, windows, { epochs: 60, seed: 7 });
+  });
+
+  const slower = windows.map((window) => {
+    const b = node('server', 'a', 'b');
+    const stats = window.latency.get(b) as { p50Ms: number; p95Ms: number; p99Ms: number; count: number };
+    const twice = { ...stats, p50Ms: 2 * stats.p50Ms, p95Ms: 2 * stats.p95Ms, p99Ms: 2 * stats.p99Ms };
+    return { ...window, latency: new Map([...window.latency, [b, twice]]) };
+  });
+  const cases: [string, CausalGraph, readonly Window[], string, readonly string[]][] = [
+    ['nothing changed', graph, windows, 'none', []],
+    ['a feature more of b', graph, measuring('b', 'memory_working_set_bytes'), 'metrics', ['a', 'b']],
+    ['c is gone', smaller, windows, 'graph', ['frontend']],
+    // Its caller answers as fast as before although b takes longer, so it has drifted, too.
+    ['b takes twice as long', graph, slower, 'drift', ['a', 'b']],
+  ];
+  for (const [what, now, seen, kind, services] of cases) {
+    it(`is ${kind} where ${what}`, () => {
+      expect(planRetraining(present, now, seen)).to.deep.equal({ kind, services });
+    });
+  }
+
+  it('is not done where nothing changed: the answer is the model in use', async () => {
+    expect(await fitModel(graph, windows, { present })).to.equal(present);
+    expect(await fitInWorker(graph, windows, { present })).to.equal(present);
+  });
+
+  it('leaves alone who did not change, and answers as well as from scratch', async () => {
+    const seen = measuring('b', 'memory_working_set_bytes');
+    const partial = await fitModel(graph, seen, { present, epochs: 60 });
+    const scratch = await fitModel(graph, seen, { epochs: 60, seed: 7 });
+    for (const service of ['frontend', 'c']) {
+      const unitOf = ({ state }: FittedModel) =>
+        state.layout.units.findIndex((unit) => unit.service === service && unit.channel === 'service');
+      expect(partial.state.parameters.units[unitOf(partial)], service).to.deep.equal(
+        present.state.parameters.units[unitOf(present)],
+      );
+    }
+    expect(partial.overallR2).to.be.above(scratch.overallR2 - 0.03);
+  });
+
+  it('begins where the model in use left off', async () => {
+    const first = async (options: { present?: FittedModel }) => {
+      let r2 = Number.NaN;
+      await fitModel(smaller, windows, {
+        ...options,
+        epochs: 1,
+        onProgress: (progress) => {
+          r2 = progress.r2;
+        },
+      });
+      return r2;
+    };
+    expect(await first({ present })).to.be.above((await first({})) + 0.05);
+  });
+
+  it('answers in the new graph', async () => {
+    const model = await fitModel(smaller, windows, { present, epochs: 5 });
+    expect(model.graph.fingerprint).to.equal('smaller');
+    expect(model.abduct(windows[0] as Window).residual(ROOT, 'p99Ms')).not.to.equal(undefined);
+  });
+});
