@@ -95,15 +95,7 @@ function latencyNodes(
     parents,
   });
   const nodes: LatencyNode[] = [];
-  if (has(rpc, 'server')) {
-    nodes.push(
-      node(
-        'server',
-        [callee],
-        calls.flatMap((call) => callParent(call, rpcs)),
-      ),
-    );
-  }
+  if (has(rpc, 'server')) nodes.push(node('server', [callee], callParents(calls, rpcs)));
   if (!has(rpc, 'client')) return nodes;
   if (!has(rpc, 'server')) return [...nodes, node('client', bothEnds, [])];
   const ways = (['request', 'response'] as const).filter((kind) => has(rpc, kind));
@@ -116,11 +108,59 @@ function latencyNodes(
   return [...nodes, node('client', caller === OUTSIDE ? [callee] : [caller], parents)];
 }
 
-function callParent(call: CallEdge, rpcs: ReadonlyMap<RpcId, RpcNode>): LatencyParent[] {
-  const child = rpcs.get(call.child);
-  const node = child && outermost(child);
-  if (node === undefined) return [];
-  return [{ node, weight: Math.min(1, Math.max(0, call.criticality)), callsPerChild: call.callsPerParent }];
+/**
+ * What a call waits for. Of calls made one after the other each counts by its share of the critical path; calls made side
+ * by side form a group, the longest of which counts, each as far as it is waited for at all.
+ */
+function callParents(calls: readonly CallEdge[], rpcs: ReadonlyMap<RpcId, RpcNode>): LatencyParent[] {
+  const groups = groupsBeside(calls);
+  return calls.flatMap((call): LatencyParent[] => {
+    const child = rpcs.get(call.child);
+    const node = child && outermost(child);
+    if (node === undefined) return [];
+    const group = groups.get(call.child);
+    const sideBySide = group !== undefined || call.beside.includes(call.child);
+    const weight = Math.min(1, Math.max(0, sideBySide ? call.awaited : call.criticality));
+    // Repeats of one call beside each other: as many count as follow one another on the critical path.
+    const repeats = call.beside.includes(call.child)
+      ? Math.min(call.callsPerParent, Math.max(1, call.callsPerParent * call.criticality))
+      : call.callsPerParent;
+    return [
+      {
+        node,
+        weight,
+        callsPerChild: repeats,
+        ...(group === undefined ? {} : { group }),
+        ...(call.criticalityRange === undefined ? {} : { weightRange: call.criticalityRange }),
+      },
+    ];
+  });
+}
+
+/** Child → number of its group, for calls that run beside one of another kind: connected by being beside each other. */
+function groupsBeside(calls: readonly CallEdge[]): ReadonlyMap<RpcId, number> {
+  const known = new Set(calls.map(({ child }) => child));
+  const links = calls.flatMap(({ child, beside }) =>
+    beside.filter((other) => other !== child && known.has(other)).map((other) => [child, other] as const),
+  );
+  const next = new Map<RpcId, RpcId[]>();
+  for (const [one, other] of links) {
+    next.set(one, [...(next.get(one) ?? []), other]);
+    next.set(other, [...(next.get(other) ?? []), one]);
+  }
+  const groups = new Map<RpcId, number>();
+  let count = 0;
+  for (const first of [...next.keys()].sort(compare)) {
+    if (groups.has(first)) continue;
+    const open = [first];
+    for (let child = open.pop(); child !== undefined; child = open.pop()) {
+      if (groups.has(child)) continue;
+      groups.set(child, count);
+      open.push(...(next.get(child) ?? []));
+    }
+    count += 1;
+  }
+  return groups;
 }
 
 /** Kahn's order, level by level, sorted within a level, so that equal graphs come out equal. */

@@ -38,6 +38,11 @@ interface EdgeTally {
   count: number;
   criticalitySum: number;
   criticalityCount: number;
+  awaited: number;
+  /** Calls of which it is known whether they were waited for. */
+  awaitedCount: number;
+  /** Sibling → calls that ran beside one of it. */
+  readonly beside: Map<RpcId, number>;
 }
 
 interface Bucket {
@@ -143,7 +148,16 @@ export class CallGraphBuilder {
     let tally = bucket.edges.get(id);
     if (tally === undefined) {
       if (bucket.edges.size >= 4 * this.#maxRpcs) return false;
-      tally = { parent, child, count: 0, criticalitySum: 0, criticalityCount: 0 };
+      tally = {
+        parent,
+        child,
+        count: 0,
+        criticalitySum: 0,
+        criticalityCount: 0,
+        awaited: 0,
+        awaitedCount: 0,
+        beside: new Map(),
+      };
       bucket.edges.set(id, tally);
     }
     tally.count += 1;
@@ -151,6 +165,11 @@ export class CallGraphBuilder {
       tally.criticalitySum += observation.criticality;
       tally.criticalityCount += 1;
     }
+    if (observation.awaited !== undefined) {
+      tally.awaited += observation.awaited ? 1 : 0;
+      tally.awaitedCount += 1;
+    }
+    for (const sibling of observation.beside ?? []) addBeside(tally.beside, sibling, 1);
     return true;
   }
 
@@ -192,12 +211,15 @@ function mergeBuckets(buckets: Iterable<Bucket>): Bucket {
     for (const [id, tally] of bucket.edges) {
       const sum = merged.edges.get(id);
       if (sum === undefined) {
-        merged.edges.set(id, { ...tally });
+        merged.edges.set(id, { ...tally, beside: new Map(tally.beside) });
         continue;
       }
       sum.count += tally.count;
       sum.criticalitySum += tally.criticalitySum;
       sum.criticalityCount += tally.criticalityCount;
+      sum.awaited += tally.awaited;
+      sum.awaitedCount += tally.awaitedCount;
+      for (const [sibling, count] of tally.beside) addBeside(sum.beside, sibling, count);
     }
   }
   return merged;
@@ -235,17 +257,37 @@ function toCallGraph(
     count,
     kinds: KINDS.filter((kind) => kinds[kind] > 0 && kinds[kind] >= MIN_KIND_SHARE * count),
   }));
+  const siblings = new Map<RpcId, EdgeTally[]>();
+  for (const edge of edges) siblings.set(edge.parent, [...(siblings.get(edge.parent) ?? []), edge]);
   const calls: CallEdge[] = edges.map((edge) => ({
     parent: edge.parent,
     child: edge.child,
     callsPerParent: edge.count / (tallies.get(edge.parent)?.count ?? edge.count),
     criticality: edge.criticalityCount === 0 ? 1 : edge.criticalitySum / edge.criticalityCount,
+    awaited: edge.awaitedCount === 0 ? 1 : edge.awaited / edge.awaitedCount,
+    beside: mostlyBeside(edge, siblings.get(edge.parent) ?? []),
   }));
   return {
     services: [...services].sort(),
     rpcs: rpcs.sort((a, b) => compare(a.id, b.id)),
     edges: calls.sort((a, b) => compare(a.parent, b.parent) || compare(a.child, b.child)),
   };
+}
+
+/** Siblings that are remembered per kind of call; beyond it they say nothing new. */
+const MOST_BESIDE = 64;
+
+function addBeside(beside: Map<RpcId, number>, sibling: RpcId, count: number): void {
+  const known = beside.get(sibling);
+  if (known !== undefined || beside.size < MOST_BESIDE) beside.set(sibling, (known ?? 0) + count);
+}
+
+/** Two calls are made side by side where at least half of the calls of the rarer of them ran beside the other. */
+function mostlyBeside(edge: EdgeTally, siblings: readonly EdgeTally[]): RpcId[] {
+  return siblings
+    .filter(({ child, count }) => (edge.beside.get(child) ?? 0) >= 0.5 * Math.min(count, edge.count))
+    .map(({ child }) => child)
+    .sort(compare);
 }
 
 function compare(a: string, b: string): number {

@@ -9,6 +9,8 @@ export interface LatencyParent {
   readonly callsPerChild: number;
   /** Parents of one node with equal groups are calls made side by side; undefined: one after the other. */
   readonly group?: number;
+  /** Between what bounds the weight lies, where it was not measured call by call. */
+  readonly weightRange?: readonly [least: number, most: number];
 }
 
 /** A latency variable Y of the causal Bayesian network. */

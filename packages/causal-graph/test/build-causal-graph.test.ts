@@ -13,7 +13,13 @@ import {
 const FULL: readonly LatencyKind[] = ['client', 'request', 'response', 'server'];
 
 type RpcRow = [caller: string, callee: string, kinds: readonly LatencyKind[], count?: number];
-type EdgeRow = [parent: number, child: number, callsPerParent?: number, criticality?: number];
+type EdgeRow = [
+  parent: number,
+  child: number,
+  callsPerParent?: number,
+  criticality?: number,
+  beside?: readonly number[],
+];
 
 /** A call graph of rows; every operation is `op`, edges name rows by their position. */
 function callGraph(rows: readonly RpcRow[], edges: readonly EdgeRow[] = []): CallGraph {
@@ -26,11 +32,13 @@ function callGraph(rows: readonly RpcRow[], edges: readonly EdgeRow[] = []): Cal
   return {
     services: [...services].sort(),
     rpcs,
-    edges: edges.map(([parent, child, callsPerParent = 1, criticality = 1]) => ({
+    edges: edges.map(([parent, child, callsPerParent = 1, criticality = 1, beside = []]) => ({
       parent: rpcs[parent]?.id ?? '',
       child: rpcs[child]?.id ?? '',
       callsPerParent,
       criticality,
+      awaited: 0.9,
+      beside: beside.map((row) => rpcs[row]?.id ?? ''),
     })),
   };
 }
@@ -269,4 +277,34 @@ describe('graph queries', () => {
       expect(ancestorServices(graph, node)).to.deep.equal(expected);
     });
   }
+
+  it('groups calls made side by side, and lets each count as far as it is waited for', () => {
+    const graph = buildCausalGraph(
+      callGraph(
+        [
+          [OUTSIDE, 'front', ['server']],
+          ['front', 'a', ['server']],
+          ['front', 'b', ['server']],
+          ['front', 'c', ['server']],
+          ['front', 'd', ['server']],
+        ],
+        [
+          [0, 1, 1, 0.5],
+          [0, 2, 1, 0.3, [3]],
+          [0, 3, 1, 0.2, [2]],
+          // Ten of a kind at once, of which two follow each other on the critical path.
+          [0, 4, 10, 0.2, [4]],
+        ],
+      ),
+    );
+    const parents = graph.latency.find(({ id }) => id === graph.roots[0])?.parents ?? [];
+    expect(
+      parents.map(({ node, weight, callsPerChild, group }) => [node.slice(-4), weight, callsPerChild, group]),
+    ).to.deep.equal([
+      ['a:op', 0.5, 1, undefined],
+      ['b:op', 0.9, 1, 0],
+      ['c:op', 0.9, 1, 0],
+      ['d:op', 0.9, 2, undefined],
+    ]);
+  });
 });

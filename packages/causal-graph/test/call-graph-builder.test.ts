@@ -53,8 +53,22 @@ describe('CallGraphBuilder', () => {
         { id: rpcId(cart), key: cart, count: 80, kinds: ['client', 'request', 'response', 'server'] },
       ],
       edges: [
-        { parent: rpcId(front), child: rpcId(cart), callsPerParent: 2, criticality: 0.75 },
-        { parent: rpcId(cart), child: rpcId(redis), callsPerParent: 0.375, criticality: 1 },
+        {
+          parent: rpcId(front),
+          child: rpcId(cart),
+          callsPerParent: 2,
+          criticality: 0.75,
+          awaited: 1,
+          beside: [],
+        },
+        {
+          parent: rpcId(cart),
+          child: rpcId(redis),
+          callsPerParent: 0.375,
+          criticality: 1,
+          awaited: 1,
+          beside: [],
+        },
       ],
     });
   });

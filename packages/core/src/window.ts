@@ -79,6 +79,10 @@ export interface RpcObservation {
   readonly parent: RpcKey | undefined;
   /** Share of this call's duration, 0..1, that lay on the critical path of its parent. */
   readonly criticality: number | undefined;
+  /** Whether it had ended when its parent did; undefined where there is no parent or the clocks cannot tell. */
+  readonly awaited?: boolean | undefined;
+  /** The other kinds of awaited call that it ran beside, for more than half of the shorter of the two. */
+  readonly beside?: readonly RpcId[] | undefined;
   /** The replica that served it, where its server span says so. */
   readonly instance?: string;
 }

@@ -42,7 +42,9 @@ const CALLS = {
       count: 100,
     },
   ],
-  edges: [{ parent: RPC, child: 'front>cart:get', callsPerParent: 1, criticality: 1 }],
+  edges: [
+    { parent: RPC, child: 'front>cart:get', callsPerParent: 1, criticality: 1, awaited: 1, beside: [] },
+  ],
 } as const;
 
 export function window(index: number, p99Ms: number): Window {

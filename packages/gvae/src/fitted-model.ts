@@ -8,6 +8,7 @@ import type {
   Residual,
 } from '@sage/causal-graph';
 import { type LatencyNodeId, PERCENTILES, type Percentile, type Window } from '@sage/core';
+import { AbductedWeights } from './abducted-weights.js';
 import type { Residuals } from './calibration.js';
 import { type Inputs, inputReader } from './inputs.js';
 import type { Layout } from './layout.js';
@@ -90,7 +91,7 @@ class GvaeAbduction implements Abduction {
   readonly window: Window;
   readonly #model: PredictiveModel;
   readonly #inputs: Inputs;
-  #expected: Float64Array | undefined;
+  #explained: { readonly expected: Float64Array; readonly weights: AbductedWeights } | undefined;
   #worlds: { readonly options: PredictOptions; readonly worlds: Worlds } | undefined;
 
   constructor(state: ModelState, model: PredictiveModel, window: Window, inputs: Inputs) {
@@ -103,7 +104,7 @@ class GvaeAbduction implements Abduction {
   worlds(options: PredictOptions): Worlds {
     const last = this.#worlds;
     if (last?.options.rng === options.rng && last.options.samples === options.samples) return last.worlds;
-    const worlds = new Worlds(this.#model, this.#inputs, options);
+    const worlds = new Worlds({ ...this.#model, weights: this.#explain().weights }, this.#inputs, options);
     this.#worlds = { options, worlds };
     return worlds;
   }
@@ -112,10 +113,30 @@ class GvaeAbduction implements Abduction {
     const { layout, residuals } = this.state;
     const v = indexOf(layout).node.get(node);
     if (v === undefined || this.#inputs.seen[v] === 0) return undefined;
-    this.#expected ??= this.#model.mechanism.decode(this.#inputs, 'prior', 'observed');
-    const at = 3 * v + PERCENTILES.indexOf(percentile);
+    const { expected, weights } = this.#explain();
+    const q = PERCENTILES.indexOf(percentile);
+    const at = 3 * v + q;
     const observedMs = this.#inputs.observed[at] as number;
-    const expectedMs = (this.#expected[at] as number) + (residuals.center[at] as number);
+    const expectedMs = (expected[at] as number) + weights.beyond(v, q, this.#inputs.observed);
     return { observedMs, expectedMs, z: (observedMs - expectedMs) / (residuals.spread[at] as number) };
+  }
+
+  /** What is expected of each node given observed parents, and how far the edges' weights must have been others. */
+  #explain() {
+    if (this.#explained === undefined) {
+      const { mechanism, layout, scales, residuals } = this.#model;
+      const { observed } = this.#inputs;
+      const expected = mechanism
+        .decode(this.#inputs, 'prior', 'observed')
+        .map((ms, at) => ms + (residuals.center[at] as number));
+      const residual = observed.map((ms, at) => ms - (expected[at] as number));
+      const weights = new AbductedWeights(layout, mechanism.handing, mechanism.weights, {
+        observed,
+        usual: scales.median,
+        residual,
+      });
+      this.#explained = { expected, weights };
+    }
+    return this.#explained;
   }
 }

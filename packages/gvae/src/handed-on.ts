@@ -24,6 +24,11 @@ export class HandedOn {
     this.#mix = Float64Array.from(edges.flatMap(({ mix }) => mix));
   }
 
+  /** Positions in `Layout.edges` of the edges into a node: from the first up to, not including, the second. */
+  range(node: number): readonly [number, number] {
+    return [this.#start[node] as number, this.#start[node + 1] as number];
+  }
+
   /** Whether a node has parents at all. */
   has(node: number): boolean {
     return this.#start[node] !== this.#start[node + 1];
@@ -43,7 +48,7 @@ export class HandedOn {
     let power = 0;
     let group = -1;
     for (let e = this.#start[node] as number; e < end; e++) {
-      const part = (weights[e] as number) * this.#passed(e, q, latencies, at);
+      const part = (weights[e] as number) * this.passed(e, q, latencies, at);
       const own = this.#group[e] as number;
       if (own < 0) {
         sum += part;
@@ -91,12 +96,12 @@ export class HandedOn {
         while (last < end && this.#group[last] === group) last++;
         let power = 0;
         for (let e = first; e < last; e++) {
-          power += Math.max(0, (weights[e] as number) * this.#passed(e, q, latencies, at)) ** exponent;
+          power += Math.max(0, (weights[e] as number) * this.passed(e, q, latencies, at)) ** exponent;
         }
         longest = root(power, exponent);
       }
       for (let e = first; e < last; e++) {
-        const passed = this.#passed(e, q, latencies, at);
+        const passed = this.passed(e, q, latencies, at);
         let factor = slope;
         if (group >= 0) {
           if (longest <= 0) continue;
@@ -116,7 +121,7 @@ export class HandedOn {
   }
 
   /** An edge's parent as its child meets it, before weighting: the three quantiles mixed by call rate, ms. */
-  #passed(e: number, q: number, latencies: Float64Array, at: number): number {
+  passed(e: number, q: number, latencies: Float64Array, at = 0): number {
     const from = at + 3 * (this.#parent[e] as number);
     const row = 9 * e + 3 * q;
     const mix = this.#mix;

@@ -6,6 +6,9 @@ import { passThrough } from './pass-through.js';
 export const HIDDEN = 16;
 export const LATENT = 4;
 
+/** Largest |log| of a learnt edge weight over the graph's. */
+export const MAX_CORRECTION = 0.2;
+
 /** A service as it computes, and as it sends: each has metrics and a latent variable of its own (reference, section 1). */
 export type Channel = 'service' | 'network';
 
@@ -25,6 +28,11 @@ export interface Edge {
   readonly child: number;
   /** The graph's; the learnt weight stays within a factor e^±0.2 of it. */
   readonly weight: number;
+  /** What it may have been in a window that tells of more, or less, than was learnt. */
+  readonly least: number;
+  readonly most: number;
+  /** Of services and not of calls: its parent serves others, too, so that its child may meet another quantile of it. */
+  readonly aggregate: boolean;
   /** Row-major 3×3, see `passThrough`. */
   readonly mix: readonly number[];
   /** Edges of one child with equal groups are calls made side by side; −1 for calls made one after the other. */
@@ -104,7 +112,22 @@ function layEdges(graph: CausalGraph): Edge[] {
       if (parent >= child)
         throw new TypeError(`graph lists ${node.id} before its cause ${link.node}: causes come first`);
       const group = link.group !== undefined && (beside.get(link.group) ?? 0) > 1 ? link.group : -1;
-      return [{ parent, child, weight: link.weight, mix: passThrough(link.callsPerChild), group }];
+      const [least, most] = link.weightRange ?? [
+        link.weight * Math.exp(-MAX_CORRECTION),
+        link.weight * Math.exp(MAX_CORRECTION),
+      ];
+      return [
+        {
+          parent,
+          child,
+          weight: link.weight,
+          least,
+          most,
+          aggregate: link.weightRange !== undefined,
+          mix: passThrough(link.callsPerChild),
+          group,
+        },
+      ];
     });
     return edges.sort((a, b) => a.group - b.group);
   });

@@ -16,7 +16,7 @@ export class Mechanism {
   readonly #layout: Layout;
   readonly #scales: Scales;
   readonly #networks: PlainNetworks;
-  readonly #handedOn: HandedOn;
+  readonly handing: HandedOn;
   /** Per node its owners, and its position among what each owns. */
   readonly #slots: readonly (readonly { readonly unit: number; readonly slot: number }[])[];
 
@@ -24,7 +24,7 @@ export class Mechanism {
     this.#layout = layout;
     this.#scales = scales;
     this.#networks = new PlainNetworks(layout, parameters.units);
-    this.#handedOn = new HandedOn(layout);
+    this.handing = new HandedOn(layout);
     this.weights = edgeWeights(layout, parameters.corrections);
     const slots: { unit: number; slot: number }[][] = layout.nodes.map(() => []);
     layout.units.forEach(({ nodes }, unit) => {
@@ -81,7 +81,7 @@ export class Mechanism {
 
   /** What a node's parents hand on to its percentile `q`, ms. `latencies`: [node][percentile] from `at`. */
   handedOn(node: number, q: number, latencies: Float64Array, at = 0): number {
-    return this.#handedOn.value(node, q, { latencies, at, weights: this.weights });
+    return this.handing.value(node, q, { latencies, at, weights: this.weights });
   }
 
   /**

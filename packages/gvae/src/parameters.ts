@@ -1,5 +1,5 @@
 import type { Rng } from '@sage/core';
-import { HIDDEN, LATENT, type Layout, type Unit } from './layout.js';
+import { HIDDEN, LATENT, type Layout, MAX_CORRECTION, type Unit } from './layout.js';
 
 export const NETWORKS = ['encoder', 'prior', 'decoder'] as const;
 export type NetworkName = (typeof NETWORKS)[number];
@@ -65,9 +65,6 @@ export function initialParameters(layout: Layout, rng: Rng): Parameters {
   });
   return { units, corrections: new Float32Array(layout.edges.length) };
 }
-
-/** Largest |log| of a learnt edge weight over the graph's. */
-export const MAX_CORRECTION = 0.2;
 
 export function edgeWeights(layout: Layout, corrections: Float32Array): Float64Array {
   return Float64Array.from(

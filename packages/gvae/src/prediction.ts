@@ -1,5 +1,6 @@
 import type { Intervention, Prediction, PredictOptions } from '@sage/causal-graph';
 import { PERCENTILES, type Percentile, type Rng } from '@sage/core';
+import type { AbductedWeights } from './abducted-weights.js';
 import { type Residuals, residualAt } from './calibration.js';
 import { type Inputs, scaledLoad } from './inputs.js';
 import { LATENT, type Layout } from './layout.js';
@@ -7,6 +8,11 @@ import { indexOf } from './layout-index.js';
 import type { Mechanism } from './mechanism.js';
 import type { LatentNormal } from './plain-network.js';
 import { type Scales, scaled } from './scales.js';
+
+/** A model, and what a window says of its edges. */
+export interface WindowModel extends PredictiveModel {
+  readonly weights: AbductedWeights;
+}
 
 export interface PredictiveModel {
   readonly layout: Layout;
@@ -28,14 +34,14 @@ type Heads = (unit: number, sample: number) => Float64Array;
  * from streams named by unit and node, so it is the same for every intervention.
  */
 export class Worlds {
-  readonly #model: PredictiveModel;
+  readonly #model: WindowModel;
   readonly #inputs: Inputs;
   readonly #samples: number;
   readonly #rng: Rng;
   /** What holds for every intervention: the heads as they are, and what each node is handed, computed when first asked for. */
   readonly #before: Heads;
 
-  constructor(model: PredictiveModel, inputs: Inputs, { samples = 64, rng }: PredictOptions) {
+  constructor(model: WindowModel, inputs: Inputs, { samples = 64, rng }: PredictOptions) {
     if (!Number.isInteger(samples) || samples < 1) {
       throw new RangeError(`samples must be a whole number of at least 1, not ${samples}`);
     }
@@ -68,7 +74,7 @@ export class Worlds {
       const parents = this.#parents(v).filter((parent) => moved.has(parent));
       const values = new Float64Array(3 * samples);
       const noise = this.#rng.fork(`noise|${layout.nodes[v]}`);
-      const handedBefore = [0, 1, 2].map((q) => mechanism.handedOn(v, q, inputs.observed));
+      const handedBefore = [0, 1, 2].map((q) => this.#handedOn(v, q, inputs.observed));
       for (let i = 0; i < samples; i++) {
         for (const parent of parents) {
           world.set((moved.get(parent) as Float64Array).subarray(3 * i, 3 * i + 3), 3 * parent);
@@ -82,7 +88,7 @@ export class Worlds {
           const at = 3 * v + q;
           const handed = handedBefore[q] as number;
           let value = inputs.observed[at] as number;
-          if (parents.length > 0) value += mechanism.handedOn(v, q, world) - handed;
+          if (parents.length > 0) value += this.#handedOn(v, q, world) - handed;
           if (before !== undefined && now !== undefined) {
             value += (now[q] as number) - (before[q] as number);
             if (keep < 1) {
@@ -109,6 +115,11 @@ export class Worlds {
         return Float64Array.from({ length: samples }, (_, i) => values[3 * i + q] as number);
       },
     };
+  }
+
+  #handedOn(node: number, q: number, latencies: Float64Array): number {
+    const { mechanism, weights } = this.#model;
+    return mechanism.handedOn(node, q, latencies) + weights.beyond(node, q, latencies);
   }
 
   #parents(node: number): number[] {

@@ -58,17 +58,16 @@ export function readSigns(
 ): ReadonlyMap<string, ServiceSigns> {
   const { reference, abduction } = options;
   const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
-    const percentile = supportedPercentile(window.latency.get(node.id)?.count ?? 0, options.percentile);
-    const residual = abduction.residual(node.id, percentile);
-    if (residual === undefined) return undefined;
+    const count = window.latency.get(node.id)?.count ?? 0;
+    const read = supportedPercentiles(count, options.percentile).flatMap((percentile) => {
+      const residual = abduction.residual(node.id, percentile);
+      return residual === undefined ? [] : [{ percentile, ...residual }];
+    });
+    if (read.length === 0) return undefined;
+    const { percentile, observedMs, expectedMs, z } = read.reduce((a, b) => (b.z > a.z ? b : a));
     const normal = reference.latency.get(node.id)?.[percentile];
-    return {
-      node,
-      observedMs: residual.observedMs,
-      expectedMs: residual.expectedMs,
-      z: residual.z,
-      slowness: normal === undefined ? 0 : (residual.observedMs - normal.center) / normal.spread,
-    };
+    const slowness = normal === undefined ? 0 : (observedMs - normal.center) / normal.spread;
+    return { node, observedMs, expectedMs, z, slowness };
   };
   return new Map(
     [...view.owned].map(([service, nodes]) => {
@@ -92,12 +91,15 @@ const LEAST_BEYOND = 5;
 const SHARE_BEYOND: Readonly<Record<Percentile, number>> = { p50Ms: 0.5, p95Ms: 0.05, p99Ms: 0.01 };
 
 /**
- * The highest percentile, at most the objective's, that enough calls of the window lie beyond: of 120 calls the p99 is
- * the second slowest, and two pauses to collect garbage are no fault of anybody.
+ * The percentiles to judge a node by: the objective's and those above it, since the slow calls of a service may be the
+ * very ones of this objective, as far as enough calls of the window lie beyond: of 120 calls the p99 is the second slowest,
+ * and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is.
  */
-export function supportedPercentile(count: number, wanted: Percentile): Percentile {
-  const lower = PERCENTILES.slice(0, PERCENTILES.indexOf(wanted) + 1);
-  return lower.findLast((percentile) => count * SHARE_BEYOND[percentile] >= LEAST_BEYOND) ?? 'p50Ms';
+export function supportedPercentiles(count: number, wanted: Percentile): readonly Percentile[] {
+  const supported = PERCENTILES.filter((percentile) => count * SHARE_BEYOND[percentile] >= LEAST_BEYOND);
+  const from = PERCENTILES.indexOf(wanted);
+  const upper = supported.filter((percentile) => PERCENTILES.indexOf(percentile) >= from);
+  return upper.length > 0 ? upper : [supported.at(-1) ?? 'p50Ms'];
 }
 
 function readFeatures(service: string, window: Window, reference: NormalReference): FeatureAnomaly[] {

@@ -83,6 +83,8 @@ export function hotelGraph(): CausalGraph {
       child: rpcId(keyOf(caller, callee)),
       callsPerParent: 1,
       criticality: 1,
+      awaited: 1,
+      beside: [],
     })),
   });
 }

@@ -1,5 +1,5 @@
 import { OUTSIDE, type RpcKey, type RpcObservation, rpcId, type Span } from '@sage/core';
-import { criticalPathUs, type Interval } from './critical-path.js';
+import { type CallInterval, callsBeside, criticalPathUs, isAwaited } from './critical-path.js';
 
 /** Why a span that stands for a call gave no observation. */
 export type UnusedSpan = 'unpaired-client' | 'lost-server' | 'orphan-server';
@@ -28,9 +28,9 @@ type Entry =
   /** The caller has no client span; `from` is its nearest span. */
   | { readonly how: 'bare'; readonly from: Span };
 
-interface Call extends Interval {
+interface Call extends CallInterval {
   /** undefined where the call takes its place on the critical path and nothing more is known of it. */
-  readonly observation: Omit<RpcObservation, 'parent' | 'criticality'> | undefined;
+  readonly observation: Omit<RpcObservation, 'parent' | 'criticality' | 'awaited' | 'beside'> | undefined;
   /** The server span in which the call was made. */
   readonly within: Span | undefined;
 }
@@ -157,6 +157,7 @@ function pairedCalls(client: Span, servers: Span[], within: Span | undefined, op
     return {
       startUs: client.startUs,
       endUs: messageEndUs,
+      callerClock: true,
       within,
       observation: {
         rpc,
@@ -185,7 +186,7 @@ function loneClient(
   options: TraceOptions,
   unused: Record<UnusedSpan, number>,
 ): Call {
-  const span = { startUs: client.startUs, endUs: endUs(client), within };
+  const span = { startUs: client.startUs, endUs: endUs(client), callerClock: true, within };
   const callee = client.peerService;
   if (callee === undefined) {
     unused['unpaired-client'] += 1;
@@ -217,13 +218,13 @@ function serverOnly(server: Span, rpc: RpcKey | undefined, within: Span | undefi
     requestMs: undefined,
     responseMs: undefined,
   };
-  return { startUs: server.startUs, endUs: endUs(server), within, observation };
+  return { startUs: server.startUs, endUs: endUs(server), callerClock: false, within, observation };
 }
 
-/** Adds in which call each call was made, and how much of it that one waited for. */
+/** Adds in which call each call was made, how much of it that one waited for, and what ran beside it. */
 function withParents(calls: readonly Call[], entries: ReadonlyMap<Span, Entry>): RpcObservation[] {
   const siblings = new Map<Span, Call[]>();
-  const shares = new Map<Call, number>();
+  const places = new Map<Call, Pick<RpcObservation, 'criticality' | 'awaited' | 'beside'>>();
   for (const call of calls) {
     if (call.within === undefined) continue;
     const list = siblings.get(call.within);
@@ -231,18 +232,31 @@ function withParents(calls: readonly Call[], entries: ReadonlyMap<Span, Entry>):
     else list.push(call);
   }
   for (const [within, list] of siblings) {
-    const critical = criticalPathUs({ startUs: within.startUs, endUs: endUs(within) }, list);
+    const parent = { startUs: within.startUs, endUs: endUs(within) };
+    const critical = criticalPathUs(parent, list);
+    const beside = list.length > 1 ? callsBeside(parent, list) : [];
     list.forEach((call, index) => {
       const lengthUs = call.endUs - call.startUs;
-      shares.set(call, lengthUs > 0 ? Math.min(1, (critical[index] ?? 0) / lengthUs) : 0);
+      const others = (beside[index] ?? []).flatMap((other) => list[other]?.observation?.rpc ?? []);
+      places.set(call, {
+        criticality: lengthUs > 0 ? Math.min(1, (critical[index] ?? 0) / lengthUs) : 0,
+        awaited: isAwaited(parent, call),
+        beside: others.length === 0 ? undefined : [...new Set(others.map(rpcId))],
+      });
     });
   }
   const observations: RpcObservation[] = [];
   for (const call of calls) {
     if (call.observation === undefined) continue;
     const parent = call.within && keyOf(call.within, entries.get(call.within));
-    const criticality = parent && shares.get(call);
-    observations.push({ ...call.observation, parent, criticality });
+    const place = parent && places.get(call);
+    observations.push({
+      ...call.observation,
+      parent,
+      criticality: place?.criticality,
+      awaited: place?.awaited,
+      beside: place?.beside,
+    });
   }
   return observations.sort((a, b) => a.endMs - b.endMs);
 }

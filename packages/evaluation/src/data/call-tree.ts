@@ -27,7 +27,8 @@ export function serviceNode(service: string, calls: ServiceCalls): string {
 /**
  * The call graph of such data. How many calls a service makes of another is not measured: of its callee's calls it is
  * given the part that its own are of those of all callers. How much of them it waits for is not measured either: where
- * the callees together take longer than the caller, each counts by the part that fits into it.
+ * the callees together take longer than the caller, each counts by the part that fits into it. So an edge may weigh
+ * anything between nothing and all of the callee's latency.
  */
 export function callGraphOf(service: ServiceCalls, windows: readonly Window[]): CallGraph {
   const count = (name: string) => typical(windows, serviceNode(name, service), 'count');
@@ -52,8 +53,12 @@ export function callGraphOf(service: ServiceCalls, windows: readonly Window[]): 
     edges: edges.map(({ from, to, callsPerParent }) => ({
       parent: rpcId(serviceRpc(from, service)),
       child: rpcId(serviceRpc(to, service)),
-      callsPerParent,
-      criticality: Math.min(1, duration(from) / Math.max(1e-9, waited.get(from) ?? 0)),
+      callsPerParent: 1,
+      criticality:
+        Math.min(1, callsPerParent) * Math.min(1, duration(from) / Math.max(1e-9, waited.get(from) ?? 0)),
+      awaited: 1,
+      beside: [],
+      criticalityRange: [0, 1],
     })),
   };
 }

@@ -1,0 +1,92 @@
+import type { HandedOn } from './handed-on.js';
+import type { Layout } from './layout.js';
+
+/** What is known of a window before its edges' weights are abducted. Flat: [node][percentile], ms. */
+export interface Explained {
+  readonly observed: Float64Array;
+  /** Of the training. */
+  readonly usual: Float64Array;
+  /** Observed less what the mechanism expects of observed parents. */
+  readonly residual: Float64Array;
+}
+
+/**
+ * Abduction of edge weights. A graph knows the weight w of an edge within bounds only: it is a mean over calls, and where
+ * data tell of services and not of calls, little more than a guess. Where a node is slower than its parents explain, and
+ * a parent itself has risen above its usual m̄ to m, the parent may have been handed on more fully than usual:
+ *
+ *   handed' = handed + φ Σ (most − w) max(0, m − m̄),   0 ≤ φ ≤ 1 as large as the residual needs
+ *
+ * and likewise down to `least` where the node is faster. What bounds do not cover stays a residual, the node's own.
+ *
+ * Where the parent is an aggregate over callers, the calls of this child may be the slow ones of it: m is the slowest
+ * between the child's percentile and the p99 of the parent that the child can have waited for, being no faster itself.
+ */
+export class AbductedWeights {
+  readonly #handedOn: HandedOn;
+  readonly #usual: Float64Array;
+  /** [edge][percentile]: φ times the room up or, negative, down. */
+  readonly #added: Float64Array;
+  /** [edge][percentile] of aggregates: how far from the child's percentile to the p99 of the parent m lies, 0..1; −1: none. */
+  readonly #met: Float64Array;
+  readonly #layout: Layout;
+
+  constructor(layout: Layout, handedOn: HandedOn, weights: Float64Array, explained: Explained) {
+    const { observed, usual, residual } = explained;
+    this.#layout = layout;
+    this.#handedOn = handedOn;
+    this.#usual = usual;
+    this.#added = new Float64Array(3 * layout.edges.length);
+    this.#met = Float64Array.from({ length: 3 * layout.edges.length }, (_, i) =>
+      this.#meeting(Math.floor(i / 3), i % 3, observed),
+    );
+    layout.nodes.forEach((_, v) => {
+      const [first, end] = handedOn.range(v);
+      for (let q = 0; q < 3; q++) {
+        const rest = residual[3 * v + q] as number;
+        const room = (e: number): number => {
+          const { least, most } = layout.edges[e] as Layout['edges'][number];
+          const weight = weights[e] as number;
+          return rest > 0 ? Math.max(0, most - weight) : Math.min(0, least - weight);
+        };
+        let reach = 0;
+        for (let e = first; e < end; e++) reach += room(e) * this.#risen(e, q, observed);
+        if (reach === 0) continue;
+        const part = Math.min(1, rest / reach);
+        for (let e = first; e < end; e++) this.#added[3 * e + q] = part * room(e);
+      }
+    });
+  }
+
+  /** What a node is handed beyond what the learnt weights say, at these latencies, ms. */
+  beyond(node: number, q: number, latencies: Float64Array): number {
+    const [first, end] = this.#handedOn.range(node);
+    let sum = 0;
+    for (let e = first; e < end; e++) {
+      const added = this.#added[3 * e + q] as number;
+      if (added !== 0) sum += added * this.#risen(e, q, latencies);
+    }
+    return sum;
+  }
+
+  #meeting(e: number, q: number, observed: Float64Array): number {
+    const { aggregate, parent, child } = this.#layout.edges[e] as Layout['edges'][number];
+    const most = observed[3 * child + q] as number;
+    const like = observed[3 * parent + q] as number;
+    const slowest = observed[3 * parent + 2] as number;
+    if (!aggregate || like > most) return -1;
+    return slowest > like ? Math.min(1, (most - like) / (slowest - like)) : 0;
+  }
+
+  #risen(e: number, q: number, latencies: Float64Array): number {
+    const { aggregate, parent } = this.#layout.edges[e] as Layout['edges'][number];
+    if (!aggregate) {
+      return Math.max(0, this.#handedOn.passed(e, q, latencies) - this.#handedOn.passed(e, q, this.#usual));
+    }
+    const part = this.#met[3 * e + q] as number;
+    if (part < 0) return 0;
+    const rise = (k: number) =>
+      (latencies[3 * parent + k] as number) - (this.#usual[3 * parent + k] as number);
+    return Math.max(0, rise(q) + part * (rise(2) - rise(q)));
+  }
+}
