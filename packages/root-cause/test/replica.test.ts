@@ -112,6 +112,25 @@ const CASES: readonly {
     bad: undefined,
   },
   {
+    name: 'one is slow, and one that appeared is as slow',
+    before: { a: 10 },
+    now: { a: 70, b: 70 },
+    bad: undefined,
+  },
+  { name: 'the others became faster', before: { a: 10, b: 10 }, now: { a: 10, b: 2 }, bad: undefined },
+  {
+    name: 'the others differ as much',
+    before: { a: 10, b: 10, c: 10, d: 10 },
+    now: { a: 25, b: 6, c: 14, d: 10 },
+    bad: undefined,
+  },
+  {
+    name: 'usage does not tell',
+    before: { a: { metrics: { cpu_usage_cores: 0.2 } }, b: { metrics: { cpu_usage_cores: 0.2 } } },
+    now: { a: { metrics: { cpu_usage_cores: 0.9 } }, b: { metrics: { cpu_usage_cores: 0.2 } } },
+    bad: undefined,
+  },
+  {
     name: 'without latencies contention tells',
     before: { a: waiting(0.05), b: waiting(0.05) },
     now: { a: waiting(0.6), b: waiting(0.06) },

@@ -300,6 +300,31 @@ describe('WindowBuilder', () => {
       expect(front?.get('a')?.latency, 'one replica alone is not told apart by traces').to.equal(undefined);
     });
 
+    it('have latency and features side by side where both tell them apart', () => {
+      const samples = read('cpu_usage_cores', [
+        ['a', 1],
+        ['b', 4],
+      ]);
+      const front = window([at(1, 'a'), at(1, 'b')], samples)?.replicas?.get('front');
+      expect(
+        [...(front ?? [])].map(([name, r]) => [name, r.latency?.count, ...r.metrics.values()]),
+      ).to.deep.equal([
+        ['a', 1, 1],
+        ['b', 1, 4],
+      ]);
+    });
+
+    it('leave room for a reading of every service', () => {
+      const windows = new WindowBuilder({ latenessMs: 0, maxReplicas: 100, maxColumns: 2 });
+      windows.advance(0);
+      const replicasOf = (service: string, count: number) =>
+        Array.from({ length: count }, (_, i) => ({ ...reading(1, 7, service), instance: `r${i}` }));
+      windows.addSamples([...replicasOf('front', 30), ...replicasOf('cart', 5)], 0);
+      const found = windows.advance(30_000)[0];
+      expect(found?.metrics.get('cart')?.get('cpu_usage_cores')).to.equal(7);
+      expect(windows.stats().samples).to.include({ replicaOverflow: 14, overflow: 0 });
+    });
+
     it('are bounded, however many there are and whatever they are called', () => {
       const windows = new WindowBuilder({ latenessMs: 0, maxReplicas: 3, maxColumns: 5 });
       windows.advance(0);
