@@ -1,6 +1,12 @@
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
-import { emptyState, hostileState, hotelIncident, trainingState } from './fixtures/hotel-incident.js';
+import {
+  emptyState,
+  hostileState,
+  hotelIncident,
+  replicaIncident,
+  trainingState,
+} from './fixtures/hotel-incident.js';
 import { collectErrors, countColours, launchChromium } from './support/browser.js';
 import { type PageServer, startPageServer } from './support/page-server.js';
 import { CHROMIUM, requirePrograms } from './support/tools.js';
@@ -44,6 +50,14 @@ describe('the incident page in Chromium', function () {
       'slow, not the cause',
     ]);
     expect(await textOf('#answer')).to.contain('The cause is rate · cpu (97 %, 346 ms of 412 ms)');
+    expect(errors).to.deep.equal([]);
+  });
+
+  it('names the replica that alone is bad, and what sets it apart', async () => {
+    await open(replicaIncident());
+    await page.waitForSelector('.service.culprit');
+    expect(await textOf('#answer')).to.contain('The cause is rate · cpu · replica rate-2 (97 %');
+    expect(await textOf('#evidence')).to.contain('time in replica rate-2 against the others380 ms12 ms');
     expect(errors).to.deep.equal([]);
   });
 

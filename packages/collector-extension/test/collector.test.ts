@@ -138,6 +138,32 @@ describe('startCollector', () => {
     expect(collector.stats().spansDropped).to.include({ malformed: 2, duplicate: 0, late: 0 });
   });
 
+  it('tells the replicas of a service apart, from the spans of each to its readings', async () => {
+    const { pass, receiver, windows, collector } = await started();
+    let requests = 0;
+    pass(40, (nowMs) => {
+      const turn = requests++ % 2;
+      const instance = `cart-${turn}`;
+      const [front, client, cart] = request(nowMs - 400, `r${requests}`) as [Span, Span, Span];
+      // One of the two takes 1 ms, the other 4 ms.
+      receiver.sink().onSpans([front, client, { ...cart, instance, durationUs: turn === 0 ? 1_000 : 4_000 }]);
+      const feature = 'cpu_runqueue_wait_ratio';
+      collector.addSamples([{ service: 'cart', instance, feature, timestampMs: nowMs, value: turn / 2 }]);
+    });
+    const cart = windows.at(-1)?.window.replicas?.get('cart');
+    const medians = [...(cart ?? [])].map(([name, { latency, metrics }]) => [
+      name,
+      Math.round(latency?.p50Ms ?? 0),
+      latency?.count,
+      metrics.get('cpu_runqueue_wait_ratio'),
+    ]);
+    expect(medians).to.deep.equal([
+      ['cart-0', 1, 30, 0],
+      ['cart-1', 4, 30, 0.5],
+    ]);
+    expect(windows.at(-1)?.window.metrics.get('cart')?.get('cpu_runqueue_wait_ratio')).to.equal(0.5);
+  });
+
   it('refuses batches beyond what it may hold, and takes them again later', async () => {
     const { pass, receiver, collector } = await started({ maxPendingSpans: 5 });
     const { onSpans } = receiver.sink();

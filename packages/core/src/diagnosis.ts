@@ -19,7 +19,7 @@ export interface Candidate {
 
 /** One measurement beside what was normal at the present load. */
 export interface Evidence {
-  /** A feature's or latency node's name. */
+  /** A feature's or latency node's name; `replica|<name>[|<feature>]` of one replica, beside the others at present. */
   readonly name: string;
   readonly unit: string;
   readonly observed: number;

@@ -25,7 +25,9 @@ export {
   isFeatureName,
   type MetricSample,
   RESOURCES,
+  type ReplicaJoin,
   type Resource,
+  replicaJoin,
   type Span,
   type SpanKind,
 } from './telemetry.js';

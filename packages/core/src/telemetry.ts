@@ -22,7 +22,7 @@ export interface Span {
 export interface MetricSample {
   readonly service: string;
   /** The replica it was read from, where the source tells replicas apart. */
-  readonly instance?: string;
+  readonly instance?: string | undefined;
   readonly feature: FeatureName;
   readonly timestampMs: number;
   readonly value: number;
@@ -193,6 +193,19 @@ export const FEATURES = {
 } as const satisfies Record<string, Feature>;
 
 export type FeatureName = keyof typeof FEATURES;
+
+/** How the readings of a service's replicas become the service's own. */
+export type ReplicaJoin = 'sum' | 'max';
+
+/**
+ * `sum` for what a service consumes, an amount or a rate: its replicas consume it together. `max` for all else: what is
+ * waited for, and shares and times. A tail of latency is made by the replica that waits longest, which a mean would hide
+ * the better the more replicas there are.
+ */
+export function replicaJoin(feature: FeatureName): ReplicaJoin {
+  const { role, unit }: Feature = FEATURES[feature];
+  return role === 'usage' && unit !== '1' && unit !== 'ms' ? 'sum' : 'max';
+}
 
 export const FEATURE_NAMES = Object.keys(FEATURES) as readonly FeatureName[];
 

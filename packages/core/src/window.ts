@@ -43,8 +43,9 @@ export interface LatencyStats {
 
 /** What was seen of one replica of a service. */
 export interface ReplicaReading {
-  /** Of all its server spans together; undefined where none was seen. */
+  /** Of all its server spans together; undefined where none was seen, or of no other replica. */
   readonly latency: LatencyStats | undefined;
+  /** Features that were read of another replica, too. Mean over the window. */
   readonly metrics: ReadonlyMap<FeatureName, number>;
 }
 
@@ -53,9 +54,9 @@ export interface Window {
   readonly startMs: number;
   readonly endMs: number;
   readonly latency: ReadonlyMap<LatencyNodeId, LatencyStats>;
-  /** service → feature → mean over the window. */
+  /** service → feature → mean over the window, the replicas joined as `replicaJoin` of the feature says. */
   readonly metrics: ReadonlyMap<string, ReadonlyMap<FeatureName, number>>;
-  /** service → `service.instance.id` → what was seen of it; only services of which two or more replicas were seen. */
+  /** service → replica → what was seen of it; only services of which two or more replicas were seen. */
   readonly replicas?: ReadonlyMap<string, ReadonlyMap<string, ReplicaReading>>;
 }
 
@@ -84,5 +85,5 @@ export interface RpcObservation {
   /** The other kinds of awaited call that it ran beside, for more than half of the shorter of the two. */
   readonly beside?: readonly RpcId[] | undefined;
   /** The replica that served it, where its server span says so. */
-  readonly instance?: string;
+  readonly instance?: string | undefined;
 }

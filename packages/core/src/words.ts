@@ -29,10 +29,18 @@ export function measured(value: number, unit: string, name: string): string {
   return unit === '1/s' ? `${number}/s` : `${number} ${unit}`;
 }
 
+/** Of one replica beside the others: `replica|geo-1` is its latency, `replica|geo-1|cpu_throttled_ratio` a feature. */
+const REPLICA = /^replica\|([^|]*)(?:\|(\w+))?$/;
+
 const LATENCY_NODE = /^(client|server|request|response)\|([^>]+)>([^:]+):(.*)$/;
 
-/** `cpu_runqueue_wait_ratio` and `request|frontend>search:Nearby` in words. */
+/** `cpu_runqueue_wait_ratio`, `request|frontend>search:Nearby` and `replica|geo-1` in words. */
 export function measurementName(name: string): string {
+  const [ofReplica, replica, feature] = REPLICA.exec(name) ?? [];
+  if (ofReplica !== undefined) {
+    const what = feature === undefined ? 'time' : measurementName(feature);
+    return `${what} in replica ${replica} against the others`;
+  }
   const [, kind, caller, callee, operation] = LATENCY_NODE.exec(name) ?? [];
   switch (kind) {
     case 'client':

@@ -44,6 +44,11 @@ describe('words', () => {
     ['request|frontend>search:Nearby', 'the way from frontend to search (Nearby)'],
     ['response|frontend>search:Nearby', 'the way from search back to frontend (Nearby)'],
     ['client|rate>memcached-rate:get', 'memcached-rate as seen by rate (get)'],
+    ['replica|geo-1', 'time in replica geo-1 against the others'],
+    [
+      'replica|a b:c>d_ratio|cpu_throttled_ratio',
+      'cpu throttled in replica a b:c>d_ratio against the others',
+    ],
   ];
   for (const [name, text] of names) it(name, () => expect(measurementName(name)).to.equal(text));
 

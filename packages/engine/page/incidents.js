@@ -37,13 +37,18 @@ function conclusion(diagnosis) {
       diagnosis.culprits.length === 1 ? 'The cause is ' : 'The causes are ',
       ...diagnosis.culprits.flatMap((culprit, i) => [
         i === 0 ? '' : i === diagnosis.culprits.length - 1 ? ' and ' : ', ',
-        html('strong', {}, `${culprit.service} · ${culprit.resource}`),
+        html('strong', {}, culpritName(culprit)),
         ` (${percent(culprit.probability)}, ${milliseconds(culprit.effectMs)} of ${milliseconds(diagnosis.observedMs)})`,
       ]),
       '.',
     ];
   }
   return [verdictWords(diagnosis.verdict)];
+}
+
+/** “geo · cpu”, and “geo · cpu · replica geo-1” where one replica alone is bad. */
+function culpritName({ service, resource, replica }) {
+  return [service, resource, ...(replica ? [`replica ${replica}`] : [])].join(' · ');
 }
 
 function verdictWords(verdict) {
@@ -98,8 +103,7 @@ export function incidentList(incidents, selected, nowMs, onSelect) {
 
 function shortVerdict(diagnosis) {
   if (!diagnosis) return 'diagnosis under way';
-  if (diagnosis.verdict === 'culprits')
-    return diagnosis.culprits.map((c) => `${c.service} · ${c.resource}`).join(', ');
+  if (diagnosis.verdict === 'culprits') return diagnosis.culprits.map(culpritName).join(', ');
   return diagnosis.verdict;
 }
 

@@ -17,6 +17,7 @@ import { normalReference } from './normal-reference.js';
 import { type DiagnoseInput, type DiagnoseOptions, resolveOptions } from './options.js';
 import { counterfactuals, foresee } from './outlook.js';
 import { culpritsText, violationText, workloadText } from './reason.js';
+import { type BadReplica, badReplica } from './replica.js';
 import { assignResponsibility } from './responsibility.js';
 import { findVictims } from './victims.js';
 import { normalLoad, strainedBeyondLoad } from './workload.js';
@@ -149,8 +150,11 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
     if (best === undefined) return [];
     const { resource, probability } = best;
     const effectMs = Math.max(0, observedMs - ask([{ service, resource }]).medianMs);
-    const evidence = resourceEvidence(signsOf(service), resource, responsibility);
-    return [{ service, resource, probability, share: parts[index] ?? 0, effectMs, evidence }];
+    const bad = badReplica({ service, resource }, { window, normal: reference.windows, percentile });
+    const measurements = resourceEvidence(signsOf(service), resource, responsibility);
+    const evidence = [...measurements, ...(bad?.evidence ?? [])];
+    const share = parts[index] ?? 0;
+    return [{ service, resource, ...replicaOf(bad), probability, share, effectMs, evidence }];
   });
   const resources = byService.flatMap(({ service, ranking }) =>
     ranking.map(({ resource }): Candidate => {
@@ -163,6 +167,10 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
   const victims = findVictims(view, window, { reference, culprits: blamed });
   const reason = `${violation} ${culpritsText(culprits, victims)}`;
   return conclude('culprits', reason, { culprits, services, resources, victims });
+}
+
+function replicaOf(bad: BadReplica | undefined): Pick<Culprit, 'replica'> {
+  return bad === undefined ? {} : { replica: bad.replica };
 }
 
 type Findings = Partial<Pick<Diagnosis, 'culprits' | 'services' | 'resources' | 'victims'>>;

@@ -16,8 +16,8 @@ import {
 
 /** What was normal at the present load: centre and spread per column over windows that met the objective. */
 export interface NormalReference {
-  /** How many windows it rests on. */
-  readonly windows: number;
+  /** What it rests on, oldest first where all are of the present load. */
+  readonly windows: readonly Window[];
   /** Median requests per second of the objective's root over them. */
   readonly loadPerSecond: number;
   /** Nearly the largest load at which the objective was met (the 99th percentile, over all of history). */
@@ -69,7 +69,7 @@ export function normalReference(
   const chosen = (near.length >= FEW ? near : nearest()).slice(-MOST);
   const windows = chosen.map((entry) => entry.window);
   return {
-    windows: windows.length,
+    windows,
     loadPerSecond: quantile(
       chosen.map((entry) => entry.load),
       0.5,

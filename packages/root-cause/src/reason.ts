@@ -25,9 +25,10 @@ export function violationText(objective: Objective, observedMs: number): string 
 }
 
 export function culpritsText(culprits: readonly Culprit[], victims: readonly Victim[]): string {
-  const causes = culprits.map(({ service, resource, evidence }) => {
+  const causes = culprits.map(({ service, resource, replica, evidence }) => {
     const first = evidence[0];
-    return `${RESOURCE_WORDS[resource]} of ${service}${first === undefined ? '' : ` (${evidenceText(first)})`}`;
+    const where = replica === undefined ? service : `${service}, its replica ${replica} alone`;
+    return `${RESOURCE_WORDS[resource]} of ${where}${first === undefined ? '' : ` (${evidenceText(first)})`}`;
   });
   const names = victims.map(({ service }) => service);
   const others =

@@ -1,6 +1,7 @@
 import type { FeatureName, MetricSample } from '@sage/core';
 import type { ExporterReading } from './exporter-reading.js';
 import { CONTAINER_RULES, type ExporterRule, HOST_CPU, HOST_DISK } from './exporter-rules.js';
+import { sanitizeInstance } from './names.js';
 
 export interface ExporterFeaturesOptions {
   /** Counters remembered; the longest unheard of goes first. Default 50000. */
@@ -169,7 +170,7 @@ function readContainer(
   // cAdvisor accounts the pod's own group and its pause container, too.
   if (rule === undefined || service === undefined || service === '' || service === 'POD') return;
   if (!isWanted(rule, labels)) return;
-  const instance = labels.pod;
+  const instance = sanitizeInstance(labels.pod);
   if (reading.name.startsWith('container_') && labels.instance !== undefined) {
     const host = hostOf(labels.instance);
     places.set(`${service}\0${instance ?? ''}`, { service, instance, host, seenMs: timestampMs });

@@ -1,5 +1,6 @@
 import { failure, type Outcome, success } from '@sage/core';
 import { type Attributes, isReadAttribute } from './attributes.js';
+import { sanitizeInstance } from './names.js';
 import { type DecodedSpans, emptyRawSpan, type RawSpan, SpanBatch, spanOrigin } from './raw-span.js';
 import { BinaryThriftReader } from './thrift-binary.js';
 import { COMPACT_PROTOCOL_ID, CompactThriftReader } from './thrift-compact.js';
@@ -68,7 +69,7 @@ function readBatch(reader: ThriftReader, batch: SpanBatch): void {
   const origin = spanOrigin(process.tags, process.service);
   for (const span of spans) {
     // OpenTelemetry's exporter puts the resource's attributes on each span.
-    const instance = span.attributes.get('service.instance.id') ?? origin.instance;
+    const instance = sanitizeInstance(span.attributes.get('service.instance.id')) ?? origin.instance;
     batch.add(span, { service: origin.service, instance });
   }
 }

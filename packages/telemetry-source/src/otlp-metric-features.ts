@@ -71,29 +71,24 @@ export function createMetricFeatures({ maxSeries = 10_000 } = {}): MetricFeature
   return {
     read: (points) => {
       const pending = new Map<string, Previous>();
-      const joined = new Map<
-        string,
-        { service: string; feature: FeatureName; timeMs: number; value: number }
-      >();
+      const joined = new Map<string, { -readonly [K in keyof MetricSample]: MetricSample[K] }>();
       for (const point of points) {
         const rule = ruleOf(point.name);
         if (rule === undefined) continue;
         const raw = reading(point, pending, previous);
         if (raw === undefined || !Number.isFinite(raw)) continue;
         const value = raw * scaleOf(rule, point.unit);
-        const { service, instance = '', timeMs } = point;
-        const key = [rule.feature, service, instance, timeMs].join('\0');
+        const { service, instance, timeMs } = point;
+        const { feature } = rule;
+        const key = [feature, service, instance ?? '', timeMs].join('\0');
         const sample = joined.get(key);
-        if (sample === undefined) joined.set(key, { service, feature: rule.feature, timeMs, value });
-        else sample.value = rule.join === 'sum' ? sample.value + value : Math.max(sample.value, value);
+        if (sample === undefined) {
+          const replica = instance === undefined ? {} : { instance };
+          joined.set(key, { service, ...replica, feature, timestampMs: timeMs, value });
+        } else sample.value = rule.join === 'sum' ? sample.value + value : Math.max(sample.value, value);
       }
       return {
-        samples: Array.from(joined.values(), ({ service, feature, timeMs, value }) => ({
-          service,
-          feature,
-          timestampMs: timeMs,
-          value,
-        })),
+        samples: [...joined.values()],
         commit: () => {
           for (const [key, seen] of pending) {
             previous.delete(key);

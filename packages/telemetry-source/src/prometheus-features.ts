@@ -1,8 +1,8 @@
 import type { FeatureName } from '@sage/core';
 
 /**
- * PromQL that gives a feature per service. `$window` becomes the time that a read covers (`120s`), `$service_label`
- * the label that holds the service's name.
+ * PromQL that gives a feature per service, or per replica of it where `pod` tells them apart. `$window` becomes the time
+ * that a read covers (`120s`), `$service_label` the label that holds the service's name.
  */
 export type PrometheusTemplates = Partial<Record<FeatureName, string>>;
 
@@ -10,11 +10,11 @@ export type PrometheusTemplates = Partial<Record<FeatureName, string>>;
 const OWN = '$service_label!="",$service_label!="POD"';
 
 function rate(metric: string, labels = ''): string {
-  return `sum by ($service_label) (rate(${metric}{${OWN}${labels}}[$window]))`;
+  return `sum by ($service_label, pod) (rate(${metric}{${OWN}${labels}}[$window]))`;
 }
 
 function worst(metric: string): string {
-  return `max by ($service_label) (rate(${metric}{${OWN}}[$window]))`;
+  return `max by ($service_label, pod) (rate(${metric}{${OWN}}[$window]))`;
 }
 
 /**
@@ -26,7 +26,7 @@ function ofHost(reading: string): string {
   const host = (series: string) =>
     `label_replace(${series}, "sage_host", "$1", "instance", "([^:]+)(?::[0-9]+)?")`;
   return (
-    `max by ($service_label) (max by ($service_label, sage_host) (0 * ${host(`container_memory_working_set_bytes{${OWN}}`)})` +
+    `max by ($service_label, pod) (max by ($service_label, pod, sage_host) (0 * ${host(`container_memory_working_set_bytes{${OWN}}`)})` +
     ` + on (sage_host) group_left () max by (sage_host) (${host(reading)}))`
   );
 }
@@ -36,7 +36,7 @@ function network(metric: string): string {
   const container = `max by (namespace, pod, $service_label) (container_memory_working_set_bytes{${OWN},pod!=""})`;
   const pod = `sum by (namespace, pod) (rate(${metric}{pod!=""}[$window]))`;
   return (
-    `${rate(metric)} or sum by ($service_label)` +
+    `${rate(metric)} or sum by ($service_label, pod)` +
     ` (0 * ${container} + on (namespace, pod) group_left () ${pod})`
   );
 }
@@ -51,7 +51,7 @@ export const DEFAULT_PROMETHEUS_FEATURES: PrometheusTemplates = {
   cpu_runqueue_wait_ratio: rate('container_cpu_schedstat_runqueue_seconds_total'),
   cpu_throttled_ratio: rate('container_cpu_cfs_throttled_seconds_total'),
   cpu_pressure_ratio: worst('container_pressure_cpu_waiting_seconds_total'),
-  memory_working_set_bytes: `sum by ($service_label) (avg_over_time(container_memory_working_set_bytes{${OWN}}[$window]))`,
+  memory_working_set_bytes: `sum by ($service_label, pod) (avg_over_time(container_memory_working_set_bytes{${OWN}}[$window]))`,
   memory_major_faults_per_second: rate(
     'container_memory_failures_total',
     ',failure_type="pgmajfault",scope="container"',
@@ -64,9 +64,9 @@ export const DEFAULT_PROMETHEUS_FEATURES: PrometheusTemplates = {
   network_receive_bytes_per_second: network('container_network_receive_bytes_total'),
   network_transmit_bytes_per_second: network('container_network_transmit_bytes_total'),
   network_probe_ms:
-    '1000 * (avg by ($service_label) (avg_over_time(probe_icmp_duration_seconds{phase="rtt",$service_label!=""}[$window]))' +
-    ' or avg by ($service_label) (avg_over_time(probe_duration_seconds{$service_label!=""}[$window])))',
+    '1000 * (avg by ($service_label, pod) (avg_over_time(probe_icmp_duration_seconds{phase="rtt",$service_label!=""}[$window]))' +
+    ' or avg by ($service_label, pod) (avg_over_time(probe_duration_seconds{$service_label!=""}[$window])))',
   network_probe_failure_ratio:
-    '1 - avg by ($service_label) (avg_over_time(probe_success{$service_label!=""}[$window]))',
-  llc_occupancy_bytes: `sum by ($service_label) (avg_over_time(container_llc_occupancy_bytes{${OWN}}[$window]))`,
+    '1 - avg by ($service_label, pod) (avg_over_time(probe_success{$service_label!=""}[$window]))',
+  llc_occupancy_bytes: `sum by ($service_label, pod) (avg_over_time(container_llc_occupancy_bytes{${OWN}}[$window]))`,
 };

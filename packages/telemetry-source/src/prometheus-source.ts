@@ -1,5 +1,5 @@
 import { type FeatureName, failure, type MetricSample, type Outcome, success } from '@sage/core';
-import { sanitizeService } from './names.js';
+import { sanitizeInstance, sanitizeService } from './names.js';
 import type { PrometheusTemplates } from './prometheus-features.js';
 import { type QueryFailure, type QueryTarget, queryVector, type VectorElement } from './prometheus-query.js';
 
@@ -43,6 +43,8 @@ export interface PrometheusSource {
 }
 
 const DEFAULT_SERVICE_LABEL = 'container';
+/** Says of which replica a series is, where a query keeps it. */
+const REPLICA_LABEL = 'pod';
 const DEFAULT_TIMEOUT_MS = 5000;
 const CONCURRENT_QUERIES = 6;
 
@@ -141,12 +143,11 @@ function toSamples(
 ): MetricSample[] {
   return vector
     .filter(({ value }) => Number.isFinite(value))
-    .map(({ labels, value }) => ({
-      service: sanitizeService(labels[serviceLabel]),
-      feature,
-      timestampMs,
-      value,
-    }));
+    .map(({ labels, value }) => {
+      const instance = sanitizeInstance(labels[REPLICA_LABEL]);
+      const service = sanitizeService(labels[serviceLabel]);
+      return { service, ...(instance === undefined ? {} : { instance }), feature, timestampMs, value };
+    });
 }
 
 function noDataMessage(labelled: number, windowSeconds: number): string {

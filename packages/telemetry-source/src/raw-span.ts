@@ -1,6 +1,6 @@
 import type { Span, SpanKind } from '@sage/core';
 import { type Attributes, peerName } from './attributes.js';
-import { sanitizeOperation, sanitizeService } from './names.js';
+import { sanitizeInstance, sanitizeOperation, sanitizeService } from './names.js';
 
 /** A span as decoded and not yet judged. Ids are lower-case hex, '' where absent; times are NaN where unreadable. */
 export interface RawSpan {
@@ -104,6 +104,6 @@ export function spanOrigin(attributes: Attributes, serviceName = attributes.get(
   return {
     service: sanitizeService(serviceName),
     // Jaeger's own clients number their processes by `client-uuid`.
-    instance: attributes.get('service.instance.id') || attributes.get('client-uuid') || undefined,
+    instance: sanitizeInstance(attributes.get('service.instance.id') || attributes.get('client-uuid')),
   };
 }

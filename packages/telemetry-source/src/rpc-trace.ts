@@ -166,6 +166,7 @@ function pairedCalls(client: Span, servers: Span[], within: Span | undefined, op
         serverMs: server.durationUs / 1000,
         requestMs: requestUs / 1000,
         responseMs: Math.max(0, clientUs - server.durationUs - requestUs) / 1000,
+        instance: server.instance,
       },
     };
   });
@@ -217,6 +218,7 @@ function serverOnly(server: Span, rpc: RpcKey | undefined, within: Span | undefi
     serverMs: server.durationUs / 1000,
     requestMs: undefined,
     responseMs: undefined,
+    instance: server.instance,
   };
   return { startUs: server.startUs, endUs: endUs(server), callerClock: false, within, observation };
 }

@@ -1,14 +1,14 @@
-import { DDSketch } from '@datadog/sketches-js';
 import {
-  type FeatureName,
   type LatencyNodeId,
-  type LatencyStats,
   latencyNodeId,
   type MetricSample,
   type RpcObservation,
   rpcId,
   type Window,
 } from '@sage/core';
+import { acceptMs, isLatency, type LatencySketch, newSketch, statsOf } from './latency-sketch.js';
+import { joinMetricSlices, type MetricLimits, MetricSlice } from './metric-slice.js';
+import { joinReplicas, type ReplicaLimits, ReplicaSlice } from './replica-slice.js';
 
 export interface WindowBuilderOptions {
   /** Length of a window; a whole multiple of the slide. Default 30. */
@@ -17,8 +17,10 @@ export interface WindowBuilderOptions {
   readonly slideSeconds?: number;
   /** How long after its end a window is given out. More than what assembling calls takes. Default 6000. */
   readonly latenessMs?: number;
-  /** Latency nodes, and apart from them metric columns, that a slice holds at most. Default 5000. */
+  /** Latency nodes, and apart from them metric columns and replicas, that a slice holds at most. Default 5000. */
   readonly maxColumns?: number;
+  /** Replicas of one service that a slice tells apart at most. Default 64. */
+  readonly maxReplicas?: number;
 }
 
 /**
@@ -33,6 +35,8 @@ export interface WindowCounts {
   readonly invalid: number;
   /** Beyond `maxColumns`. */
   readonly overflow: number;
+  /** Of a replica beyond `maxReplicas`, or of more replicas than `maxColumns` has room for: not told apart. */
+  readonly replicaOverflow: number;
 }
 
 export interface WindowBuilderStats {
@@ -42,31 +46,17 @@ export interface WindowBuilderStats {
   readonly samples: WindowCounts;
 }
 
-interface Mean {
-  sum: number;
-  count: number;
-}
-
-interface MetricColumn extends Mean {
-  readonly service: string;
-  readonly feature: FeatureName;
-}
-
 interface Slice {
-  readonly latency: Map<LatencyNodeId, DDSketch>;
-  readonly metrics: Map<string, MetricColumn>;
+  readonly latency: Map<LatencyNodeId, LatencySketch>;
+  readonly replicas: ReplicaSlice;
+  readonly metrics: MetricSlice;
 }
 
 type Counts = { -readonly [K in keyof WindowCounts]: number };
 
-const RELATIVE_ACCURACY = 0.01;
-
-/** Finest time told apart: tracers stamp microseconds, and sums of them carry rounding below that. */
-const RESOLUTION_MS = 0.001;
-
 /**
  * Cuts observations and samples into slices of one slide and joins them to sliding windows. A slice keeps one
- * mergeable sketch per latency node (DDSketch, Masson, Rim and Lee 2019: quantiles within 1 % of their value).
+ * mergeable sketch per latency node and per replica.
  * The first window is the first that lies wholly after the first use.
  */
 export class WindowBuilder {
@@ -74,6 +64,8 @@ export class WindowBuilder {
   readonly #slicesPerWindow: number;
   readonly #latenessMs: number;
   readonly #maxColumns: number;
+  readonly #metricLimits: MetricLimits;
+  readonly #replicaLimits: ReplicaLimits;
   /** By slice number: start divided by the slide. */
   readonly #slices = new Map<number, Slice>();
   /** Number of the slice that ends the next window. */
@@ -83,7 +75,8 @@ export class WindowBuilder {
   readonly #samples = noCounts();
 
   constructor(options: WindowBuilderOptions = {}) {
-    const { windowSeconds = 30, slideSeconds = 10, latenessMs = 6_000, maxColumns = 5_000 } = options;
+    const { windowSeconds = 30, slideSeconds = 10, latenessMs = 6_000 } = options;
+    const { maxColumns = 5_000, maxReplicas = 64 } = options;
     const slices = windowSeconds / slideSeconds;
     if (!(slideSeconds > 0) || !Number.isInteger(slices) || slices < 1) {
       throw new RangeError(
@@ -94,6 +87,8 @@ export class WindowBuilder {
     this.#slicesPerWindow = slices;
     this.#latenessMs = latenessMs;
     this.#maxColumns = maxColumns;
+    this.#metricLimits = { maxColumns, maxReplicas };
+    this.#replicaLimits = { maxSketches: maxColumns, maxReplicas };
   }
 
   addObservations(observations: readonly RpcObservation[], nowMs: number): void {
@@ -105,6 +100,7 @@ export class WindowBuilder {
       this.#accept(slice, latencyNodeId('server', id), observation.serverMs);
       this.#accept(slice, latencyNodeId('request', id), observation.requestMs);
       this.#accept(slice, latencyNodeId('response', id), observation.responseMs);
+      this.#acceptReplica(slice, observation);
     }
   }
 
@@ -116,19 +112,8 @@ export class WindowBuilder {
       }
       const slice = this.#sliceAt(sample.timestampMs, nowMs, this.#samples);
       if (slice === undefined) continue;
-      const { service, feature } = sample;
-      const key = `${feature}|${service}`;
-      let column = slice.metrics.get(key);
-      if (column === undefined) {
-        if (slice.metrics.size >= this.#maxColumns) {
-          this.#samples.overflow += 1;
-          continue;
-        }
-        column = { service, feature, sum: 0, count: 0 };
-        slice.metrics.set(key, column);
-      }
-      column.sum += sample.value;
-      column.count += 1;
+      const admission = slice.metrics.add(sample, this.#metricLimits);
+      if (admission !== 'accepted') this.#samples[admission] += 1;
     }
   }
 
@@ -182,7 +167,7 @@ export class WindowBuilder {
     counts.accepted += 1;
     let slice = this.#slices.get(number);
     if (slice === undefined) {
-      slice = { latency: new Map(), metrics: new Map() };
+      slice = { latency: new Map(), replicas: new ReplicaSlice(), metrics: new MetricSlice() };
       this.#slices.set(number, slice);
     }
     return slice;
@@ -190,7 +175,7 @@ export class WindowBuilder {
 
   #accept(slice: Slice, node: LatencyNodeId, valueMs: number | undefined): void {
     if (valueMs === undefined) return;
-    if (!Number.isFinite(valueMs) || valueMs < 0) {
+    if (!isLatency(valueMs)) {
       this.#observations.invalid += 1;
       return;
     }
@@ -203,63 +188,42 @@ export class WindowBuilder {
       sketch = newSketch();
       slice.latency.set(node, sketch);
     }
-    sketch.accept(Math.round(valueMs / RESOLUTION_MS) * RESOLUTION_MS);
+    acceptMs(sketch, valueMs);
+  }
+
+  #acceptReplica(slice: Slice, { rpc, serverMs, instance }: RpcObservation): void {
+    if (instance === undefined || serverMs === undefined || !isLatency(serverMs)) return;
+    if (slice.replicas.add(rpc.callee, instance, serverMs, this.#replicaLimits)) return;
+    this.#observations.replicaOverflow += 1;
   }
 
   #windowEndingWith(last: number): Window {
     const first = last - this.#slicesPerWindow + 1;
-    const sketches = new Map<LatencyNodeId, DDSketch>();
-    const metrics = new Map<string, Map<FeatureName, Mean>>();
+    const slices: Slice[] = [];
+    const sketches = new Map<LatencyNodeId, LatencySketch>();
     for (let number = first; number <= last; number++) {
       const slice = this.#slices.get(number);
       if (slice === undefined) continue;
+      slices.push(slice);
       for (const [node, sketch] of slice.latency) {
         const merged = sketches.get(node) ?? newSketch();
         merged.merge(sketch);
         sketches.set(node, merged);
       }
-      for (const column of slice.metrics.values()) addSliceMean(metrics, column);
     }
+    const metrics = joinMetricSlices(slices.map((slice) => slice.metrics));
+    const served = slices.map((slice) => slice.replicas);
+    const replicas = joinReplicas(served, metrics.replicas);
     return {
       startMs: first * this.#slideMs,
       endMs: (last + 1) * this.#slideMs,
       latency: new Map([...sketches].map(([node, sketch]) => [node, statsOf(sketch)])),
-      metrics: new Map(
-        [...metrics].map(([service, features]) => [
-          service,
-          new Map([...features].map(([feature, mean]) => [feature, mean.sum / mean.count])),
-        ]),
-      ),
+      metrics: metrics.services,
+      ...(replicas === undefined ? {} : { replicas }),
     };
   }
 }
 
-/** Every slice weighs the same in a window, however often it was sampled. */
-function addSliceMean(metrics: Map<string, Map<FeatureName, Mean>>, column: MetricColumn): void {
-  let features = metrics.get(column.service);
-  if (features === undefined) {
-    features = new Map();
-    metrics.set(column.service, features);
-  }
-  const mean = features.get(column.feature) ?? { sum: 0, count: 0 };
-  mean.sum += column.sum / column.count;
-  mean.count += 1;
-  features.set(column.feature, mean);
-}
-
-function newSketch(): DDSketch {
-  return new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
-}
-
-function statsOf(sketch: DDSketch): LatencyStats {
-  return {
-    p50Ms: sketch.getValueAtQuantile(0.5),
-    p95Ms: sketch.getValueAtQuantile(0.95),
-    p99Ms: sketch.getValueAtQuantile(0.99),
-    count: sketch.count,
-  };
-}
-
 function noCounts(): Counts {
-  return { accepted: 0, late: 0, tooOld: 0, future: 0, invalid: 0, overflow: 0 };
+  return { accepted: 0, late: 0, tooOld: 0, future: 0, invalid: 0, overflow: 0, replicaOverflow: 0 };
 }

@@ -185,7 +185,7 @@ for (const decoder of ['protobuf', 'json'] as const) {
     it('says whose and when', () => {
       const request = metricsJson([gauge('sage.network_probe_ms', 'ms', T0, 3)], 'a>b');
       expect(feed(createMetricFeatures(), decoder, request)).to.deep.equal([
-        { service: 'a_b', feature: 'network_probe_ms', timestampMs: T0, value: 3 },
+        { service: 'a_b', instance: 'a', feature: 'network_probe_ms', timestampMs: T0, value: 3 },
       ]);
     });
 

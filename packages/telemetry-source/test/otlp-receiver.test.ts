@@ -91,7 +91,13 @@ describe('OTLP receiver', () => {
     expect(response.status).to.equal(200);
     expect(JSON.parse(body.toString()).partialSuccess).to.include({ rejectedDataPoints: '1' });
     expect(samples).to.deep.equal([
-      { service: 'cart', feature: 'software_event_loop_lag_ms', timestampMs: 1_700_000_000_000, value: 20 },
+      {
+        service: 'cart',
+        instance: 'a',
+        feature: 'software_event_loop_lag_ms',
+        timestampMs: 1_700_000_000_000,
+        value: 20,
+      },
     ]);
     expect(receiver.stats()).to.deep.include({
       metricPointsReceived: 1,

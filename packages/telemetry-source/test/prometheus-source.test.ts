@@ -74,6 +74,23 @@ describe('Prometheus source', () => {
     });
   });
 
+  it('tells replicas apart where the query keeps their label', async () => {
+    const pods = ['cart-0', 'cart-1', ' \n', 'x'.repeat(500)];
+    const { prometheus } = source(
+      () => vector(...pods.map((pod): Series => [{ container: 'cart', pod }, '1'])),
+      {
+        features: { cpu_usage_cores: 'cpu' },
+      },
+    );
+    const read = await prometheus.read(WINDOW);
+    expect(read.ok && read.value.map(({ instance }) => instance)).to.deep.equal([
+      'cart-0',
+      'cart-1',
+      '_',
+      'x'.repeat(128),
+    ]);
+  });
+
   it('keeps the services asked for, and finite values', async () => {
     const series: Series[] = [
       CART,
@@ -237,6 +254,19 @@ describe('default PromQL templates', () => {
       'probe_duration_seconds{container="cart"}': '0.03x30',
       'probe_success{container="cart"}': '1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0',
     };
+    const onSecond = 'container="cart",namespace="shop",pod="cart-1",instance="10.0.0.2:8080"';
+    Object.assign(input, {
+      [`container_cpu_usage_seconds_total{${onSecond},cpu="0"}`]: counter(1),
+      [`container_memory_working_set_bytes{${onSecond}}`]: '4000x30',
+      'container_network_receive_bytes_total{namespace="shop",pod="cart-1",interface="eth0"}': counter(900),
+    });
+    const second: Record<string, number> = {
+      cpu_usage_cores: 0.1,
+      cpu_host_busy_ratio: 0,
+      memory_working_set_bytes: 4000,
+      network_receive_bytes_per_second: 90,
+    };
+    const ofService = ['network_transmit_bytes_per_second', 'network_probe_ms'];
     const expected: Record<string, number> = {
       cpu_usage_cores: 0.5,
       cpu_host_busy_ratio: 0.7,
@@ -267,7 +297,14 @@ describe('default PromQL templates', () => {
             promql_expr_test: Object.entries(expected).map(([feature, value]) => ({
               expr: `round(test:${feature}, 1e-6)`,
               eval_time: '3m',
-              exp_samples: [{ labels: '{container="cart"}', value }],
+              exp_samples: ofService.includes(feature)
+                ? [{ labels: '{container="cart"}', value }]
+                : [
+                    { labels: '{container="cart",pod="cart-0"}', value },
+                    ...(second[feature] === undefined
+                      ? []
+                      : [{ labels: '{container="cart",pod="cart-1"}', value: second[feature] }]),
+                  ],
             })),
           },
         ],

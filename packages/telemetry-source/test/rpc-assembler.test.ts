@@ -42,6 +42,22 @@ function assemble(rows: readonly Row[], options?: RpcAssemblerOptions) {
 const ROOT: Row = ['s', undefined, 'front', 'server', 0, 100];
 
 describe('RpcAssembler', () => {
+  it('says which replica served a call, not which one made it', () => {
+    const rows: Row[] = [
+      ROOT,
+      ['c', 's', 'front', 'client', 10, 60],
+      ['d', 'c', 'cart', 'server', 20, 45],
+      ['e', 'd', 'cart', 'client', 25, 30, 'redis'],
+    ];
+    const assembler = new RpcAssembler();
+    assembler.add(
+      rows.map((row) => ({ ...span(row), instance: `${row[2]}-1` })),
+      0,
+    );
+    const served = assembler.flush().map(({ rpc, instance }) => [rpc.callee, instance]);
+    expect(Object.fromEntries(served)).to.deep.equal({ redis: undefined, cart: 'cart-1', front: 'front-1' });
+  });
+
   const traces: [name: string, rows: readonly Row[], expected: readonly string[], dropped?: object][] = [
     ['a root server span', [ROOT], ['(outside)>front:op-s - 100 - - - < -']],
     [

@@ -1,4 +1,4 @@
-import { type MetricSample, OUTSIDE, type RpcKey, type RpcObservation } from '@sage/core';
+import { type FeatureName, type MetricSample, OUTSIDE, type RpcKey, type RpcObservation } from '@sage/core';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { WindowBuilder } from '../src/window-builder.js';
@@ -165,6 +165,188 @@ describe('WindowBuilder', () => {
     );
     expect(windows.stats().observations.overflow).to.equal(7);
     expect(windows.stats().samples.overflow).to.equal(7);
+  });
+
+  describe('replicas', () => {
+    const window = (observations: readonly RpcObservation[], samples: readonly MetricSample[] = []) => {
+      const windows = builder();
+      windows.addObservations(observations, 0);
+      windows.addSamples(samples, 0);
+      return windows.advance(35_000)[0];
+    };
+    const at = (endMs: number, instance: string | undefined, serverMs = 10, callee = 'front') =>
+      served(endMs, serverMs, { instance, rpc: { ...rpc, callee } });
+
+    it('of a service that has several are told apart, over all slices and operations', () => {
+      const replicas = window([
+        ...[1_000, 11_000, 21_000].flatMap((ms) => [at(ms, 'a'), at(ms, 'a', 10), at(ms, 'b', 80)]),
+        served(2_000, 20, { instance: 'a', rpc: { ...rpc, operation: 'POST /' } }),
+        at(2_000, undefined),
+        at(2_000, 'only', 10, 'cart'),
+      ])?.replicas;
+      expect([...(replicas?.keys() ?? [])]).to.deep.equal(['front']);
+      const front = replicas?.get('front');
+      expect([...(front ?? [])].map(([name, { latency }]) => [name, latency?.count])).to.deep.equal([
+        ['a', 7],
+        ['b', 3],
+      ]);
+      expect(front?.get('a')?.latency?.p50Ms).to.be.closeTo(10, 0.1);
+      expect(front?.get('a')?.latency?.p99Ms).to.be.closeTo(10, 0.1);
+      expect(front?.get('b')?.latency?.p50Ms).to.be.closeTo(80, 0.8);
+    });
+
+    it('are absent where no service has several', () => {
+      const found = window([at(1, 'a'), at(1, 'a'), at(1, 'b', 1, 'cart')], [reading(1, 1)]);
+      expect(found).not.to.have.property('replicas');
+    });
+
+    const read = (feature: FeatureName, rows: readonly [instance: string | undefined, ...number[]][]) =>
+      rows.flatMap(([instance, ...values]) =>
+        values.flatMap((value, slice) =>
+          Number.isNaN(value)
+            ? []
+            : [{ service: 'front', instance, feature, timestampMs: slice * 10_000, value }],
+        ),
+      );
+    const GAP = Number.NaN;
+    const joins: [what: string, feature: FeatureName, rows: Parameters<typeof read>[1], column: number][] = [
+      [
+        'usage is added',
+        'cpu_usage_cores',
+        [
+          ['a', 1, 1, 1],
+          ['b', 2, 2, 2],
+        ],
+        3,
+      ],
+      [
+        'a failed scrape takes nothing off',
+        'cpu_usage_cores',
+        [
+          ['a', 2, GAP, 2],
+          ['b', 2, 2, GAP],
+        ],
+        4,
+      ],
+      [
+        'a replica in the place of another counts once',
+        'memory_working_set_bytes',
+        [
+          ['a', 5, 5, 5],
+          ['b', 5],
+          ['c', GAP, 5, 5],
+        ],
+        10,
+      ],
+      [
+        'of waiting the longest counts',
+        'cpu_runqueue_wait_ratio',
+        [
+          ['a', 0.9, 0.6, 0.9],
+          ['b', 0, 0, 0],
+          ['c', 0.1, 0.1, 0.1],
+        ],
+        0.8,
+      ],
+      [
+        'of shares the largest counts',
+        'cpu_host_busy_ratio',
+        [
+          ['a', 0.4],
+          ['b', 0.7],
+        ],
+        0.7,
+      ],
+      [
+        'without replicas samples are averaged',
+        'cpu_usage_cores',
+        [
+          [undefined, 1, 2, 3],
+          [undefined, 3, 4, 5],
+        ],
+        3,
+      ],
+      [
+        'told apart counts before told together',
+        'cpu_usage_cores',
+        [
+          [undefined, 70],
+          ['a', 1],
+          ['b', 2],
+        ],
+        3,
+      ],
+    ];
+    for (const [what, feature, rows, column] of joins) {
+      it(`of the column of a service: ${what}`, () => {
+        const metrics = window([], read(feature, rows))?.metrics.get('front');
+        expect(metrics?.get(feature)).to.be.closeTo(column, 1e-9);
+      });
+    }
+
+    it('keep the features that several of them have', () => {
+      const samples = [
+        ...read('cpu_usage_cores', [
+          ['a', 1, 3],
+          ['b', 4],
+        ]),
+        ...read('software_pool_pending', [['uuid-of-a', 7]]),
+      ];
+      const front = window([at(1, 'a')], samples)?.replicas?.get('front');
+      expect([...(front ?? [])].map(([name, { metrics }]) => [name, ...metrics])).to.deep.equal([
+        ['a', ['cpu_usage_cores', 2]],
+        ['b', ['cpu_usage_cores', 4]],
+      ]);
+      expect(front?.get('a')?.latency, 'one replica alone is not told apart by traces').to.equal(undefined);
+    });
+
+    it('have latency and features side by side where both tell them apart', () => {
+      const samples = read('cpu_usage_cores', [
+        ['a', 1],
+        ['b', 4],
+      ]);
+      const front = window([at(1, 'a'), at(1, 'b')], samples)?.replicas?.get('front');
+      expect(
+        [...(front ?? [])].map(([name, r]) => [name, r.latency?.count, ...r.metrics.values()]),
+      ).to.deep.equal([
+        ['a', 1, 1],
+        ['b', 1, 4],
+      ]);
+    });
+
+    it('leave room for a reading of every service', () => {
+      const windows = new WindowBuilder({ latenessMs: 0, maxReplicas: 100, maxColumns: 2 });
+      windows.advance(0);
+      const replicasOf = (service: string, count: number) =>
+        Array.from({ length: count }, (_, i) => ({ ...reading(1, 7, service), instance: `r${i}` }));
+      windows.addSamples([...replicasOf('front', 30), ...replicasOf('cart', 5)], 0);
+      const found = windows.advance(30_000)[0];
+      expect(found?.metrics.get('cart')?.get('cpu_usage_cores')).to.equal(7);
+      expect(windows.stats().samples).to.include({ replicaOverflow: 14, overflow: 0 });
+    });
+
+    it('are bounded, however many there are and whatever they are called', () => {
+      const windows = new WindowBuilder({ latenessMs: 0, maxReplicas: 3, maxColumns: 5 });
+      windows.advance(0);
+      const names = ['__proto__', '', 'x'.repeat(1e5), ...Array.from({ length: 2_000 }, (_, i) => `r${i}`)];
+      for (const callee of ['front', 'cart']) {
+        windows.addObservations(
+          names.map((name) => at(1, name, 10, callee)),
+          0,
+        );
+        windows.addSamples(
+          names.map((instance) => ({ ...reading(1, 1, callee), instance })),
+          0,
+        );
+      }
+      const found = windows.advance(30_000)[0];
+      expect([...(found?.replicas?.values() ?? [])].map(({ size }) => size)).to.deep.equal([3, 3]);
+      expect(found?.latency.get(SERVER)?.count).to.equal(names.length);
+      expect(found?.metrics.get('front')?.get('cpu_usage_cores')).to.equal(3);
+      const { observations, samples } = windows.stats();
+      expect(observations).to.include({ replicaOverflow: 2 * names.length - 5, overflow: 0 });
+      expect(samples).to.include({ replicaOverflow: 2 * names.length - 6, overflow: 0 });
+    });
   });
 
   it('gives one window out after a gap, and holds a bounded number of slices', () => {

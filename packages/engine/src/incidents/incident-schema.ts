@@ -41,6 +41,7 @@ const diagnosis = z.object({
     z.object({
       service: z.string(),
       resource,
+      replica: z.string().optional(),
       probability: measured,
       share: measured,
       effectMs: measured,

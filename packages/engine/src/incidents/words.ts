@@ -10,8 +10,8 @@ export function diagnosisText(diagnosis: Diagnosis): string {
   switch (diagnosis.verdict) {
     case 'culprits': {
       const culprits = diagnosis.culprits.map(
-        ({ service, resource, probability, effectMs }) =>
-          `${resource} of ${service} (${(100 * probability).toFixed(0)} % that restoring it restores the objective, −${effectMs.toFixed(1)} ms)`,
+        ({ service, resource, replica, probability, effectMs }) =>
+          `${resource} of ${service}${replica === undefined ? '' : `, replica ${replica}`} (${(100 * probability).toFixed(0)} % that restoring it restores the objective, −${effectMs.toFixed(1)} ms)`,
       );
       return `${broke} Root cause: ${culprits.join('; ')}. ${diagnosis.reason}`;
     }

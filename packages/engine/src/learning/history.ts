@@ -20,6 +20,12 @@ export interface HistoryOptions {
 /** The newest windows, which are kept even if nothing was called in them: what happened of late is shown. */
 const RECENT_WINDOWS = 100;
 
+/**
+ * So many windows inside incidents, and so many outside, keep their replicas in memory, the newest: of a thousand
+ * services a day of them would fill it. An incident, however long, leaves what was normal before it.
+ */
+const REPLICA_WINDOWS = 60;
+
 interface Segment {
   readonly file: string;
   readonly lines: LineFile;
@@ -35,6 +41,9 @@ export class WindowHistory {
   readonly #options: HistoryOptions;
   readonly #segmentWindows: number;
   readonly #windows: RememberedWindow[] = [];
+  /** Those of `#windows` that have replicas, inside incidents and outside, oldest first. */
+  readonly #toldInside: RememberedWindow[] = [];
+  readonly #toldOutside: RememberedWindow[] = [];
   readonly #segments: Segment[] = [];
   readonly #serial = new Serial();
   #writeFails = false;
@@ -113,10 +122,22 @@ export class WindowHistory {
 
   #remember(item: RememberedWindow): void {
     this.#windows.push(item);
+    if (item.window.replicas !== undefined) {
+      const told = item.inIncident ? this.#toldInside : this.#toldOutside;
+      told.push(item);
+      if (told.length > REPLICA_WINDOWS) this.#forgetReplicas(told.shift() as RememberedWindow);
+    }
     if (this.#windows.length <= this.#options.maxWindows) return;
     // A quiet night must not cost what the day has taught.
     const idle = this.#windows.findIndex(({ window }) => window.latency.size === 0);
     this.#windows.splice(idle >= 0 && idle < this.#windows.length - RECENT_WINDOWS ? idle : 0, 1);
+  }
+
+  #forgetReplicas(item: RememberedWindow): void {
+    const index = this.#windows.indexOf(item);
+    if (index < 0) return;
+    const { replicas: _, ...window } = item.window;
+    this.#windows[index] = { ...item, window };
   }
 
   #segment(file: string, windows: number): Segment {

@@ -180,9 +180,10 @@ function annotationText({ diagnosis }: IncidentRecord): string {
 }
 
 function annotationTags({ id, objective, diagnosis }: IncidentRecord): string[] {
-  const culprits = (diagnosis?.culprits ?? []).flatMap(({ service, resource }) => [
+  const culprits = (diagnosis?.culprits ?? []).flatMap(({ service, resource, replica }) => [
     `service:${service}`,
     `resource:${resource}`,
+    ...(replica === undefined ? [] : [`replica:${replica}`]),
   ]);
   return [...new Set(['sage', `qos:${objective}`, ...culprits, `incident:${id}`])];
 }

@@ -52,6 +52,7 @@ function isSample(value: unknown): value is MetricSample {
   const sample = value as Partial<MetricSample> | null;
   return (
     typeof sample?.service === 'string' &&
+    (sample.instance === undefined || typeof sample.instance === 'string') &&
     typeof sample.feature === 'string' &&
     isFeatureName(sample.feature) &&
     Number.isFinite(sample.timestampMs) &&

@@ -1,0 +1,31 @@
+import { DDSketch } from '@datadog/sketches-js';
+import type { LatencyStats } from '@sage/core';
+
+const RELATIVE_ACCURACY = 0.01;
+
+/** Finest time told apart: tracers stamp microseconds, and sums of them carry rounding below that. */
+const RESOLUTION_MS = 0.001;
+
+export type LatencySketch = DDSketch;
+
+/** Mergeable (DDSketch, Masson, Rim and Lee 2019: quantiles within 1 % of their value). */
+export function newSketch(): LatencySketch {
+  return new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
+}
+
+export function acceptMs(sketch: LatencySketch, valueMs: number): void {
+  sketch.accept(Math.round(valueMs / RESOLUTION_MS) * RESOLUTION_MS);
+}
+
+export function isLatency(valueMs: number): boolean {
+  return Number.isFinite(valueMs) && valueMs >= 0;
+}
+
+export function statsOf(sketch: LatencySketch): LatencyStats {
+  return {
+    p50Ms: sketch.getValueAtQuantile(0.5),
+    p95Ms: sketch.getValueAtQuantile(0.95),
+    p99Ms: sketch.getValueAtQuantile(0.99),
+    count: sketch.count,
+  };
+}
