@@ -1,16 +1,8 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { CallGraph } from '@sage/causal-graph';
-import {
-  createRng,
-  type LatencyStats,
-  median,
-  type Objective,
-  type Percentile,
-  quantile,
-  robustScale,
-  type Window,
-} from '@sage/core';
+import { createRng, type LatencyStats, type Objective, type Percentile, type Window } from '@sage/core';
+import { asIfBefore, askedWindow } from '../data/asked-window.js';
 import { callGraphOf, type ServiceCalls, serviceNode, serviceRpc } from '../data/call-tree.js';
 import { listFolder, numberAt, readJson, readRows } from '../data/files.js';
 import { type LearnOptions, learn } from '../learn.js';
@@ -19,8 +11,6 @@ import { type Case, DataError, type Suite, type Training, type Truth } from '../
 const TRAFFIC = ['low_traffic', 'high_traffic'] as const;
 /** Periods of five minutes. */
 const PERIOD_MS = 300_000;
-/** An objective that one period of the undisturbed time in a hundred misses. */
-const THRESHOLD_QUANTILE = 0.99;
 const COLUMNS: readonly Percentile[] = ['p50Ms', 'p95Ms', 'p99Ms'];
 const STATISTICS: Readonly<Record<Percentile, string>> = { p50Ms: 'p50', p95Ms: 'p95', p99Ms: 'p99' };
 
@@ -48,25 +38,22 @@ export async function petshopSuite(options: PetshopOptions): Promise<Suite> {
       const target = readTarget(join(path, 'target.json'));
       const periods = readPeriods(join(path, 'metrics.csv'), calls);
       const node = serviceNode(target.node, calls);
-      const asked = periods
-        .filter(({ endMs, startMs }) => endMs > target.timeMs && startMs < target.timeMs + PERIOD_MS)
-        .flatMap((window) => {
-          const worst = worstPercentile(node, window, normal);
-          return worst === undefined ? [] : [{ window, ...worst }];
-        })
-        .sort((a, b) => b.z - a.z)[0];
+      const near = periods.filter(
+        ({ endMs, startMs }) => endMs > target.timeMs && startMs < target.timeMs + PERIOD_MS,
+      );
+      const asked = askedWindow(node, near, normal);
       if (asked === undefined)
         throw new DataError(`${path}: no period near the labelled time saw ${target.node}`);
-      const { window, percentile, z: _, ...reading } = asked;
+      const { window, percentile, thresholdMs } = asked;
       const { callee, operation } = serviceRpc(target.node, calls);
       const objective: Objective = {
         name: target.node,
         service: callee,
         operation,
         percentile,
-        // Asked about at the labelled time whether the objective broke or not: between normal and what was seen.
-        thresholdMs: Math.min(reading.thresholdMs, (reading.normalMs + reading.observedMs) / 2),
+        thresholdMs,
       };
+      const begin = Math.min(...periods.map(({ startMs }) => startMs));
       const before = periods.filter(({ endMs }) => endMs <= target.timeMs);
       cases.push({
         id,
@@ -75,7 +62,7 @@ export async function petshopSuite(options: PetshopOptions): Promise<Suite> {
           model,
           graph,
           // The undisturbed time is of months later: what it was like is taken, when it was is not.
-          history: [...asIfBefore(normal, periods), ...before],
+          history: [...asIfBefore(normal, begin, PERIOD_MS), ...before],
           window,
           objective,
           rng: createRng(options.seed).fork(id),
@@ -87,14 +74,6 @@ export async function petshopSuite(options: PetshopOptions): Promise<Suite> {
     }
   }
   return { name: 'petshop', cases, trainings, notes: [] };
-}
-
-/** Moves periods back by whole periods until the newest ends before the others begin. */
-function asIfBefore(normal: readonly Window[], periods: readonly Window[]): Window[] {
-  const begin = Math.min(...periods.map(({ startMs }) => startMs));
-  const end = Math.max(...normal.map(({ endMs }) => endMs));
-  const shiftMs = PERIOD_MS * Math.ceil((end - begin) / PERIOD_MS);
-  return normal.map((w) => ({ ...w, startMs: w.startMs - shiftMs, endMs: w.endMs - shiftMs }));
 }
 
 interface Target {
@@ -115,23 +94,6 @@ function readRootCause(path: string): string {
   const { root_cause: cause } = readJson(path) as { root_cause?: { node?: unknown } };
   if (typeof cause?.node !== 'string') throw new DataError(`${path}: root_cause.node must be a name`);
   return cause.node;
-}
-
-/** The percentile of a node that is furthest above normal. */
-function worstPercentile(node: string, window: Window, normal: readonly Window[]) {
-  const stats = window.latency.get(node);
-  if (stats === undefined) return undefined;
-  return COLUMNS.map((percentile) => {
-    const values = normal.flatMap((period) => period.latency.get(node)?.[percentile] ?? []);
-    const { center, spread } = robustScale(values, 0.2);
-    return {
-      percentile,
-      observedMs: stats[percentile],
-      normalMs: median(values),
-      thresholdMs: quantile(values, THRESHOLD_QUANTILE),
-      z: (stats[percentile] - center) / spread,
-    };
-  }).reduce((a, b) => (b.z > a.z ? b : a));
 }
 
 /** An adjacency matrix: a row calls the columns that are not 0. */
