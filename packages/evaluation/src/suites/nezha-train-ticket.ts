@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { CallGraphBuilder } from '@sage/causal-graph';
+import { type CallEdge, CallGraphBuilder } from '@sage/causal-graph';
 import { type LatencyStats, OUTSIDE, type RpcKey, type RpcObservation, rpcId } from '@sage/core';
 import { RpcAssembler } from '@sage/telemetry-source';
 import { type ServiceCalls, serviceNode, serviceRpc } from '../data/call-tree.js';
@@ -39,27 +39,20 @@ export function trainTicketTopology(folder: string, minutes: readonly Minute[]):
     0,
   );
   const graph = builder.graph(0);
-  const forwards = calls.calls.filter(({ from }) => from === entry);
   const root = serviceRpc(entry, calls);
-  const known = graph.services.includes(entry);
-  const services = known ? graph.services : [entry, ...graph.services];
+  // Not the callers that RPCs name: those of a service with several have no name.
+  const called = graph.rpcs.map(({ key }) => key.callee);
+  const hidden = !called.includes(entry);
+  const services = [...new Set([...called, entry])].sort();
   return {
     entry: { service: entry, operation: root.operation },
-    callGraph: known
-      ? graph
-      : {
-          services,
-          rpcs: [...graph.rpcs, { id: rpcId(root), key: root, kinds: ['server'], count: 1 }],
-          edges: [
-            ...graph.edges,
-            ...forwards.map(({ to }) => ({
-              parent: rpcId(root),
-              child: rpcId(serviceRpc(to, calls)),
-              callsPerParent: 1 / forwards.length,
-              criticality: 1,
-            })),
-          ],
-        },
+    callGraph: {
+      services,
+      rpcs: hidden
+        ? [...graph.rpcs, { id: rpcId(root), key: root, kinds: ['server'], count: 1 }]
+        : graph.rpcs,
+      edges: hidden ? [...graph.edges, ...forwards(root, calls)] : graph.edges,
+    },
     windowOf: (minute) => {
       const latency = new Map<string, LatencyStats>();
       for (const service of services) {
@@ -70,6 +63,17 @@ export function trainTicketTopology(folder: string, minutes: readonly Minute[]):
       return { startMs: minute.startMs, endMs: minute.endMs, latency, metrics: metricsOf(minute) };
     },
   };
+}
+
+/** The entry passes each request on to one of those it calls. */
+function forwards(root: RpcKey, calls: ServiceCalls): CallEdge[] {
+  const targets = calls.calls.filter(({ from }) => from === root.callee);
+  return targets.map(({ to }) => ({
+    parent: rpcId(root),
+    child: rpcId(serviceRpc(to, calls)),
+    callsPerParent: 1 / targets.length,
+    criticality: 1,
+  }));
 }
 
 /** The calls of one minute's spans. Of traces that reach into the next minute only what is here. */
