@@ -388,7 +388,7 @@ describe('Nezha', () => {
     it('tells how many faults break the objective, and how often calm minutes do', () => {
       expect(suite.notes).to.have.length(1);
       expect(suite.notes[0]).to.match(
-        /^detected: 0 of 1 code faults, 1 of 1 performance faults lift .* 46 undisturbed/,
+        /^online-boutique: 0 of 1 code faults and 1 of 1 performance faults lift .* 46 undisturbed/,
       );
     });
 
@@ -405,7 +405,7 @@ describe('Nezha', () => {
       );
       add(root, labels(OB, 'cart', 'shop'));
       const { cases, kinds, suite: name } = await evaluate(suite, traversal, OPTIONS);
-      expect(name).to.equal('nezha online-boutique');
+      expect(name).to.equal('nezha');
       expect(cases.map(({ truth }) => truth)).to.deep.equal([
         [{ service: 'cart', resource: 'cpu' }],
         [{ service: 'shop', resource: 'software' }],

@@ -1,10 +1,17 @@
-import { median, type Percentile, quantile, robustScale, type Window } from '@sage/core';
+import {
+  median,
+  PERCENTILES,
+  type Percentile,
+  quantile,
+  type RobustScale,
+  robustScale,
+  type Window,
+} from '@sage/core';
 
 /** An objective that one undisturbed window in a hundred misses. */
 const THRESHOLD_QUANTILE = 0.99;
 /** Least spread believed in, ms. */
 const SPREAD_FLOOR_MS = 0.2;
-const COLUMNS: readonly Percentile[] = ['p50Ms', 'p95Ms', 'p99Ms'];
 
 /** The window of an incident to ask about, and the objective that is asked for. */
 export interface Asked {
@@ -17,6 +24,26 @@ export interface Asked {
   readonly observedMs: number;
 }
 
+/** What one percentile of a latency node is in undisturbed windows. */
+export interface Normal {
+  readonly percentile: Percentile;
+  readonly medianMs: number;
+  readonly undisturbedMs: number;
+  readonly scale: RobustScale;
+}
+
+export function normalOf(node: string, undisturbed: readonly Window[]): Normal[] {
+  return PERCENTILES.map((percentile) => {
+    const values = undisturbed.flatMap((window) => window.latency.get(node)?.[percentile] ?? []);
+    return {
+      percentile,
+      medianMs: median(values),
+      undisturbedMs: quantile(values, THRESHOLD_QUANTILE),
+      scale: robustScale(values, SPREAD_FLOOR_MS),
+    };
+  });
+}
+
 /**
  * Of the windows of an incident and the percentiles of what the objective watches, those that are furthest above normal;
  * undefined where no window saw it.
@@ -24,34 +51,18 @@ export interface Asked {
 export function askedWindow(
   node: string,
   windows: readonly Window[],
-  undisturbed: readonly Window[],
+  normal: readonly Normal[],
 ): Asked | undefined {
-  const normal = COLUMNS.map((percentile) => {
-    const values = undisturbed.flatMap((window) => window.latency.get(node)?.[percentile] ?? []);
-    return {
-      percentile,
-      normalMs: median(values),
-      undisturbedMs: quantile(values, THRESHOLD_QUANTILE),
-      scale: robustScale(values, SPREAD_FLOOR_MS),
-    };
-  });
   return windows
     .flatMap((window) => {
       const stats = window.latency.get(node);
       if (stats === undefined) return [];
-      return normal.map(({ percentile, normalMs, undisturbedMs, scale }) => {
+      return normal.map(({ percentile, medianMs, undisturbedMs, scale }) => {
         const observedMs = stats[percentile];
-        const thresholdMs = Math.min(undisturbedMs, (normalMs + observedMs) / 2);
+        const thresholdMs = Math.min(undisturbedMs, (medianMs + observedMs) / 2);
         const z = (observedMs - scale.center) / scale.spread;
         return { window, percentile, thresholdMs, undisturbedMs, observedMs, z };
       });
     })
     .sort((a, b) => b.z - a.z)[0];
-}
-
-/** Moves windows back by whole periods until the newest ends where `beginMs` says that others begin, or before. */
-export function asIfBefore(windows: readonly Window[], beginMs: number, periodMs: number): Window[] {
-  const end = Math.max(...windows.map(({ endMs }) => endMs));
-  const shiftMs = periodMs * Math.ceil((end - beginMs) / periodMs);
-  return windows.map((w) => ({ ...w, startMs: w.startMs - shiftMs, endMs: w.endMs - shiftMs }));
 }

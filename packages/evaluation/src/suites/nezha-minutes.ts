@@ -4,7 +4,7 @@ import { listFolder, Table } from '../data/files.js';
 import { timeAt } from '../data/utc-time.js';
 import { DataError } from '../observed.js';
 
-export const MINUTE_MS = 60_000;
+const MINUTE_MS = 60_000;
 
 /** Quantiles of what a pod served, ms. */
 export interface Served {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createRng, type LatencyStats, type Percentile, type Window } from '@sage/core';
-import { asIfBefore, askedWindow } from '../data/asked-window.js';
+import { askedWindow, normalOf } from '../data/asked-window.js';
 import { callGraphOf, type ServiceCalls, serviceNode, serviceRpc } from '../data/call-tree.js';
 import { listFolder, numberAt, readJson, readRows } from '../data/files.js';
 import { type LearnOptions, learn } from '../learn.js';
@@ -62,20 +62,28 @@ function readIssue(path: string, calls: ServiceCalls, normal: readonly Window[])
   const { node: name, metric, timeMs } = readTarget(join(path, 'target.json'));
   const periods = readPeriods(join(path, 'metrics.csv'), calls);
   const near = periods.filter(({ endMs, startMs }) => endMs > timeMs && startMs < timeMs + PERIOD_MS);
-  const asked = askedWindow(serviceNode(name, calls), near, normal);
+  const node = serviceNode(name, calls);
+  const asked = askedWindow(node, near, normalOf(node, normal));
   if (asked === undefined) throw new DataError(`${path}: no period near the labelled time saw ${name}`);
   const { window, percentile, thresholdMs } = asked;
   const { callee: service, operation } = serviceRpc(name, calls);
-  const begin = Math.min(...periods.map(({ startMs }) => startMs));
   const before = periods.filter(({ endMs }) => endMs <= timeMs);
   return {
     kind: metric,
     // The undisturbed time is of months later: what it was like is taken, when it was is not.
-    history: [...asIfBefore(normal, begin, PERIOD_MS), ...before],
+    history: [...asIfBefore(normal, periods), ...before],
     window,
     objective: { name, service, operation, percentile, thresholdMs },
     truth: () => [{ service: readRootCause(join(path, 'target.json')), resource: null }],
   };
+}
+
+/** Moves periods back by whole periods until the newest ends before the others begin. */
+function asIfBefore(normal: readonly Window[], periods: readonly Window[]): Window[] {
+  const begin = Math.min(...periods.map(({ startMs }) => startMs));
+  const end = Math.max(...normal.map(({ endMs }) => endMs));
+  const shiftMs = PERIOD_MS * Math.ceil((end - begin) / PERIOD_MS);
+  return normal.map((w) => ({ ...w, startMs: w.startMs - shiftMs, endMs: w.endMs - shiftMs }));
 }
 
 interface Target {
