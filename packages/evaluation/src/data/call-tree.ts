@@ -1,4 +1,4 @@
-import type { CallGraph } from '@sage/causal-graph';
+import type { CallEdge, CallGraph } from '@sage/causal-graph';
 import { latencyNodeId, median, OUTSIDE, type RpcKey, rpcId, type Window } from '@sage/core';
 
 /** Who calls whom, where data tell of services and not of single calls. */
@@ -33,37 +33,67 @@ export function serviceNode(service: string, calls: ServiceCalls): string {
 export function callGraphOf(service: ServiceCalls, windows: readonly Window[]): CallGraph {
   const count = (name: string) => typical(windows, serviceNode(name, service), 'count');
   const duration = (name: string) => typical(windows, serviceNode(name, service), 'p50Ms');
-  const callersOf = (name: string) => service.calls.filter(({ to }) => to === name).map(({ from }) => from);
-  const edges = service.calls
-    .filter(({ from, to }) => from !== to)
-    .map(({ from, to }) => {
-      const all = callersOf(to).reduce((sum, caller) => sum + count(caller), 0);
-      return { from, to, callsPerParent: all > 0 ? count(to) / all : 0 };
-    });
-  const waited = new Map<string, number>();
-  for (const { from, to, callsPerParent } of edges) {
-    waited.set(from, (waited.get(from) ?? 0) + callsPerParent * duration(to));
-  }
+  const shares = callShares(service, { count, servedMs: duration, calledMs: (_, to) => duration(to) });
   return {
     services: [...service.services].sort(),
     rpcs: service.services.map((name) => {
       const key = serviceRpc(name, service);
       return { id: rpcId(key), key, kinds: ['server' as const], count: count(name) };
     }),
-    edges: edges.map(({ from, to, callsPerParent }) => ({
+    edges: shares.map(({ from, to, ...share }) => ({
       parent: rpcId(serviceRpc(from, service)),
       child: rpcId(serviceRpc(to, service)),
-      callsPerParent: 1,
-      criticality:
-        Math.min(1, callsPerParent) * Math.min(1, duration(from) / Math.max(1e-9, waited.get(from) ?? 0)),
-      awaited: 1,
-      beside: [],
-      criticalityRange: [0, 1],
+      ...share,
     })),
   };
 }
 
-function typical(windows: readonly Window[], node: string, column: 'count' | 'p50Ms'): number {
+/** What is typical of services and of the calls between them. */
+export interface TypicalCalls {
+  count(service: string): number;
+  servedMs(service: string): number;
+  calledMs(from: string, to: string): number;
+}
+
+export interface CallShare extends Omit<CallEdge, 'parent' | 'child'> {
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * An edge of data that tell of services and not of calls. That a call is made in a part of the requests only is put in
+ * its weight: which part of the callee's calls those are is not known, and so neither which of its quantiles they meet.
+ */
+export function aggregateShare(callsPerParent: number, criticality: number): Omit<CallEdge, 'parent' | 'child'> {
+  return {
+    callsPerParent: Math.max(1, callsPerParent),
+    criticality: criticality * Math.min(1, callsPerParent),
+    criticalityRange: [0, 1],
+    awaited: 1,
+    beside: [],
+  };
+}
+
+/** Calls of another per call served, and the part of each that is waited for, by the rules of `callGraphOf`. */
+export function callShares({ calls }: ServiceCalls, typicalOf: TypicalCalls): CallShare[] {
+  const others = calls.filter(({ from, to }) => from !== to);
+  const edges = others.map(({ from, to }) => {
+    const callers = others.filter((call) => call.to === to);
+    const all = callers.reduce((sum, call) => sum + typicalOf.count(call.from), 0);
+    return { from, to, callsPerParent: all > 0 ? typicalOf.count(to) / all : 0 };
+  });
+  const waited = new Map<string, number>();
+  for (const { from, to, callsPerParent } of edges) {
+    waited.set(from, (waited.get(from) ?? 0) + callsPerParent * typicalOf.calledMs(from, to));
+  }
+  return edges.map(({ from, to, callsPerParent }) => {
+    const fitting = Math.min(1, typicalOf.servedMs(from) / Math.max(1e-9, waited.get(from) ?? 0));
+    return { from, to, ...aggregateShare(callsPerParent, fitting) };
+  });
+}
+
+/** Median over the windows that saw it; 0 where none did. */
+export function typical(windows: readonly Window[], node: string, column: 'count' | 'p50Ms'): number {
   const values = windows.flatMap((window) => window.latency.get(node)?.[column] ?? []);
   return values.length === 0 ? 0 : median(values);
 }

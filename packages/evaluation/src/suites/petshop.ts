@@ -1,26 +1,15 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { CallGraph } from '@sage/causal-graph';
-import {
-  createRng,
-  type LatencyStats,
-  median,
-  type Objective,
-  type Percentile,
-  quantile,
-  robustScale,
-  type Window,
-} from '@sage/core';
+import { createRng, type LatencyStats, type Percentile, type Window } from '@sage/core';
+import { askedWindow, normalOf } from '../data/asked-window.js';
 import { callGraphOf, type ServiceCalls, serviceNode, serviceRpc } from '../data/call-tree.js';
 import { listFolder, numberAt, readJson, readRows } from '../data/files.js';
 import { type LearnOptions, learn } from '../learn.js';
-import { type Case, DataError, type Suite, type Training, type Truth } from '../observed.js';
+import { type Case, DataError, type Observed, type Suite, type Training } from '../observed.js';
 
 const TRAFFIC = ['low_traffic', 'high_traffic'] as const;
 /** Periods of five minutes. */
 const PERIOD_MS = 300_000;
-/** An objective that one period of the undisturbed time in a hundred misses. */
-const THRESHOLD_QUANTILE = 0.99;
 const COLUMNS: readonly Percentile[] = ['p50Ms', 'p95Ms', 'p99Ms'];
 const STATISTICS: Readonly<Record<Percentile, string>> = { p50Ms: 'p50', p95Ms: 'p95', p99Ms: 'p99' };
 
@@ -36,57 +25,57 @@ export interface PetshopOptions extends LearnOptions {
 export async function petshopSuite(options: PetshopOptions): Promise<Suite> {
   const cases: Case[] = [];
   const trainings: Training[] = [];
-  for (const traffic of TRAFFIC) {
-    const folder = join(options.data, traffic);
-    const calls = readGraph(join(folder, 'graph.csv'));
-    const normal = readPeriods(join(folder, 'noissue', 'metrics.csv'), calls);
-    const callGraph: CallGraph = callGraphOf(calls, normal);
-    const { graph, model, training } = await learn(callGraph, normal, options);
+  // All is read before anything is learnt: bad data are told of at once.
+  for (const { calls, normal, issues } of TRAFFIC.map((traffic) => readTraffic(options, traffic))) {
+    const { graph, model, training } = await learn(callGraphOf(calls, normal), normal, options);
     trainings.push(training);
-    for (const path of listFolder(join(folder, options.split), /^issue_\d+$/, 'issue_N folders')) {
-      const id = `${traffic}/${options.split}/${basename(path)}`;
-      const target = readTarget(join(path, 'target.json'));
-      const periods = readPeriods(join(path, 'metrics.csv'), calls);
-      const node = serviceNode(target.node, calls);
-      const asked = periods
-        .filter(({ endMs, startMs }) => endMs > target.timeMs && startMs < target.timeMs + PERIOD_MS)
-        .flatMap((window) => {
-          const worst = worstPercentile(node, window, normal);
-          return worst === undefined ? [] : [{ window, ...worst }];
-        })
-        .sort((a, b) => b.z - a.z)[0];
-      if (asked === undefined)
-        throw new DataError(`${path}: no period near the labelled time saw ${target.node}`);
-      const { window, percentile, z: _, ...reading } = asked;
-      const { callee, operation } = serviceRpc(target.node, calls);
-      const objective: Objective = {
-        name: target.node,
-        service: callee,
-        operation,
-        percentile,
-        // Asked about at the labelled time whether the objective broke or not: between normal and what was seen.
-        thresholdMs: Math.min(reading.thresholdMs, (reading.normalMs + reading.observedMs) / 2),
-      };
-      const before = periods.filter(({ endMs }) => endMs <= target.timeMs);
-      cases.push({
-        id,
-        kind: target.metric,
-        observed: {
-          model,
-          graph,
-          // The undisturbed time is of months later: what it was like is taken, when it was is not.
-          history: [...asIfBefore(normal, periods), ...before],
-          window,
-          objective,
-          rng: createRng(options.seed).fork(id),
-        },
-        truth: (): readonly Truth[] => [
-          { service: readRootCause(join(path, 'target.json')), resource: null },
-        ],
-      });
+    for (const { id, kind, truth, ...asked } of issues) {
+      const observed = { ...asked, model, graph, rng: createRng(options.seed).fork(id) };
+      cases.push({ id, kind, observed, truth });
     }
   }
   return { name: 'petshop', cases, trainings, notes: [] };
+}
+
+interface Issue
+  extends Pick<Observed, 'history' | 'window' | 'objective'>,
+    Pick<Case, 'id' | 'kind' | 'truth'> {}
+
+interface Traffic {
+  readonly calls: ServiceCalls;
+  readonly normal: readonly Window[];
+  readonly issues: readonly Issue[];
+}
+
+function readTraffic({ data, split }: PetshopOptions, traffic: string): Traffic {
+  const folder = join(data, traffic);
+  const calls = readGraph(join(folder, 'graph.csv'));
+  const normal = readPeriods(join(folder, 'noissue', 'metrics.csv'), calls);
+  const issues = listFolder(join(folder, split), /^issue_\d+$/, 'issue_N folders').map((path) => ({
+    id: `${traffic}/${split}/${basename(path)}`,
+    ...readIssue(path, calls, normal),
+  }));
+  return { calls, normal, issues };
+}
+
+function readIssue(path: string, calls: ServiceCalls, normal: readonly Window[]): Omit<Issue, 'id'> {
+  const { node: name, metric, timeMs } = readTarget(join(path, 'target.json'));
+  const periods = readPeriods(join(path, 'metrics.csv'), calls);
+  const near = periods.filter(({ endMs, startMs }) => endMs > timeMs && startMs < timeMs + PERIOD_MS);
+  const node = serviceNode(name, calls);
+  const asked = askedWindow(node, near, normalOf(node, normal));
+  if (asked === undefined) throw new DataError(`${path}: no period near the labelled time saw ${name}`);
+  const { window, percentile, thresholdMs } = asked;
+  const { callee: service, operation } = serviceRpc(name, calls);
+  const before = periods.filter(({ endMs }) => endMs <= timeMs);
+  return {
+    kind: metric,
+    // The undisturbed time is of months later: what it was like is taken, when it was is not.
+    history: [...asIfBefore(normal, periods), ...before],
+    window,
+    objective: { name, service, operation, percentile, thresholdMs },
+    truth: () => [{ service: readRootCause(join(path, 'target.json')), resource: null }],
+  };
 }
 
 /** Moves periods back by whole periods until the newest ends before the others begin. */
@@ -104,7 +93,7 @@ interface Target {
 }
 
 function readTarget(path: string): Target {
-  const { target } = readJson(path) as { target?: { node?: unknown; metric?: unknown; timestamp?: unknown } };
+  const target = (readJson(path) as { target?: { [name: string]: unknown } } | null)?.target;
   if (typeof target?.node !== 'string' || typeof target.timestamp !== 'number') {
     throw new DataError(`${path}: target.node must be a name and target.timestamp epoch seconds`);
   }
@@ -112,26 +101,9 @@ function readTarget(path: string): Target {
 }
 
 function readRootCause(path: string): string {
-  const { root_cause: cause } = readJson(path) as { root_cause?: { node?: unknown } };
+  const cause = (readJson(path) as { root_cause?: { node?: unknown } } | null)?.root_cause;
   if (typeof cause?.node !== 'string') throw new DataError(`${path}: root_cause.node must be a name`);
   return cause.node;
-}
-
-/** The percentile of a node that is furthest above normal. */
-function worstPercentile(node: string, window: Window, normal: readonly Window[]) {
-  const stats = window.latency.get(node);
-  if (stats === undefined) return undefined;
-  return COLUMNS.map((percentile) => {
-    const values = normal.flatMap((period) => period.latency.get(node)?.[percentile] ?? []);
-    const { center, spread } = robustScale(values, 0.2);
-    return {
-      percentile,
-      observedMs: stats[percentile],
-      normalMs: median(values),
-      thresholdMs: quantile(values, THRESHOLD_QUANTILE),
-      z: (stats[percentile] - center) / spread,
-    };
-  }).reduce((a, b) => (b.z > a.z ? b : a));
 }
 
 /** An adjacency matrix: a row calls the columns that are not 0. */
