@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { createRng, type Rng } from '@sage/core';
 
 const PERIOD_SECONDS = 300;
-const SERVICES = ['shop', 'search', 'cart', 'store'];
-const CALLS: Readonly<Record<string, readonly string[]>> = { shop: ['search', 'cart'], cart: ['store'] };
-const OWN_MS: Readonly<Record<string, number>> = { shop: 20, search: 40, cart: 10, store: 15 };
+const SERVICES = ['shop', 'search', 'store'];
+const CALLS: Readonly<Record<string, readonly string[]>> = { shop: ['search', 'store'] };
+const OWN_MS: Readonly<Record<string, number>> = { shop: 20, search: 40, store: 15 };
 const STATISTICS = { p50: 1, p95: 1.6, p99: 2 } as const;
 
 /** What the injected fault is: `store` becomes slow, and with it who waits for it. */
@@ -22,7 +22,7 @@ export function writePetshopTree(root: string, seed: number): void {
     writeFileSync(join(folder, 'graph.csv'), graph());
     writeFileSync(
       join(folder, 'noissue', 'metrics.csv'),
-      metrics(rng, 2_000_000, { periods: 60, faultFrom: 60 }),
+      metrics(rng, 2_000_000, { periods: 30, faultFrom: 30 }),
     );
     writeFileSync(join(issue, 'metrics.csv'), metrics(rng, 1_000_000, { periods: 6, faultFrom: 4 }));
     const target = { node: 'shop', metric: 'latency', timestamp: 1_000_000 + 4 * PERIOD_SECONDS + 20 };

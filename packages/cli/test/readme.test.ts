@@ -8,7 +8,7 @@ const readme = readFileSync(fileURLToPath(new URL('../../../../README.md', impor
 
 /** The arguments of `sage` in the README's command lines; `npm start` is `sage demo`. */
 function commandLines(text: string): string[][] {
-  const lines = [...text.matchAll(/^npm (run (?:-s )?sage|start)(?: --)?([^#\n]*)/gm)];
+  const lines = [...text.matchAll(/^npm (run sage|start)(?: --silent)?(?: --(?= ))?([^#\n]*)/gm)];
   return lines.map(([, script, rest = '']) => [
     ...(script === 'start' ? ['demo'] : []),
     ...rest.split(/\s+/).filter((word) => word !== ''),
