@@ -71,7 +71,12 @@ describe('sage evaluate', () => {
       {
         name: 'a place for the result that is not there, before anything is read',
         args: ['petshop', '--data', inFolder('nowhere'), '--json', inFolder('none/result.json')],
-        err: /--json .*none\/result\.json: its folder cannot be written to/,
+        err: /--json .*none\/result\.json cannot be written: ENOENT/,
+      },
+      {
+        name: 'a folder for the result',
+        args: ['petshop', '--data', data, '--json', folder],
+        err: /--json .* is a folder; the name of a file is expected/,
       },
     ];
     for (const { name, args, err } of cases) {

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
-import { access, writeFile } from 'node:fs/promises';
+import { access, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorMessage, ProgressDisplay } from '@sage/core';
+import { errorMessage, failure, type Outcome, ProgressDisplay, success } from '@sage/core';
 import {
   DataError,
   type EvaluateOptions,
@@ -25,6 +25,8 @@ import { describeFlags, type FlagSpecs } from '../flags.js';
 import { SUITES, type SuiteEntry } from './evaluation-suites.js';
 
 const ALL = 'all';
+/** The name of standard output as a file. */
+const STDOUT = '-';
 
 const COMMON_FLAGS: FlagSpecs = {
   method: {
@@ -76,47 +78,39 @@ function suiteCommand(name: string, { summary, description, flags, example, load
     positionals: [],
     flags: { ...flags, ...COMMON_FLAGS },
     async run({ flags: given }, io) {
-      const fail = (message: string, status: number) => {
-        io.stderr.write(`sage evaluate ${name}: ${message}\n`);
-        return status;
-      };
       const file = given.json as string | undefined;
-      const folderProblem = await outputProblem(file);
-      if (folderProblem !== undefined) return fail(folderProblem, EXIT_USAGE);
-      const measured = await measure((options) => load(given, options), given, io);
-      if ('unusable' in measured) return fail(measured.unusable, EXIT_USAGE);
-      const { results } = measured;
-      (file === '-' ? io.stderr : io.stdout).write(table(results));
-      if (file === undefined) return EXIT_SUCCESS;
-      const text = `${JSON.stringify(given.method === ALL ? results : results[0], null, 2)}\n`;
-      try {
-        if (file === '-') io.stdout.write(text);
-        else await writeFile(file, text);
-      } catch (error) {
-        return fail(`the result cannot be written: ${errorMessage(error)}`, EXIT_FAILED);
-      }
-      return EXIT_SUCCESS;
+      const problem = file === undefined ? undefined : await outputProblem(file);
+      const measured =
+        problem === undefined
+          ? await measure((options) => load(given, options), given, io)
+          : failure('usage', problem);
+      const ended = measured.ok ? await publish(measured.value, given, io) : measured;
+      if (ended.ok) return EXIT_SUCCESS;
+      io.stderr.write(`sage evaluate ${name}: ${ended.message}\n`);
+      return ended.reason === 'usage' ? EXIT_USAGE : EXIT_FAILED;
     },
   };
 }
 
 /** Why the result could not be written there, known before minutes of work and not after them. */
-async function outputProblem(file: string | undefined): Promise<string | undefined> {
-  if (file === undefined || file === '-') return undefined;
+async function outputProblem(file: string): Promise<string | undefined> {
+  if (file === STDOUT) return undefined;
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isDirectory()) return `--json ${file} is a folder; the name of a file is expected`;
   try {
-    await access(dirname(file), constants.W_OK);
+    await access(found === undefined ? dirname(file) : file, constants.W_OK);
     return undefined;
   } catch (error) {
-    return `--json ${file}: its folder cannot be written to: ${errorMessage(error)}`;
+    return `--json ${file} cannot be written: ${errorMessage(error)}`;
   }
 }
 
-/** Results of the methods asked for, or why there can be none with what was given. */
+/** Results of the methods asked for; `usage` where there can be none with what was given. */
 async function measure(
   load: (options: EvaluateOptions) => Promise<Suite>,
   { seed, method }: ParsedCommand['flags'],
   { stderr }: CommandIo,
-): Promise<{ readonly results: readonly EvaluationResult[] } | { readonly unusable: string }> {
+): Promise<Outcome<readonly EvaluationResult[], 'usage'>> {
   const nowMs = () => performance.now();
   const display = new ProgressDisplay(stderr, nowMs);
   const options: EvaluateOptions = {
@@ -130,11 +124,29 @@ async function measure(
     for (const each of METHODS.filter(({ name }) => method === ALL || method === name)) {
       results.push(await evaluate(suite, each, options));
     }
-    return { results };
+    return success(results);
   } catch (error) {
-    if (error instanceof DataError || error instanceof FitError) return { unusable: error.message };
+    if (error instanceof DataError || error instanceof FitError) return failure('usage', error.message);
     throw error;
   } finally {
     display.clear();
+  }
+}
+
+/** The table for people and, where it is asked for, the result for programs; the two never share a stream. */
+async function publish(
+  results: readonly EvaluationResult[],
+  { json, method }: ParsedCommand['flags'],
+  { stdout, stderr }: CommandIo,
+): Promise<Outcome<void, 'write'>> {
+  (json === STDOUT ? stderr : stdout).write(table(results));
+  if (json === undefined) return success(undefined);
+  const text = `${JSON.stringify(method === ALL ? results : results[0], null, 2)}\n`;
+  try {
+    if (json === STDOUT) stdout.write(text);
+    else await writeFile(String(json), text);
+    return success(undefined);
+  } catch (error) {
+    return failure('write', `the result cannot be written: ${errorMessage(error)}`);
   }
 }
