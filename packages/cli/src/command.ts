@@ -30,3 +30,14 @@ export interface Command {
   readonly positionals: readonly string[];
   run(parsed: ParsedCommand, io: CommandIo): Promise<number>;
 }
+
+/** Commands under one name, of which the next argument picks one: `sage` itself, `sage evaluate`. */
+export interface CommandGroup {
+  readonly summary: string;
+  /** What its members are called: `suite`. */
+  readonly noun: string;
+  readonly description: string;
+  readonly members: Readonly<Record<string, Command | CommandGroup>>;
+  /** Last in its help text. */
+  readonly footer: string;
+}

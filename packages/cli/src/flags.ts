@@ -3,12 +3,14 @@ import { errorMessage, failure, nearest, type Outcome, success } from '@sage/cor
 import type { ParsedCommand } from './command.js';
 
 export interface FlagSpec {
-  readonly type: 'string' | 'number' | 'boolean';
+  readonly type: 'string' | 'number' | 'integer' | 'boolean';
   /** What a value looks like in the help text. */
   readonly placeholder?: string;
   readonly help: string;
   readonly default?: string | number;
-  /** For numbers: the smallest and largest value that makes sense. */
+  /** There is no sensible default, and nothing can be done without it. */
+  readonly required?: boolean;
+  /** For numbers and integers: the smallest and largest value that makes sense. */
   readonly min?: number;
   readonly max?: number;
   readonly choices?: readonly string[];
@@ -59,7 +61,11 @@ function parseValue(
   given: string | boolean | undefined,
 ): Outcome<string | number | boolean | undefined, 'usage'> {
   if (spec.type === 'boolean') return success(given === true);
-  if (given === undefined) return success(spec.default);
+  if (given === undefined) {
+    return spec.required === true
+      ? failure('usage', `${leftColumn(name, spec)} is missing: ${spec.help}`)
+      : success(spec.default);
+  }
   const text = String(given);
   if (spec.choices !== undefined && !spec.choices.includes(text)) {
     return failure('usage', `--${name} must be one of ${spec.choices.join(', ')}; got '${text}'`);
@@ -67,12 +73,16 @@ function parseValue(
   if (spec.type === 'string') return success(text);
   const value = Number(text);
   const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = spec;
-  if (text.trim() === '' || !Number.isFinite(value) || value < min || value > max) {
+  const isNumber = spec.type === 'integer' ? Number.isSafeInteger(value) : Number.isFinite(value);
+  if (text.trim() === '' || !isNumber || value < min || value > max) {
     const range = [
       Number.isFinite(min) ? ` of at least ${min}` : '',
       Number.isFinite(max) ? `${Number.isFinite(min) ? ' and' : ' of'} at most ${max}` : '',
     ].join('');
-    return failure('usage', `--${name} must be a number${range}; got '${text}'`);
+    return failure(
+      'usage',
+      `--${name} must be a ${spec.type === 'integer' ? 'whole number' : 'number'}${range}; got '${text}'`,
+    );
   }
   return success(value);
 }
@@ -87,10 +97,14 @@ function withSuggestion(message: string, names: readonly string[]): string {
 /** The option table of a command's help text. */
 export function describeFlags(specs: FlagSpecs): string {
   const rows = Object.entries(specs).map(([name, spec]) => {
-    const left = `--${name}${spec.type === 'boolean' ? '' : ` ${spec.placeholder ?? (spec.choices?.join('|') || 'VALUE')}`}`;
     const fallback = spec.default === undefined ? '' : ` (default ${spec.default})`;
-    return { left, right: `${spec.help}${fallback}` };
+    const right = `${spec.help}${spec.required === true ? ' (required)' : fallback}`;
+    return { left: leftColumn(name, spec), right };
   });
   const width = Math.max(0, ...rows.map((row) => row.left.length)) + 2;
   return rows.map((row) => `  ${row.left.padEnd(width)}${row.right}`).join('\n');
+}
+
+function leftColumn(name: string, { type, placeholder, choices }: FlagSpec): string {
+  return `--${name}${type === 'boolean' ? '' : ` ${placeholder ?? (choices?.join('|') || 'VALUE')}`}`;
 }

@@ -3,22 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { expect } from 'chai';
-import { runCli } from '../src/cli.js';
-
-async function run(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const texts = { out: '', err: '' };
-  const sink = (name: 'out' | 'err') =>
-    new Writable({
-      write(chunk, _encoding, done) {
-        texts[name] += String(chunk);
-        done();
-      },
-    });
-  const status = await runCli(args, { stdout: sink('out'), stderr: sink('err'), env: {}, argv: [] });
-  return { status, ...texts };
-}
+import { runSage as run } from './run-sage.js';
 
 describe('sage', () => {
   const cases: { args: string[]; status: number; out?: RegExp; err?: RegExp }[] = [

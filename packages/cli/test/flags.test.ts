@@ -7,6 +7,10 @@ const SPECS: FlagSpecs = {
   trigger: { type: 'string', choices: ['a', 'b'], default: 'a', help: 'who' },
   once: { type: 'boolean', help: 'once' },
 };
+const WHOLE: FlagSpecs = {
+  faults: { type: 'integer', min: 1, default: 10, help: 'how many' },
+  data: { type: 'string', placeholder: 'DIR', required: true, help: 'where it is' },
+};
 
 describe('parseFlags', () => {
   it('fills in defaults', () => {
@@ -39,12 +43,35 @@ describe('parseFlags', () => {
     });
   }
 
+  const incomplete: { args: string[]; message: string }[] = [
+    { args: [], message: '--data DIR is missing: where it is' },
+    {
+      args: ['--data', 'x', '--faults', '1.5'],
+      message: "--faults must be a whole number of at least 1; got '1.5'",
+    },
+    {
+      args: ['--data', 'x', '--faults', '1e300'],
+      message: "--faults must be a whole number of at least 1; got '1e300'",
+    },
+  ];
+  for (const { args, message } of incomplete) {
+    it(`refuses '${args.join(' ')}' where data and a whole number are needed`, () => {
+      expect(parseFlags(args, WHOLE, [])).to.deep.equal({ ok: false, reason: 'usage', message });
+    });
+  }
+
   it('asks for a missing positional by name', () => {
     expect(parseFlags([], SPECS, ['FILE'])).to.include({ message: 'expected FILE, got none' });
   });
 });
 
 describe('describeFlags', () => {
+  it('tells what is required', () => {
+    expect(describeFlags(WHOLE)).to.equal(
+      ['  --faults VALUE  how many (default 10)', '  --data DIR      where it is (required)'].join('\n'),
+    );
+  });
+
   it('aligns options and tells defaults', () => {
     expect(describeFlags(SPECS)).to.equal(
       [

@@ -2,7 +2,7 @@ import { type Diagnosis, objectiveNode, type Window } from '@sage/core';
 import { expect } from 'chai';
 import { calibrateObjectives, DEMO_OBJECTIVES } from '../src/story/calibrate.js';
 import { judge } from '../src/story/judge.js';
-import { formatElapsed, Narrator, tellDiagnosis } from '../src/story/narrator.js';
+import { Narrator, tellDiagnosis } from '../src/story/narrator.js';
 
 const culprit = (service: string, resource: 'cpu' | 'network') => ({
   service,
@@ -136,28 +136,4 @@ describe('Narrator', () => {
     expect(text).to.match(/rate {4}▇▇▇▇▇▇ +33 ms, P = 0\.97/);
     expect(text).to.include('evidence: cpu runqueue wait 81 %, normally 1 %');
   });
-
-  it('shows progress as a bar on a terminal and as a line now and then elsewhere', () => {
-    const render = (isTTY: boolean) => {
-      let text = '';
-      let now = 0;
-      const narrator = new Narrator({
-        out: { write: () => true },
-        progress: { isTTY, write: (t) => (text += t) },
-        color: false,
-        now: () => now,
-      });
-      for (let i = 0; i <= 10; i++, now += 1_000) narrator.progress(i / 10, `windows ${i}/10`);
-      return text;
-    };
-    expect(render(false).split('\n').filter(Boolean)).to.deep.equal([
-      '0:00  windows 0/10',
-      '0:05  windows 5/10',
-      '0:10  windows 10/10',
-    ]);
-    expect(render(true)).to.include('█'.repeat(28)).and.not.include('\n');
-  });
-
-  it('formats elapsed time as a stopwatch', () =>
-    expect([0, 59.9, 61].map(formatElapsed)).to.deep.equal(['0:00', '0:59', '1:01']));
 });

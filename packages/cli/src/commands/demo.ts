@@ -26,7 +26,7 @@ processes and delaying relays. Exit status 0 with --once means: the right cause 
   positionals: [],
   flags: {
     once: { type: 'boolean', help: 'end after one fault and its recovery' },
-    seed: { type: 'number', placeholder: 'N', min: 0, default: 1, help: 'draws the fault and the load' },
+    seed: { type: 'integer', placeholder: 'N', min: 0, default: 1, help: 'draws the fault and the load' },
     fault: {
       type: 'string',
       placeholder: 'KIND@SERVICE',
@@ -39,7 +39,7 @@ processes and delaying relays. Exit status 0 with --once means: the right cause 
       help: 'how faults are made',
     },
     port: {
-      type: 'number',
+      type: 'integer',
       placeholder: 'N',
       min: 0,
       max: 65535,
@@ -47,7 +47,7 @@ processes and delaying relays. Exit status 0 with --once means: the right cause 
       help: 'page, API and /metrics on 127.0.0.1; 0 takes a free port',
     },
     'load-metrics-port': {
-      type: 'number',
+      type: 'integer',
       placeholder: 'N',
       min: 0,
       max: 65535,

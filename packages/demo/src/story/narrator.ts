@@ -2,17 +2,14 @@ import {
   type Candidate,
   type Culprit,
   type Diagnosis,
+  formatElapsed,
   measured,
   measurementName,
   milliseconds,
+  ProgressDisplay,
+  type TextSink,
   type Victim,
 } from '@sage/core';
-
-/** Where text goes; a terminal gets colours and a bar that redraws itself. */
-export interface TextSink {
-  write(text: string): unknown;
-  readonly isTTY?: boolean;
-}
 
 export interface NarratorOptions {
   /** The story: what a person wants to read afterwards. */
@@ -23,18 +20,15 @@ export interface NarratorOptions {
   readonly now: () => number;
 }
 
-const PROGRESS_LINE_EVERY_MS = 5_000;
-const BAR_WIDTH = 28;
-
 /** Tells the demo's story in plain words, each line with the time since the start. */
 export class Narrator {
   readonly #options: NarratorOptions;
   readonly #startMs: number;
-  #barShown = false;
-  #lastProgressMs = Number.NEGATIVE_INFINITY;
+  readonly #display: ProgressDisplay;
 
   constructor(options: NarratorOptions) {
     this.#options = options;
+    this.#display = new ProgressDisplay(options.progress, options.now);
     this.#startMs = options.now();
   }
 
@@ -44,26 +38,18 @@ export class Narrator {
   }
 
   say(text: string): void {
-    this.#clearBar();
+    this.#display.clear();
     this.#options.out.write(`${this.dim(formatElapsed(this.elapsedSeconds()))}  ${text}\n`);
   }
 
   /** A line that belongs to the one before. */
   detail(text: string): void {
-    this.#clearBar();
+    this.#display.clear();
     this.#options.out.write(`       ${text}\n`);
   }
 
   progress(fraction: number, text: string): void {
-    const { progress, now } = this.#options;
-    if (progress.isTTY === true) {
-      const full = Math.round(Math.min(1, Math.max(0, fraction)) * BAR_WIDTH);
-      progress.write(`\r\x1b[2K       ${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}  ${text}`);
-      this.#barShown = true;
-    } else if (now() - this.#lastProgressMs >= PROGRESS_LINE_EVERY_MS) {
-      this.#lastProgressMs = now();
-      progress.write(`${formatElapsed(this.elapsedSeconds())}  ${text}\n`);
-    }
+    this.#display.show(fraction, text);
   }
 
   bold(text: string): string {
@@ -82,17 +68,6 @@ export class Narrator {
   #style(code: string, text: string): string {
     return this.#options.color ? `\x1b[${code}m${text}\x1b[0m` : text;
   }
-
-  #clearBar(): void {
-    if (this.#barShown) this.#options.progress.write('\r\x1b[2K');
-    this.#barShown = false;
-  }
-}
-
-/** `m:ss`, as a stopwatch shows it. */
-export function formatElapsed(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
 function formatProbability(value: number): string {

@@ -1,5 +1,4 @@
-import type { Clock } from '@sage/core';
-import type { TextSink } from './narrator.js';
+import type { Clock, TextSink } from '@sage/core';
 
 /** `auto` takes kernel isolation where the demo runs as root on Linux with the tools for it. */
 export type IsolationChoice = 'auto' | 'kernel' | 'user';

@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import type { Diagnosis, Resource } from '@sage/core';
-import type { TextSink } from './narrator.js';
+import type { Diagnosis, Resource, TextSink } from '@sage/core';
 
 /** What `sage demo --json` writes. Times are seconds since the start of the demo. */
 export interface DemoResult {

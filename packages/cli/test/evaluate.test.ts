@@ -1,0 +1,174 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type EvaluationResult, METHODS } from '@sage/evaluation';
+import { expect } from 'chai';
+import { SLOW, writePetshopTree } from './petshop-tree.js';
+import { runSage } from './run-sage.js';
+
+const SAGE = fileURLToPath(new URL('../src/main.js', import.meta.url));
+
+describe('sage evaluate', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sage-evaluate-'));
+  const data = join(folder, 'petshop');
+  const inFolder = (name: string) => join(folder, name);
+  before(() => {
+    writePetshopTree(data, 1);
+    mkdirSync(inFolder('empty'));
+    writePetshopTree(inFolder('short'), 1);
+    const metrics = join(inFolder('short'), 'low_traffic', 'noissue', 'metrics.csv');
+    writeFileSync(metrics, readFileSync(metrics, 'utf8').split('\n').slice(0, 8).join('\n'));
+    writePetshopTree(inFolder('torn'), 1);
+    writeFileSync(join(inFolder('torn'), 'low_traffic', 'graph.csv'), ',shop\nshop,yes\n');
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  describe('refuses, with exit status 2,', () => {
+    const cases: { name: string; args: string[]; err: RegExp }[] = [
+      { name: 'a suite there is not', args: ['petshp'], err: /no suite 'petshp'; did you mean 'petshop'\?/ },
+      { name: 'an option before the suite', args: ['--seed', '1', 'petshop'], err: /the suite comes first/ },
+      { name: 'missing data', args: ['petshop'], err: /petshop: --data DIR is missing/ },
+      {
+        name: 'a bad seed',
+        args: ['petshop', '--data', data, '--seed', '1.5'],
+        err: /--seed must be a whole number of at least 0; got '1\.5'/,
+      },
+      {
+        name: 'a method there is not',
+        args: ['petshop', '--data', data, '--method', 'oracle'],
+        err: /--method must be one of sage, .*, all; got 'oracle'/,
+      },
+      {
+        name: 'another split',
+        args: ['petshop', '--data', data, '--split', 'both'],
+        err: /--split must be one of train, test; got 'both'/,
+      },
+      { name: 'a mistyped option', args: ['petshop', '--dta', data], err: /--dta; did you mean --data\?/ },
+      {
+        name: 'a folder that is not there',
+        args: ['petshop', '--data', inFolder('nowhere')],
+        err: /nowhere\/low_traffic\/graph\.csv does not exist/,
+      },
+      {
+        name: 'a folder without data',
+        args: ['petshop', '--data', inFolder('empty')],
+        err: /^sage evaluate petshop: .*empty\/low_traffic\/graph\.csv does not exist/,
+      },
+      {
+        name: 'a file that is damaged',
+        args: ['petshop', '--data', inFolder('torn')],
+        err: /low_traffic\/graph\.csv, line 2, column 2: 'yes' is not a number/,
+      },
+      {
+        name: 'too little to learn from',
+        args: ['petshop', '--data', inFolder('short')],
+        err: /windows saw a node of the graph; at least \d+ are needed/,
+      },
+      {
+        name: 'a place for the result that is not there, before anything is read',
+        args: ['petshop', '--data', inFolder('nowhere'), '--json', inFolder('none/result.json')],
+        err: /--json .*none\/result\.json cannot be written: ENOENT/,
+      },
+      {
+        name: 'a folder for the result',
+        args: ['petshop', '--data', data, '--json', folder],
+        err: /--json .* is a folder; the name of a file is expected/,
+      },
+    ];
+    for (const { name, args, err } of cases) {
+      it(name, async function () {
+        this.timeout(30_000);
+        const ended = await runSage('evaluate', ...args);
+        expect(ended.status, ended.err).to.equal(2);
+        expect(ended.err).to.match(err);
+        expect(ended.out).to.equal('');
+      });
+    }
+  });
+
+  it('lists the suites with their options and an example', async () => {
+    const { status, out } = await runSage('evaluate', '--help');
+    expect(status).to.equal(0);
+    expect(out)
+      .to.match(/^Usage: sage evaluate SUITE/m)
+      .and.match(/--data DIR .*\(required\)$/m);
+    expect(out).to.match(/for example: sage evaluate petshop --data/);
+    expect((await runSage('evaluate')).status).to.equal(2);
+  });
+
+  describe('measures', () => {
+    let stdout: string;
+    let stderr: string;
+    before(async function () {
+      this.timeout(120_000);
+      const args = ['evaluate', 'petshop', '--data', data, '--seed', '3', '--json', '-'];
+      ({ stdout, stderr } = await promisify(execFile)(process.execPath, [SAGE, ...args]));
+    });
+
+    it('and writes nothing but the result to standard output with --json -', () => {
+      const result = JSON.parse(stdout) as EvaluationResult;
+      expect(result).to.include({ suite: 'petshop', method: 'sage', seed: 3 });
+      expect(result.backend).to.be.oneOf(['tensorflow', 'wasm', 'cpu']);
+      expect(result.cases.map(({ id }) => id)).to.deep.equal([
+        'low_traffic/train/issue_0',
+        'high_traffic/train/issue_0',
+      ]);
+      for (const item of result.cases) {
+        expect(item.kind).to.equal('latency');
+        expect(item.truth).to.deep.equal([{ service: SLOW, resource: null }]);
+        expect(item.verdict).to.equal('culprits');
+        expect(item.ranked[0]).to.have.all.keys('service', 'resource', 'probability');
+        expect(item.ranked[0]?.service).to.equal(SLOW);
+        expect(item.elapsedMs).to.be.greaterThan(0);
+      }
+      const { r2, trainSeconds, p50DiagnoseMs, p99DiagnoseMs, ...scores } = result.summary;
+      expect(scores).to.include({
+        ...{ cases: 2, top1: 1, top3: 1, resourceTop1: null, falsePositiveRate: 0, falseNegativeRate: 0 },
+      });
+      for (const figure of [r2, trainSeconds, p50DiagnoseMs, p99DiagnoseMs]) {
+        expect(figure).to.be.a('number').greaterThan(0);
+      }
+      expect(stderr)
+        .to.match(/^0:\d\d {2}epoch 1 of/)
+        .and.match(/^sage +2 +1\.00/m);
+    });
+
+    it('the same again with the same seed: a row per method, and an array of results to a file', async function () {
+      this.timeout(120_000);
+      const file = inFolder('all.json');
+      const { status, out, err } = await runSage(
+        ...['evaluate', 'petshop', '--data', data, '--seed', '3', '--method', 'all', '--json', file],
+      );
+      expect(status, err).to.equal(0);
+      const names = METHODS.map(({ name }) => name);
+      const [about = '', header = '', ...rows] = out.trimEnd().split('\n');
+      expect(about).to.match(/^suite petshop, seed 3, backend \w+; held-out R² /);
+      expect(header).to.match(/^method +cases +top-1 +top-3/);
+      expect(rows.map((row) => row.split(/\s/)[0])).to.deep.equal(names);
+      const results = JSON.parse(readFileSync(file, 'utf8')) as EvaluationResult[];
+      expect(results.map(({ method }) => method)).to.deep.equal(names);
+      const answers = (result: EvaluationResult | undefined) =>
+        result?.cases.map(({ elapsedMs: _, ...answer }) => answer);
+      expect(answers(results[0])).to.deep.equal(answers(JSON.parse(stdout)));
+    });
+  });
+
+  it('ends at once when it is interrupted, and leaves no result behind', async function () {
+    this.timeout(30_000);
+    const file = inFolder('interrupted.json');
+    const child = spawn(process.execPath, [...[SAGE, 'evaluate', 'petshop', '--data', data, '--json', file]]);
+    let out = '';
+    child.stdout.on('data', (chunk) => (out += String(chunk)));
+    const [progress] = await once(child.stderr, 'data');
+    expect(String(progress)).to.match(/epoch/);
+    child.kill('SIGINT');
+    const [, signal] = await once(child, 'close');
+    expect({ signal, out, written: existsSync(file) }).to.deep.equal({
+      ...{ signal: 'SIGINT', out: '', written: false },
+    });
+  });
+});

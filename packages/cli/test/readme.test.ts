@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { SAGE } from '../src/cli.js';
+import { readCommandLine } from '../src/command-line.js';
+
+const readme = readFileSync(fileURLToPath(new URL('../../../../README.md', import.meta.url)), 'utf8');
+
+/** The arguments of `sage` in the README's command lines; `npm start` is `sage demo`. */
+function commandLines(text: string): string[][] {
+  const lines = [...text.matchAll(/^npm (run sage|start)(?: --silent)?(?: --(?= ))?([^#\n]*)/gm)];
+  return lines.map(([, script, rest = '']) => [
+    ...(script === 'start' ? ['demo'] : []),
+    ...rest.split(/\s+/).filter((word) => word !== ''),
+  ]);
+}
+
+describe("the README's command lines", () => {
+  const lines = commandLines(readme);
+
+  it('name every command', () => {
+    expect(new Set(lines.map(([name]) => name))).to.include.all.keys(...Object.keys(SAGE.members));
+  });
+
+  for (const args of lines) {
+    it(`'sage ${args.join(' ')}' is understood`, () => {
+      const request = readCommandLine('sage', SAGE, args);
+      if (request.kind === 'tell') expect(request.status, request.text).to.equal(0);
+    });
+  }
+});
