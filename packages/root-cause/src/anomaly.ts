@@ -90,13 +90,18 @@ export function readSigns(
 const LEAST_BEYOND = 5;
 const SHARE_BEYOND: Readonly<Record<Percentile, number>> = { p50Ms: 0.5, p95Ms: 0.05, p99Ms: 0.01 };
 
+/** Whether enough calls lie beyond a percentile to believe it. */
+export function isSupported(count: number, percentile: Percentile): boolean {
+  return count * SHARE_BEYOND[percentile] >= LEAST_BEYOND;
+}
+
 /**
  * The percentiles to judge a node by: the objective's and those above it, since the slow calls of a service may be the
  * very ones of this objective, as far as enough calls of the window lie beyond: of 120 calls the p99 is the second slowest,
  * and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is.
  */
 export function supportedPercentiles(count: number, wanted: Percentile): readonly Percentile[] {
-  const supported = PERCENTILES.filter((percentile) => count * SHARE_BEYOND[percentile] >= LEAST_BEYOND);
+  const supported = PERCENTILES.filter((percentile) => isSupported(count, percentile));
   const from = PERCENTILES.indexOf(wanted);
   const upper = supported.filter((percentile) => PERCENTILES.indexOf(percentile) >= from);
   return upper.length > 0 ? upper : [supported.at(-1) ?? 'p50Ms'];

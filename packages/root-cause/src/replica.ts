@@ -10,7 +10,7 @@ import {
   robustScale,
   type Window,
 } from '@sage/core';
-import { supportedPercentile } from './anomaly.js';
+import { isSupported } from './anomaly.js';
 
 export interface BadReplica {
   readonly replica: string;
@@ -100,7 +100,9 @@ function latencySign(percentile: Percentile): Sign {
     floor: LATENCY_FLOOR,
     read: ({ latency }) => {
       if (latency === undefined || latency.count < LEAST_CALLS || latency[percentile] <= 0) return undefined;
-      return supportedPercentile(latency.count, percentile) === percentile ? latency[percentile] : undefined;
+      return percentile === 'p50Ms' || isSupported(latency.count, percentile)
+        ? latency[percentile]
+        : undefined;
     },
     scaled: Math.log,
   };

@@ -64,7 +64,10 @@ export interface CallShare extends Omit<CallEdge, 'parent' | 'child'> {
  * An edge of data that tell of services and not of calls. That a call is made in a part of the requests only is put in
  * its weight: which part of the callee's calls those are is not known, and so neither which of its quantiles they meet.
  */
-export function aggregateShare(callsPerParent: number, criticality: number): Omit<CallEdge, 'parent' | 'child'> {
+export function aggregateShare(
+  callsPerParent: number,
+  criticality: number,
+): Omit<CallEdge, 'parent' | 'child'> {
   return {
     callsPerParent: Math.max(1, callsPerParent),
     criticality: criticality * Math.min(1, callsPerParent),
