@@ -79,7 +79,7 @@ export class AbductedWeights {
   }
 
   #risen(e: number, q: number, latencies: Float64Array): number {
-    const { aggregate, parent } = this.#layout.edges[e] as Layout['edges'][number];
+    const { aggregate, parent, calls } = this.#layout.edges[e] as Layout['edges'][number];
     if (!aggregate) {
       return Math.max(0, this.#handedOn.passed(e, q, latencies) - this.#handedOn.passed(e, q, this.#usual));
     }
@@ -87,6 +87,6 @@ export class AbductedWeights {
     if (part < 0) return 0;
     const rise = (k: number) =>
       (latencies[3 * parent + k] as number) - (this.#usual[3 * parent + k] as number);
-    return Math.max(0, rise(q) + part * (rise(2) - rise(q)));
+    return calls * Math.max(0, rise(q) + part * (rise(2) - rise(q)));
   }
 }

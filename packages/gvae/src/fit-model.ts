@@ -9,9 +9,13 @@ import { type FitProgress, learnUnits, type Unfinished } from './learn-units.js'
 import { initialParameters } from './parameters.js';
 import { planRetraining, renew } from './retraining.js';
 import { fitScales } from './scales.js';
+import { defaultEpochs } from './train.js';
 
 export interface FitOptions {
-  /** At most; training stops by itself when held-out windows gain nothing. Default 150. */
+  /**
+   * At most; training stops by itself when held-out windows gain nothing. Default: as many as make about 900 steps, from
+   * 20 to 150.
+   */
   readonly epochs?: number;
   /** Either of the two; the same seed and data give the same model. Default: seed 1. */
   readonly rng?: Rng;
@@ -34,9 +38,9 @@ export async function fitModel(
   windows: readonly Window[],
   options: FitOptions = {},
 ): Promise<FittedModel> {
-  const { epochs = 150, rng = createRng(options.seed ?? 1), signal, onProgress, present } = options;
-  if (!Number.isInteger(epochs) || epochs < 1) {
-    throw new FitError('bad-option', `epochs must be a whole number of at least 1, not ${epochs}`);
+  const { rng = createRng(options.seed ?? 1), signal, onProgress, present } = options;
+  if (options.epochs !== undefined && !(Number.isInteger(options.epochs) && options.epochs >= 1)) {
+    throw new FitError('bad-option', `epochs must be a whole number of at least 1, not ${options.epochs}`);
   }
   if (graph.latency.length === 0) throw new FitError('empty-graph', 'the graph has no latency node to learn');
   const useful = windows.filter((window) => graph.latency.some(({ id }) => window.latency.has(id)));
@@ -53,6 +57,7 @@ export async function fitModel(
 
   const layout = buildLayout(graph, useful);
   const parts = holdOut(useful);
+  const epochs = options.epochs ?? defaultEpochs(parts.training.length);
   const fresh: Unfinished = {
     graph,
     layout,

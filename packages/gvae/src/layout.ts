@@ -33,6 +33,8 @@ export interface Edge {
   readonly most: number;
   /** Of services and not of calls: its parent serves others, too, so that its child may meet another quantile of it. */
   readonly aggregate: boolean;
+  /** Of the parent per occurrence of the child. */
+  readonly calls: number;
   /** Row-major 3×3, see `passThrough`. */
   readonly mix: readonly number[];
   /** Edges of one child with equal groups are calls made side by side; −1 for calls made one after the other. */
@@ -124,6 +126,7 @@ function layEdges(graph: CausalGraph): Edge[] {
           least,
           most,
           aggregate: link.weightRange !== undefined,
+          calls: link.callsPerChild,
           mix: passThrough(link.callsPerChild),
           group,
         },

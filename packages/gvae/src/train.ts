@@ -38,6 +38,8 @@ export interface TrainOptions {
 const STEPS = 5;
 const LEAST_BATCH_ROWS = 8;
 const MOST_BATCH_ROWS = 64;
+/** Steps that training takes unless it is told otherwise. */
+const DEFAULT_STEPS = 900;
 /** Weight decay is this over the number of rows, at most 1: the fewer the data, the more the prior on weights counts. */
 const PRIOR_ROWS = 50;
 /** Steps over which β grows to its full value. */
@@ -46,6 +48,15 @@ const WARM_UP_STEPS = 200;
 const LEAST_GAIN = 0.002;
 const PATIENCE_STEPS = 250;
 const PATIENCE_EPOCHS = 4;
+
+function batchSize(rows: number): number {
+  return Math.min(MOST_BATCH_ROWS, Math.max(LEAST_BATCH_ROWS, Math.ceil(rows / STEPS)));
+}
+
+/** Epochs for so many rows of training. */
+export function defaultEpochs(rows: number): number {
+  return Math.min(150, Math.max(20, Math.ceil(DEFAULT_STEPS / Math.ceil(rows / batchSize(rows)))));
+}
 
 /** Returns the parameters that were best on the held-out rows. Leaves no tensor behind; the signal's reason is thrown. */
 export async function train(
@@ -69,7 +80,7 @@ export async function train(
   learnt.set(start.corrections, packed.length);
   const adam = new Adam(learnt.length, Math.min(1, PRIOR_ROWS / rows.training.length));
   const order = rows.training.map((_, i) => i);
-  const batchRows = Math.min(MOST_BATCH_ROWS, Math.max(LEAST_BATCH_ROWS, Math.ceil(order.length / STEPS)));
+  const batchRows = batchSize(order.length);
   const steps = Math.ceil(order.length / batchRows);
   const patience = Math.max(PATIENCE_EPOCHS, Math.ceil(PATIENCE_STEPS / steps));
   let best = Float32Array.from(learnt);

@@ -113,14 +113,14 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
     .map((service) => ({ service, ...ownAnomaly(signsOf(service), responsibility) }))
     .sort((a, b) => b.anomaly - a.anomaly);
   const suspects: readonly Suspect[] = all.filter(({ decisive }) => decisive >= settings.anomalyThreshold);
-  const ranked = rankSuspects(suspects.length > 0 ? suspects : all.slice(0, LISTED), ask);
-  // Those out of the question are shown beside the suspects: that restoring them would not help is an answer, too.
+  const normalMs = reference.latency.get(view.target.id)?.[percentile].center ?? objective.thresholdMs;
+  const excessMs = Math.max(0, observedMs - Math.min(normalMs, objective.thresholdMs));
+  const ranked = rankSuspects(suspects.length > 0 ? suspects : all.slice(0, LISTED), ask, excessMs);
+  // Those out of the question are shown after the suspects: that restoring them would not help is an answer, too.
   const others = all
     .filter(({ service }) => !ranked.some((entry) => entry.service === service))
     .slice(0, LISTED);
-  const services = rankSuspects([...ranked, ...others], ask).map(candidate);
-  const normalMs = reference.latency.get(view.target.id)?.[percentile].center ?? objective.thresholdMs;
-  const excessMs = Math.max(0, observedMs - Math.min(normalMs, objective.thresholdMs));
+  const services = [...ranked, ...rankSuspects(others, ask, excessMs)].map(candidate);
   const blamed = suspects.length === 0 ? [] : findCulprits(ranked, ask, { ...settings, excessMs });
   const restored = ask(blamed.map((service) => ({ service }))).probability;
   if (blamed.length === 0 || restored < settings.minProbability) {

@@ -1,5 +1,5 @@
 import { RESOURCES, type Resource } from '@sage/core';
-import { resourceStrength, type ServiceSigns } from './anomaly.js';
+import { CONVINCING, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
 
 /**
  * How strongly a cause of one resource shows in the contention features of another. A service kept off the processor
@@ -14,14 +14,22 @@ const CPU_SYMPTOMS: Readonly<Record<Resource, number>> = {
   software: 1,
 };
 
-/** Usage may be an effect of a slow callee; it never decides alone. */
+/** Usage may be an effect of a slow callee; where waiting is measured, too, it never decides alone. */
 const USAGE_DISCOUNT = 0.3;
 const USAGE_LIMIT = 1.5;
+
+/** Resources of which a service's usage is of its own making; bytes sent and received are as much its callers'. */
+const OWN_USAGE: readonly Resource[] = ['cpu', 'memory', 'disk'];
+/** Usage that has left the ordinary… */
+const UNUSUAL_Z = 6;
+/** …and over how many units of strength it becomes as convincing as waiting. */
+const USAGE_SCALE = 4;
 
 /**
  * Strength per resource of what the service itself suffers, symptoms of a shortage of processor time taken off:
  * `direct = max(0, contention − symptom share × cpu contention)`. Pool waits of the caller of a slow callee are taken
- * off by `calleeSlowness`. undefined: not measured.
+ * off by `calleeSlowness`. Where no waiting is measured, usage far out of the ordinary at the present load takes its
+ * place. undefined: neither is measured.
  */
 export function directContention(
   signs: ServiceSigns,
@@ -30,12 +38,20 @@ export function directContention(
   const cpu = resourceStrength(signs, 'cpu', 'contention') ?? 0;
   return new Map(
     RESOURCES.map((resource) => {
-      const raw = resourceStrength(signs, resource, 'contention');
+      const raw = resourceStrength(signs, resource, 'contention') ?? unusualUsage(signs, resource);
       if (raw === undefined) return [resource, undefined];
       const symptom = CPU_SYMPTOMS[resource] * cpu + (resource === 'software' ? calleeSlowness : 0);
       return [resource, Math.max(0, raw - symptom)];
     }),
   );
+}
+
+/** 30 (1 − exp(−strength / 4)) of usage with z ≥ 6, so that what is beyond doubt counts like waiting that is. */
+function unusualUsage(signs: ServiceSigns, resource: Resource): number | undefined {
+  if (!OWN_USAGE.includes(resource)) return undefined;
+  const used = resourceStrength(signs, resource, 'usage');
+  if (used === undefined || used < strength(UNUSUAL_Z)) return undefined;
+  return CONVINCING * (1 - Math.exp(-used / USAGE_SCALE));
 }
 
 /** Strength that the usage of a resource adds: heavily discounted and bounded. */

@@ -10,13 +10,23 @@ export interface Suspect {
 /** A suspect and the objective had it alone behaved normally. */
 export interface RankedSuspect extends Suspect, Outlook {}
 
-/** Most likely first: by probability, then by how far latency falls. */
-export function rankSuspects(suspects: readonly Suspect[], ask: Counterfactuals): RankedSuspect[] {
+/**
+ * Most likely first: by the probability that restoring it restores the objective and the part of the excess it explains,
+ * both 0..1 and added; where those are the same within a tenth, by how far it is out of the ordinary.
+ */
+export function rankSuspects(
+  suspects: readonly Suspect[],
+  ask: Counterfactuals,
+  excessMs: number,
+): RankedSuspect[] {
+  const before = ask([]).medianMs;
+  const worth = ({ probability, medianMs }: Outlook): number => {
+    const explained = excessMs > 0 ? (before - medianMs) / excessMs : 0;
+    return Math.round(10 * (probability + Math.min(1, Math.max(0, explained))));
+  };
   return suspects
     .map((suspect) => ({ ...suspect, ...ask([{ service: suspect.service }]) }))
-    .sort(
-      (a, b) => b.probability - a.probability || a.medianMs - b.medianMs || (a.service < b.service ? -1 : 1),
-    );
+    .sort((a, b) => worth(b) - worth(a) || b.anomaly - a.anomaly || (a.service < b.service ? -1 : 1));
 }
 
 /** A gain of less than this part of the excess is noise. */
