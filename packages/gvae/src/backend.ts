@@ -61,9 +61,10 @@ const NATIVE_SETTINGS = {
 
 async function tryNative(): Promise<boolean> {
   for (const [name, value] of Object.entries(NATIVE_SETTINGS)) process.env[name] ??= value;
-  // tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 took away.
-  const legacy = util as { isNullOrUndefined?: (value: unknown) => boolean };
+  // tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 took away, and util.isArray, at which Node 24 warns.
+  const legacy: { isNullOrUndefined?: (value: unknown) => boolean; isArray?: typeof Array.isArray } = util;
   legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  legacy.isArray = Array.isArray;
   const name = '@tensorflow/tfjs-node';
   try {
     await import(name);
