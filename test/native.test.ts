@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, cp, lstat, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -106,6 +107,8 @@ describe('npm run native', function () {
       const { code, output } = await native(env);
       expect(output).to.contain('no native TensorFlow: ').and.contain(text).and.not.contain('at async');
       expect(code).to.equal(expected);
+      // Sage would load what was left behind.
+      expect(existsSync(join(root, TFJS_NODE, 'lib/napi-v8/tfjs_binding.node'))).to.equal(false);
     });
   }
 

@@ -9,6 +9,7 @@ import {
   compileBinding,
   hasTfjsNode,
   nativeVersion,
+  removeBinding,
   systemObstacle,
   takeLibrary,
   thisSystem,
@@ -36,7 +37,10 @@ async function build() {
   report('compiling the binding');
   await compileBinding(root);
   const version = nativeVersion(root);
-  if (version === undefined) throw new Error('the binding was built and does not load');
+  if (version === undefined) {
+    removeBinding(root);
+    throw new Error('the binding was built and does not load; a processor without AVX is the usual reason');
+  }
   return `native TensorFlow ${version} was built in ${Math.round((performance.now() - started) / 1000)} s`;
 }
 

@@ -87,6 +87,11 @@ export async function compileBinding(root) {
   if (code !== 0) throw new Error(`the compiler stopped with exit code ${code}; its messages are above.`);
 }
 
+/** A binding that does not load must go: where the library does not fit the processor it would end every program. */
+export function removeBinding(root) {
+  rmSync(bindingFile(root), { force: true });
+}
+
 async function unpackWheel(folder) {
   const args = [
     ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '--no-compile'],
