@@ -9,6 +9,7 @@ const DOCUMENTS = [
   'README.md',
   'alerting/README.md',
   'grafana/README.md',
+  'packages/gvae/README.md',
   'packages/instrumentation/README.md',
   'packages/node-agent/README.md',
 ];

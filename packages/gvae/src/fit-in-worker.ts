@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import type { CausalGraph } from '@sage/causal-graph';
 import type { Window } from '@sage/core';
 import { FitError } from './fit-error.js';
@@ -22,7 +22,11 @@ export async function fitInWorker(
     seed: options.seed ?? options.rng?.integer(2 ** 31) ?? 1,
     present: options.present === undefined ? undefined : saveModel(options.present),
   };
-  const worker = new Worker(new URL('./fit-worker.js', import.meta.url), { workerData: request });
+  const worker = new Worker(new URL('./fit-worker.js', import.meta.url), {
+    workerData: request,
+    // Native TensorFlow reads the environment of the process, which a thread sees and sets only when it is shared.
+    env: SHARE_ENV,
+  });
   let onAbort: (() => void) | undefined;
   try {
     return await new Promise<FittedModel>((resolve, reject) => {

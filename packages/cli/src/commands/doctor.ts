@@ -53,7 +53,7 @@ async function backend(): Promise<Finding> {
   const text =
     name === 'tensorflow'
       ? 'native, through @tensorflow/tfjs-node'
-      : `${name}: works everywhere; the optional @tensorflow/tfjs-node is not installed`;
+      : `${name}: works everywhere; the optional @tensorflow/tfjs-node does not load (npm run native builds it)`;
   return { name: 'TensorFlow.js', state: name === 'cpu' ? 'note' : 'ok', text };
 }
 
