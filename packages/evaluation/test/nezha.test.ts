@@ -9,7 +9,7 @@ import { readFaults } from '../src/suites/nezha-faults.js';
 import { readMinutes } from '../src/suites/nezha-minutes.js';
 import { trainTicketTopology } from '../src/suites/nezha-train-ticket.js';
 import { boutiqueTree, labels, POD_COLUMNS, printed, trainTicketTree } from './nezha-tree.js';
-import { add, csv, messageOf, plant, uproot } from './tree.js';
+import { add, csv, messageOf, plant, type Tree, uproot } from './tree.js';
 
 const OPTIONS = { seed: 1, progress: () => {}, nowMs: () => 0 };
 const OB = 'online-boutique';
@@ -74,6 +74,28 @@ describe('Nezha', () => {
       expect(p('request', 'p50Ms')).to.be.closeTo(1, 1e-9);
       expect(p('client', 'p50Ms')).to.be.closeTo(21, 1e-9);
       expect(p('client', 'p95Ms')).to.be.closeTo(p95Ms + 1, 1e-9);
+    });
+
+    it('a callee without a median of its own has that of all it serves, a caller without one sees nothing', () => {
+      const tree = boutiqueTree();
+      const emptied = (path: string, minute: number): Tree => ({
+        [path]: String(tree[path])
+          .split('\n')
+          .map((line) => (line.startsWith(printed(minute, 1500)) ? line.replace(/,[^,]*$/, ',') : line))
+          .join('\n'),
+      });
+      const [source, destination] = ['source', 'destination'].map((end) => `${OB}/metric/${end}_50.csv`);
+      const root = plant({ ...tree, ...emptied(String(destination), 0), ...emptied(String(source), 1) });
+      const minutes = readMinutes(join(root, OB), 0.01);
+      const { windowOf } = boutiqueTopology(join(root, OB), minutes);
+      const [starved, unheard] = minutes.map((minute) => windowOf(minute).latency);
+      const { p90Ms = 0, p99Ms = 0 } = minutes[0]?.pods.get('cart')?.served ?? {};
+      const median = p90Ms * (p90Ms / p99Ms) ** (1.2816 / (2.3263 - 1.2816));
+      expect(starved?.get('server|shop>cart:all')?.p50Ms).to.be.closeTo(median, 1e-9);
+      expect(starved?.get('client|shop>cart:all')?.p50Ms).to.be.closeTo(Math.max(median, 21), 1e-9);
+      expect(unheard?.get('server|shop>cart:all')?.p50Ms).to.equal(20);
+      expect([...(unheard?.keys() ?? [])]).not.to.include.members(['client|shop>cart:all']);
+      expect([...(unheard?.keys() ?? [])]).not.to.include.members(['request|shop>cart:all']);
     });
 
     it('the calls of Train Ticket come from its spans, behind a door that has none', () => {

@@ -13,7 +13,7 @@ import { callShares, type ServiceCalls } from '../data/call-tree.js';
 import { Table } from '../data/files.js';
 import { DataError } from '../observed.js';
 import { type Minute, minutesBetween, rowTime } from './nezha-minutes.js';
-import { entryService, frontStats, metricsOf, type Topology } from './nezha-topology.js';
+import { entryService, frontStats, metricsOf, servedStats, type Topology } from './nezha-topology.js';
 
 const OPERATION = 'all';
 type Call = ServiceCalls['calls'][number];
@@ -24,7 +24,7 @@ type Call = ServiceCalls['calls'][number];
  *
  * | node | p50 | p95, p99 |
  * |---|---|---|
- * | server | destination | those of all that the callee serves |
+ * | server | destination; where it is missing, that of all that the callee serves | those of all that the callee serves |
  * | request | source − destination: the way there and back | the same, no more being known |
  * | client | source | those of the server and the way together |
  */
@@ -43,9 +43,11 @@ export function boutiqueTopology(folder: string, minutes: readonly Minute[]): To
       const front = frontStats(minute, minute.pods.get(entry));
       if (front !== undefined) latency.set(rootNode, front);
       for (const call of calls) {
-        const served = minute.pods.get(call.to)?.served;
-        const serverMs = destination(call, minute);
-        if (served === undefined || serverMs === undefined) continue;
+        const pod = minute.pods.get(call.to);
+        const served = pod && servedStats(pod);
+        if (served === undefined) continue;
+        // A callee that is starved reports no median at times while its caller does.
+        const serverMs = destination(call, minute) ?? served.p50Ms;
         const id = rpcId(keyOf(call));
         const count = callsIn(minute, call, calls);
         const stats = (wayMs: number): LatencyStats => ({

@@ -45,7 +45,8 @@ export function frontStats({ front }: Minute, entry: PodReading | undefined): La
 
 /**
  * Statistics of what a pod served, whose median is not measured: that of the log-normal distribution through p90 and p99.
- * Where Online Boutique has both it is right within a factor of two.
+ * Where Online Boutique has both it is right within a factor of two in most minutes; one slow call among few makes it too
+ * small.
  */
 export function servedStats({ served, count }: PodReading): LatencyStats | undefined {
   if (served === undefined) return undefined;
