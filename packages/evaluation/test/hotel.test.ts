@@ -191,6 +191,10 @@ describe('a hotel that is not as it should be', () => {
       'objective.json: percentile must be one of 50, 95, 99, not 90',
     ],
     [{ 'objective.json': { ...TARGET, thresholdMs: null } }, 'objective.json: thresholdMs must be a number'],
+    [
+      { 'objective.json': { ...TARGET, windowSeconds: 0 } },
+      'objective.json: windowSeconds must be above 0, not 0',
+    ],
     [{ 'spans.csv.gz': undefined }, 'spans.csv.gz cannot be read: ENOENT'],
     [{ 'spans.csv.gz': 'not gzip' }, 'spans.csv.gz cannot be read: incorrect header check'],
     [{ 'spans.csv.gz': [] }, 'spans.csv.gz is empty'],

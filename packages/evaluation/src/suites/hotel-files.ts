@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Objective, type Percentile, RESOURCES, type Resource } from '@sage/core';
+import { type Objective, type Percentile, RESOURCES } from '@sage/core';
 import { readJson } from '../data/files.js';
 import { DataError, type Truth } from '../observed.js';
 
@@ -44,9 +44,9 @@ export function readHotelObjective(data: string): {
       service: textOf(value, 'entryService', path),
       operation: textOf(value, 'operation', path),
       percentile,
-      thresholdMs: numberOf(value, 'thresholdMs', path),
+      thresholdMs: positiveOf(value, 'thresholdMs', path),
     },
-    windowSeconds: numberOf(value, 'windowSeconds', path),
+    windowSeconds: positiveOf(value, 'windowSeconds', path),
   };
 }
 
@@ -82,9 +82,7 @@ export function readCulprits(data: string, id: number): readonly Truth[] {
       `${path}, fault ${id}: resource must be null or one of ${known}, not '${fault.resource}'`,
     );
   }
-  return [
-    { service: textOf(fault, 'service', `${path}, fault ${id}`), resource: resource satisfies Resource },
-  ];
+  return [{ service: textOf(fault, 'service', `${path}, fault ${id}`), resource }];
 }
 
 type JsonRecord = Readonly<Record<string, unknown>>;
@@ -110,6 +108,12 @@ function recordOf(value: unknown, place: string): JsonRecord {
 function numberOf(value: JsonRecord, key: string, place: string): number {
   const number = value[key];
   if (typeof number !== 'number') throw new DataError(`${place}: ${key} must be a number`);
+  return number;
+}
+
+function positiveOf(value: JsonRecord, key: string, place: string): number {
+  const number = numberOf(value, key, place);
+  if (number <= 0) throw new DataError(`${place}: ${key} must be above 0, not ${number}`);
   return number;
 }
 

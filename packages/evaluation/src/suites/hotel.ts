@@ -25,8 +25,8 @@ import {
 } from './hotel-questions.js';
 
 /**
- * The caches have no spans of their own, and the client spans of their callers carry no `peer.service`: only names, by
- * which whoever operates the application would set it in the OpenTelemetry Collector (`shared/topologies/hotel.json`).
+ * The caches have no spans of their own, and the client spans of their callers carry no `peer.service`: only names, as
+ * the application's source gives them, by which its operator would set it in the OpenTelemetry Collector.
  */
 const PEERS: Readonly<Record<string, string>> = {
   memcached_get_profile: 'memcached-profile',
@@ -35,7 +35,7 @@ const PEERS: Readonly<Record<string, string>> = {
   memcached_reserve_get_multi_number: 'memcached-reserve',
 };
 
-/** Of a length of windows one half, with which an incident opens when the latest window lies mostly inside it. */
+/** A new window begins with every half of one: of two broken in a row the latter then lies mostly inside the violation. */
 const SLIDES_PER_WINDOW = 2;
 /** Sage is silent until it has a model; `learning.min_windows` is 60 unless configured. */
 const WINDOWS_BEFORE_A_MODEL = 60;
@@ -62,7 +62,8 @@ export async function hotelSuite(options: HotelOptions): Promise<Suite> {
   const undisturbed = readUndisturbed(data);
   const injections = readInjections(data);
   const { objective, windowSeconds } = readHotelObjective(data);
-  const heard = await listen(options, undisturbed, windowSeconds);
+  const lastMs = Math.max(undisturbed.endMs, ...injections.map(({ endMs }) => endMs));
+  const heard = await listen(options, { undisturbed, windowSeconds, lastMs });
   const remembered = remember(heard.windows, objective);
   const quiet = remembered.filter(({ window }) => window.endMs <= undisturbed.endMs);
   const sinceMs = quiet[WINDOWS_BEFORE_A_MODEL]?.window.startMs;
@@ -128,8 +129,11 @@ interface Heard {
 /** The whole recording through the collector, from the time on when the caches were warm. */
 async function listen(
   { data, progress }: HotelOptions,
-  undisturbed: Period,
-  windowSeconds: number,
+  {
+    undisturbed: { startMs, endMs },
+    windowSeconds,
+    lastMs,
+  }: { readonly undisturbed: Period; readonly windowSeconds: number; readonly lastMs: number },
 ): Promise<Heard> {
   const windows: Window[] = [];
   let callGraph: CallGraph | undefined;
@@ -141,10 +145,11 @@ async function listen(
     {
       windows: { windowSeconds, slideSeconds: windowSeconds / SLIDES_PER_WINDOW },
       onWindow: (window, graph) => {
-        if (window.startMs < undisturbed.startMs) return;
+        if (window.startMs < startMs) return;
         windows.push(window);
-        if (window.endMs <= undisturbed.endMs) callGraph = graph();
-        if (windows.length % 20 === 0) progress(0, `replaying: ${windows.length} windows`);
+        if (window.endMs <= endMs) callGraph = graph();
+        const part = Math.min(1, (window.endMs - startMs) / (lastMs - startMs));
+        progress(part, `recording replayed: ${windows.length} windows`);
       },
     },
   );
