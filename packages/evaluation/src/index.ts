@@ -13,6 +13,7 @@ export {
 } from './observed.js';
 export type { Progress } from './progress.js';
 export { type CaseResult, resultOf, type Summary, summarise } from './scoring.js';
+export { type HotelOptions, hotelSuite } from './suites/hotel.js';
 export { type NezhaOptions, nezhaSuite } from './suites/nezha.js';
 export { type PetshopOptions, petshopSuite } from './suites/petshop.js';
 export { table } from './table.js';

@@ -1,4 +1,4 @@
-import { RESOURCES, type Resource } from '@sage/core';
+import { FEATURES, RESOURCES, type Resource } from '@sage/core';
 import { CONVINCING, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
 
 /**
@@ -22,6 +22,9 @@ const USAGE_LIMIT = 1.5;
 const OWN_USAGE: readonly Resource[] = ['cpu', 'memory', 'disk'];
 /** Usage that has left the ordinary… */
 const UNUSUAL_Z = 6;
+/** A share of a resource from which on it counts as used up, where that is out of the ordinary, if less so. */
+const SATURATED = 0.95;
+const SATURATED_Z = 3;
 /** …and over how many units of strength it becomes as convincing as waiting. */
 const USAGE_SCALE = 4;
 
@@ -49,9 +52,22 @@ export function directContention(
 /** 30 (1 − exp(−strength / 4)) of usage with z ≥ 6, so that what is beyond doubt counts like waiting that is. */
 function unusualUsage(signs: ServiceSigns, resource: Resource): number | undefined {
   if (!OWN_USAGE.includes(resource)) return undefined;
+  if (isSaturated(signs, resource)) return CONVINCING;
   const used = resourceStrength(signs, resource, 'usage');
   if (used === undefined || used < strength(UNUSUAL_Z)) return undefined;
   return CONVINCING * (1 - Math.exp(-used / USAGE_SCALE));
+}
+
+/** A share of what there is that is nearly all of it, and is not always: whoever wants more has to wait. */
+function isSaturated({ features }: ServiceSigns, resource: Resource): boolean {
+  return features.some(
+    ({ feature, observed, z }) =>
+      FEATURES[feature].resource === resource &&
+      FEATURES[feature].role === 'usage' &&
+      FEATURES[feature].unit === '1' &&
+      observed >= SATURATED &&
+      z >= SATURATED_Z,
+  );
 }
 
 /** Strength that the usage of a resource adds: heavily discounted and bounded. */

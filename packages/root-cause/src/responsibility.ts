@@ -8,10 +8,14 @@ export interface Claim {
   readonly owner: string;
   /** In units of z above noise, 0 and up. */
   readonly strength: number;
+  /** Whether it is the one that is called. */
+  readonly isCallee?: boolean;
 }
 
-/** Strength that everybody is given: what cannot be told apart is split evenly. */
+/** Strength that everybody is given: what cannot be told apart is split about evenly. */
 const PRIOR = 2;
+/** The callee is given a little more: a call that waits to be taken shows on the way to it, too. */
+const CALLEE_PRIOR = 2.5;
 /**
  * How sharply the stronger claim explains the weaker one away: odds grow with this power of the ratio. Sharp, because
  * what is wrongly left of a latency ten times the objective still breaks it.
@@ -24,7 +28,9 @@ const SHARPNESS = 6;
  * parts, 28 against 12 gives 0.990, 1 against nothing 0.92.
  */
 export function splitBlame(claims: readonly Claim[]): ReadonlyMap<string, number> {
-  const weights = claims.map((claim) => (PRIOR + Math.max(0, claim.strength)) ** SHARPNESS);
+  const weights = claims.map(
+    ({ strength: own, isCallee }) => ((isCallee ? CALLEE_PRIOR : PRIOR) + Math.max(0, own)) ** SHARPNESS,
+  );
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return new Map(claims.map((claim, index) => [claim.owner, (weights[index] as number) / total]));
 }
@@ -89,6 +95,7 @@ export function assignResponsibility(signs: ReadonlyMap<string, ServiceSigns>): 
       const claims = owners.map((owner) => ({
         owner: owner.service,
         strength: claimStrength(owner, shared),
+        isCallee: owner.service === shared.node.rpc.callee,
       }));
       parts.set(shared.node.id, splitBlame(claims));
     }

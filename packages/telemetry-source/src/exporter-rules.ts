@@ -33,6 +33,8 @@ export const CONTAINER_RULES: Readonly<Record<string, ExporterRule>> = {
   container_cpu_schedstat_runqueue_seconds_total: rate('cpu_runqueue_wait_ratio'),
   container_pressure_cpu_waiting_seconds_total: rate('cpu_pressure_ratio', 'max'),
   container_memory_working_set_bytes: { feature: 'memory_working_set_bytes', take: 'value', join: 'sum' },
+  // With the page cache that could be given back: second choice, and what is left where cgroups tell nothing better.
+  container_memory_usage_bytes: { feature: 'memory_working_set_bytes', take: 'value', join: 'sum', rank: 0 },
   container_memory_failures_total: {
     ...rate('memory_major_faults_per_second'),
     only: { failure_type: 'pgmajfault', scope: 'container' },

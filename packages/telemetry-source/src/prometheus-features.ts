@@ -51,7 +51,9 @@ export const DEFAULT_PROMETHEUS_FEATURES: PrometheusTemplates = {
   cpu_runqueue_wait_ratio: rate('container_cpu_schedstat_runqueue_seconds_total'),
   cpu_throttled_ratio: rate('container_cpu_cfs_throttled_seconds_total'),
   cpu_pressure_ratio: worst('container_pressure_cpu_waiting_seconds_total'),
-  memory_working_set_bytes: `sum by ($service_label, pod) (avg_over_time(container_memory_working_set_bytes{${OWN}}[$window]))`,
+  memory_working_set_bytes:
+    `sum by ($service_label, pod) (avg_over_time(container_memory_working_set_bytes{${OWN}}[$window]))` +
+    ` or sum by ($service_label, pod) (avg_over_time(container_memory_usage_bytes{${OWN}}[$window]))`,
   memory_major_faults_per_second: rate(
     'container_memory_failures_total',
     ',failure_type="pgmajfault",scope="container"',

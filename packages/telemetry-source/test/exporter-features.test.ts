@@ -84,6 +84,22 @@ const CASES: readonly {
     expected: [2],
   },
   {
+    what: 'memory in use stands in where the working set is not known',
+    series: [{ name: 'container_memory_usage_bytes', values: [1, 5] }],
+    feature: 'memory_working_set_bytes',
+    expected: [5],
+  },
+  {
+    what: '…and not where it is, whichever comes first',
+    series: [
+      { name: 'container_memory_usage_bytes', values: [9, 9] },
+      { name: 'container_memory_working_set_bytes', values: [2, 3] },
+      { name: 'container_memory_usage_bytes', labels: { ...GEO, id: 'again' }, values: [9, 9] },
+    ],
+    feature: 'memory_working_set_bytes',
+    expected: [3],
+  },
+  {
     what: 'failures are what did not succeed',
     series: [{ name: 'probe_success', values: [1, 0] }],
     feature: 'network_probe_failure_ratio',

@@ -245,6 +245,7 @@ describe('default PromQL templates', () => {
       'node_cpu_seconds_total{instance="10.0.0.2:9100",mode="idle",cpu="0"}': counter(10),
       [`container_cpu_cfs_throttled_seconds_total{${own}}`]: counter(1),
       [`container_memory_working_set_bytes{${own}}`]: '1000x30',
+      [`container_memory_usage_bytes{${own}}`]: '7000x30',
       [`container_memory_failures_total{${own},failure_type="pgmajfault",scope="container"}`]: counter(50),
       [`container_fs_reads_bytes_total{${own}}`]: counter(100),
       [`container_fs_writes_bytes_total{${own}}`]: counter(200),

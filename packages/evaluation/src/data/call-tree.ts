@@ -71,7 +71,8 @@ export function aggregateShare(
   return {
     callsPerParent: Math.max(1, callsPerParent),
     criticality: criticality * Math.min(1, callsPerParent),
-    criticalityRange: [0, 1],
+    // A request makes no call, or of those that are made more than once up to twice the mean.
+    criticalityRange: [0, callsPerParent > 1 ? 2 : 1],
     awaited: 1,
     beside: [],
   };
