@@ -59,7 +59,7 @@ export interface Diagnosis {
   readonly culprits: readonly Culprit[];
   /** Level 1: every service considered, most likely first. */
   readonly services: readonly Candidate[];
-  /** Level 2: the resources of each culprit, most likely first. */
+  /** Level 2: the resources of each culprit, or where there is none of the most suspect, most likely first. */
   readonly resources: readonly Candidate[];
   readonly victims: readonly Victim[];
   /** In plain words: why the verdict is what it is. */

@@ -19,6 +19,9 @@ export interface Explained {
  *
  * and likewise down to `least` where the node is faster. What bounds do not cover stays a residual, the node's own.
  *
+ * Nobody waits longer than it takes: where all that is handed on exceeds what was observed, as it does when callers give
+ * up on calls or quantiles of rare calls are added up, all of it counts by the part that fits.
+ *
  * Where the parent is an aggregate over callers, the calls of this child may be the slow ones of it: m is the slowest
  * between the child's percentile and the p99 of the parent that the child can have waited for, being no faster itself.
  */
@@ -29,6 +32,9 @@ export class AbductedWeights {
   readonly #added: Float64Array;
   /** [edge][percentile] of aggregates: how far from the child's percentile to the p99 of the parent m lies, 0..1; −1: none. */
   readonly #met: Float64Array;
+  /** [node][percentile]: the part of what is handed on that fits into what was observed, mostly 1. */
+  readonly #fitting: Float64Array;
+  readonly #weights: Float64Array;
   readonly #layout: Layout;
 
   constructor(layout: Layout, handedOn: HandedOn, weights: Float64Array, explained: Explained) {
@@ -36,6 +42,8 @@ export class AbductedWeights {
     this.#layout = layout;
     this.#handedOn = handedOn;
     this.#usual = usual;
+    this.#weights = weights;
+    this.#fitting = new Float64Array(observed.length).fill(1);
     this.#added = new Float64Array(3 * layout.edges.length);
     this.#met = Float64Array.from({ length: 3 * layout.edges.length }, (_, i) =>
       this.#meeting(Math.floor(i / 3), i % 3, observed),
@@ -44,6 +52,12 @@ export class AbductedWeights {
       const [first, end] = handedOn.range(v);
       for (let q = 0; q < 3; q++) {
         const rest = residual[3 * v + q] as number;
+        const took = observed[3 * v + q] as number;
+        const handed = handedOn.value(v, q, { latencies: observed, at: 0, weights });
+        if (handed > took) {
+          this.#fitting[3 * v + q] = took / handed;
+          continue;
+        }
         const room = (e: number): number => {
           const { least, most } = layout.edges[e] as Layout['edges'][number];
           const weight = weights[e] as number;
@@ -58,10 +72,12 @@ export class AbductedWeights {
     });
   }
 
-  /** What a node is handed beyond what the learnt weights say, at these latencies, ms. */
-  beyond(node: number, q: number, latencies: Float64Array): number {
+  /** What a node is handed at these latencies, ms. */
+  handedOn(node: number, q: number, latencies: Float64Array): number {
     const [first, end] = this.#handedOn.range(node);
-    let sum = 0;
+    if (first === end) return 0;
+    const fitting = this.#fitting[3 * node + q] as number;
+    let sum = fitting * this.#handedOn.value(node, q, { latencies, at: 0, weights: this.#weights });
     for (let e = first; e < end; e++) {
       const added = this.#added[3 * e + q] as number;
       if (added !== 0) sum += added * this.#risen(e, q, latencies);

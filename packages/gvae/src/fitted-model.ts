@@ -86,12 +86,15 @@ export class FittedModel implements CausalModel {
   }
 }
 
+/** Expected calls in a window without any of which something is amiss with the traces. */
+const CALLS_TO_BE_SEEN = 5;
+
 class GvaeAbduction implements Abduction {
   readonly state: ModelState;
   readonly window: Window;
   readonly #model: PredictiveModel;
   readonly #inputs: Inputs;
-  #explained: { readonly expected: Float64Array; readonly weights: AbductedWeights } | undefined;
+  #explained: { readonly alone: Float64Array; readonly weights: AbductedWeights } | undefined;
   #worlds: { readonly options: PredictOptions; readonly worlds: Worlds } | undefined;
 
   constructor(state: ModelState, model: PredictiveModel, window: Window, inputs: Inputs) {
@@ -113,29 +116,44 @@ class GvaeAbduction implements Abduction {
     const { layout, residuals } = this.state;
     const v = indexOf(layout).node.get(node);
     if (v === undefined || this.#inputs.seen[v] === 0) return undefined;
-    const { expected, weights } = this.#explain();
+    if (this.#lacksCause(v)) return undefined;
+    const { alone, weights } = this.#explain();
     const q = PERCENTILES.indexOf(percentile);
     const at = 3 * v + q;
     const observedMs = this.#inputs.observed[at] as number;
-    const expectedMs = (expected[at] as number) + weights.beyond(v, q, this.#inputs.observed);
+    const expectedMs = (alone[at] as number) + weights.handedOn(v, q, this.#inputs.observed);
     return { observedMs, expectedMs, z: (observedMs - expectedMs) / (residuals.spread[at] as number) };
   }
 
-  /** What is expected of each node given observed parents, and how far the edges' weights must have been others. */
+  /** Whether calls that a node makes so often that some were to be seen are missing: then nothing tells what it waited for. */
+  #lacksCause(node: number): boolean {
+    const { layout } = this.state;
+    const { edges } = indexOf(layout);
+    const count = this.window.latency.get(layout.nodes[node] as string)?.count ?? 0;
+    return layout.edges
+      .slice(edges[node], edges[node + 1])
+      .some(({ parent, calls }) => this.#inputs.seen[parent] === 0 && calls * count >= CALLS_TO_BE_SEEN);
+  }
+
+  /** What each node is expected to add to what it is handed, and what the window says of the edges' weights. */
   #explain() {
     if (this.#explained === undefined) {
       const { mechanism, layout, scales, residuals } = this.#model;
       const { observed } = this.#inputs;
-      const expected = mechanism
-        .decode(this.#inputs, 'prior', 'observed')
-        .map((ms, at) => ms + (residuals.center[at] as number));
-      const residual = observed.map((ms, at) => ms - (expected[at] as number));
+      const expected = mechanism.decode(this.#inputs, 'prior', 'observed');
+      const residual = observed.map(
+        (ms, at) => ms - (expected[at] as number) - (residuals.center[at] as number),
+      );
+      const alone = expected.map((ms, at) => {
+        const handed = mechanism.handedOn(Math.floor(at / 3), at % 3, observed);
+        return ms - handed + (residuals.center[at] as number);
+      });
       const weights = new AbductedWeights(layout, mechanism.handing, mechanism.weights, {
         observed,
         usual: scales.median,
         residual,
       });
-      this.#explained = { expected, weights };
+      this.#explained = { alone, weights };
     }
     return this.#explained;
   }

@@ -56,7 +56,7 @@ export class Worlds {
   }
 
   predict(intervention: Intervention): Prediction {
-    const { layout, mechanism, residuals } = this.#model;
+    const { layout, mechanism, residuals, weights } = this.#model;
     const inputs = this.#inputs;
     const samples = this.#samples;
     const after = this.#intervene(intervention);
@@ -74,7 +74,7 @@ export class Worlds {
       const parents = this.#parents(v).filter((parent) => moved.has(parent));
       const values = new Float64Array(3 * samples);
       const noise = this.#rng.fork(`noise|${layout.nodes[v]}`);
-      const handedBefore = [0, 1, 2].map((q) => this.#handedOn(v, q, inputs.observed));
+      const handedBefore = [0, 1, 2].map((q) => weights.handedOn(v, q, inputs.observed));
       for (let i = 0; i < samples; i++) {
         for (const parent of parents) {
           world.set((moved.get(parent) as Float64Array).subarray(3 * i, 3 * i + 3), 3 * parent);
@@ -88,7 +88,7 @@ export class Worlds {
           const at = 3 * v + q;
           const handed = handedBefore[q] as number;
           let value = inputs.observed[at] as number;
-          if (parents.length > 0) value += this.#handedOn(v, q, world) - handed;
+          if (parents.length > 0) value += weights.handedOn(v, q, world) - handed;
           if (before !== undefined && now !== undefined) {
             value += (now[q] as number) - (before[q] as number);
             if (keep < 1) {
@@ -115,11 +115,6 @@ export class Worlds {
         return Float64Array.from({ length: samples }, (_, i) => values[3 * i + q] as number);
       },
     };
-  }
-
-  #handedOn(node: number, q: number, latencies: Float64Array): number {
-    const { mechanism, weights } = this.#model;
-    return mechanism.handedOn(node, q, latencies) + weights.beyond(node, q, latencies);
   }
 
   #parents(node: number): number[] {

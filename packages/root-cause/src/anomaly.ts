@@ -2,6 +2,7 @@ import type { Abduction, LatencyNode } from '@sage/causal-graph';
 import {
   FEATURES,
   type FeatureName,
+  median,
   PERCENTILES,
   type Percentile,
   type Resource,
@@ -17,6 +18,8 @@ export interface FeatureAnomaly {
   readonly expected: number;
   /** (observed − expected) / robust spread; positive is worse for every feature. */
   readonly z: number;
+  /** What of `z` is above that of most other services: a sign that all of them show is nobody's own. */
+  readonly ownZ: number;
 }
 
 /** A latency node beside what its observed parents make of it (`z`) and beside its normal self (`slowness`). */
@@ -69,6 +72,7 @@ export function readSigns(
     const slowness = normal === undefined ? 0 : (observedMs - normal.center) / normal.spread;
     return { node, observedMs, expectedMs, z, slowness };
   };
+  const features = readFeatures([...view.owned.keys()], window, reference);
   return new Map(
     [...view.owned].map(([service, nodes]) => {
       const read = nodes.flatMap((node) => readNode(node) ?? []);
@@ -77,7 +81,7 @@ export function readSigns(
         service,
         {
           service,
-          features: readFeatures(service, window, reference),
+          features: features.get(service) ?? [],
           exclusive: read.filter(alone),
           shared: read.filter((entry) => !alone(entry)),
         },
@@ -98,22 +102,46 @@ export function isSupported(count: number, percentile: Percentile): boolean {
 /**
  * The percentiles to judge a node by: the objective's and those above it, since the slow calls of a service may be the
  * very ones of this objective, as far as enough calls of the window lie beyond: of 120 calls the p99 is the second slowest,
- * and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is.
+ * and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is; a handful of calls
+ * says nothing.
  */
 export function supportedPercentiles(count: number, wanted: Percentile): readonly Percentile[] {
   const supported = PERCENTILES.filter((percentile) => isSupported(count, percentile));
   const from = PERCENTILES.indexOf(wanted);
   const upper = supported.filter((percentile) => PERCENTILES.indexOf(percentile) >= from);
-  return upper.length > 0 ? upper : [supported.at(-1) ?? 'p50Ms'];
+  return upper.length > 0 ? upper : supported.slice(-1);
 }
 
-function readFeatures(service: string, window: Window, reference: NormalReference): FeatureAnomaly[] {
-  const normal = reference.features.get(service);
-  return [...(window.metrics.get(service) ?? [])].flatMap(([feature, observed]) => {
-    const scale = normal?.get(feature);
-    if (scale === undefined || !Number.isFinite(observed)) return [];
-    return [{ feature, observed, expected: scale.center, z: (observed - scale.center) / scale.spread }];
+/** Services that a feature is measured of, from which on they tell what is common to them. */
+const COMMON_FROM = 4;
+
+function readFeatures(
+  services: readonly string[],
+  window: Window,
+  reference: NormalReference,
+): ReadonlyMap<string, readonly FeatureAnomaly[]> {
+  const read = services.map((service) => {
+    const normal = reference.features.get(service);
+    const features = [...(window.metrics.get(service) ?? [])].flatMap(([feature, observed]) => {
+      const scale = normal?.get(feature);
+      if (scale === undefined || !Number.isFinite(observed)) return [];
+      return [{ feature, observed, expected: scale.center, z: (observed - scale.center) / scale.spread }];
+    });
+    return { service, features };
   });
+  const zs = new Map<FeatureName, number[]>();
+  for (const { features } of read) {
+    for (const { feature, z } of features) zs.set(feature, [...(zs.get(feature) ?? []), z]);
+  }
+  const common = new Map(
+    [...zs].map(([feature, list]) => [feature, list.length < COMMON_FROM ? 0 : Math.max(0, median(list))]),
+  );
+  return new Map(
+    read.map(({ service, features }) => [
+      service,
+      features.map((reading) => ({ ...reading, ownZ: reading.z - (common.get(reading.feature) ?? 0) })),
+    ]),
+  );
 }
 
 /** Largest strength of one resource's features of a role; undefined where none was measured. */

@@ -12,7 +12,7 @@ import { ownAnomaly, resourceEvidence, serviceEvidence } from './evidence.js';
 import { faithfulSearch } from './faithful.js';
 import { viewGraph } from './graph-view.js';
 import { findCulprits, type RankedSuspect, rankSuspects, type Suspect, shares } from './level-one.js';
-import { rankResources } from './level-two.js';
+import { type RankedResource, rankResources } from './level-two.js';
 import { normalReference } from './normal-reference.js';
 import { type DiagnoseInput, type DiagnoseOptions, resolveOptions } from './options.js';
 import { counterfactuals, foresee } from './outlook.js';
@@ -75,6 +75,15 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
     evidence: serviceEvidence(signsOf(service), responsibility),
   });
 
+  const resourceCandidate = (
+    service: string,
+    { resource, medianMs, probability }: RankedResource,
+  ): Candidate => {
+    const evidence = resourceEvidence(signsOf(service), resource, responsibility);
+    const anomaly = Math.max(0, ...evidence.map(({ z }) => z));
+    return { service, resource, anomaly, counterfactualMs: medianMs, probability, evidence };
+  };
+
   if (settings.method === 'faithful') {
     const found = faithfulSearch(view, model, { ...settings, objective, abduction, reference });
     const culprits = found.culprits.map(
@@ -132,7 +141,15 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
         : blamed.length === 0
           ? `Several services are a little out of the ordinary (${ranked.map(({ service }) => service).join(', ')}), but no few of them explain the latency.`
           : `Of the services out of the ordinary (${ranked.map(({ service }) => service).join(', ')}), restoring the best set would hold it with probability ${restored.toFixed(2)} only.`;
-    return conclude('undetermined', `${violation} ${known}`, { services, victims });
+    // Who is most suspect is no culprit, but what it suffers from is worth telling.
+    const resources = ranked
+      .slice(0, settings.maxCulprits)
+      .flatMap(({ service }) =>
+        rankResources(service, ask, { others: [], attribution: attribution(service) }).map((ranking) =>
+          resourceCandidate(service, ranking),
+        ),
+      );
+    return conclude('undetermined', `${violation} ${known}`, { services, resources, victims });
   }
 
   // Level 2: which resource of each, the other culprits restored.
@@ -157,12 +174,9 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
     return [{ service, resource, ...replicaOf(bad), probability, share, effectMs, evidence }];
   });
   const resources = byService.flatMap(({ service, ranking }) =>
-    ranking.map(({ resource }): Candidate => {
-      const evidence = resourceEvidence(signsOf(service), resource, responsibility);
-      const { medianMs, probability } = ask([{ service, resource }]);
-      const anomaly = Math.max(0, ...evidence.map(({ z }) => z));
-      return { service, resource, anomaly, counterfactualMs: medianMs, probability, evidence };
-    }),
+    ranking.map((entry) =>
+      resourceCandidate(service, { ...entry, ...ask([{ service, resource: entry.resource }]) }),
+    ),
   );
   const victims = findVictims(view, window, { reference, culprits: blamed });
   const reason = `${violation} ${culpritsText(culprits, victims)}`;

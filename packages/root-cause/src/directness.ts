@@ -1,4 +1,4 @@
-import { FEATURES, RESOURCES, type Resource } from '@sage/core';
+import { FEATURES, type FeatureName, RESOURCES, type Resource } from '@sage/core';
 import { CONVINCING, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
 
 /**
@@ -41,11 +41,24 @@ export function directContention(
   const cpu = resourceStrength(signs, 'cpu', 'contention') ?? 0;
   return new Map(
     RESOURCES.map((resource) => {
-      const raw = resourceStrength(signs, resource, 'contention') ?? unusualUsage(signs, resource);
-      if (raw === undefined) return [resource, undefined];
+      const waiting = resourceStrength(signs, resource, 'contention');
+      const used = isWaitMeasured(signs, resource) ? undefined : unusualUsage(signs, resource);
+      if (waiting === undefined && used === undefined) return [resource, undefined];
+      const raw = Math.max(waiting ?? 0, used ?? 0);
       const symptom = CPU_SYMPTOMS[resource] * cpu + (resource === 'software' ? calleeSlowness : 0);
       return [resource, Math.max(0, raw - symptom)];
     }),
+  );
+}
+
+/** Features that tell of every wait for a processor; throttling tells of the service's own quota alone. */
+const PROCESSOR_WAITS: readonly FeatureName[] = ['cpu_runqueue_wait_ratio', 'cpu_pressure_ratio'];
+
+function isWaitMeasured({ features }: ServiceSigns, resource: Resource): boolean {
+  return features.some(({ feature }) =>
+    resource === 'cpu'
+      ? PROCESSOR_WAITS.includes(feature)
+      : FEATURES[feature].resource === resource && FEATURES[feature].role === 'contention',
   );
 }
 

@@ -39,7 +39,8 @@ export function resourceEvidence(
 
 /**
  * How far a service is from normal by its own doing: its largest z, where usage counts for a third and shared
- * latencies for the part that is its own. `decisive` leaves usage out: by itself it never makes a suspect.
+ * latencies for the part that is its own. `decisive` leaves usage out, which by itself never makes a suspect, and of
+ * waiting what most services suffer alike.
  */
 export function ownAnomaly(
   signs: ServiceSigns,
@@ -48,7 +49,7 @@ export function ownAnomaly(
   const contention = signs.features.filter(({ feature }) => FEATURES[feature].role === 'contention');
   const decisive = Math.max(
     0,
-    ...contention.map(({ z }) => z).filter(Number.isFinite),
+    ...contention.map(({ ownZ }) => ownZ).filter(Number.isFinite),
     ...[...signs.exclusive, ...signs.shared]
       .map((entry) => responsibility(signs.service, entry.node.id) * entry.z)
       .filter(Number.isFinite),

@@ -45,6 +45,7 @@ describe('assignResponsibility', () => {
     observed: z,
     expected: 0,
     z,
+    ownZ: z,
   });
 
   interface Case {

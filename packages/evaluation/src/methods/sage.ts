@@ -12,14 +12,16 @@ export function sageMethod(name: 'sage' | 'faithful'): Method {
   };
 }
 
-/** The culprits, then the other candidates in the order of level 1. */
-function answerOf({ verdict, culprits, services }: Diagnosis): Answer {
+/** The culprits, then the other candidates in the order of level 1, each with its likeliest resource where that is known. */
+function answerOf({ verdict, culprits, services, resources }: Diagnosis): Answer {
   const blamed: Ranked[] = [...culprits]
     .sort((a, b) => b.share - a.share)
     .map(({ service, resource, probability }) => ({ service, resource, probability }));
   const named = new Set(blamed.map(({ service }) => service));
-  const others = services.flatMap(({ service, probability }): Ranked[] =>
-    named.has(service) ? [] : [{ service, resource: null, probability }],
-  );
+  const others = services.flatMap(({ service, probability }): Ranked[] => {
+    if (named.has(service)) return [];
+    const likeliest = resources.find((candidate) => candidate.service === service);
+    return [{ service, resource: likeliest?.resource ?? null, probability }];
+  });
   return { verdict, blamed, ranked: [...blamed, ...others] };
 }
