@@ -13,7 +13,7 @@ export const TOPOLOGY_NAMES: readonly string[] = [...FILES, ...Object.keys(GENER
 /**
  * A topology by its name, or from a file in the format of `dsb-callgraph/1`. Besides that format's own keys a service
  * may have `cpu_ms`, `cpu_variation`, `after_ms`, `disk_ms`, `disk_share`, `workers`, `cores`, `cpu_limit`,
- * `memory_mb`, `memory_limit_mb` and `llc_mb`, the file `network: {delay_ms, jitter_ms, bandwidth_mbit}`.
+ * `memory_mb`, `memory_limit_mb`, `llc_mb` and `llc_penalty`, the file `network: {delay_ms, jitter_ms, bandwidth_mbit}`.
  *
  * @throws {TopologyError} naming file and place.
  */

@@ -68,6 +68,7 @@ function readService(place: JsonPlace, index: number, all: readonly JsonPlace[])
     memoryMb: place.numberAt('memory_mb', usual.memoryMb),
     memoryLimitMb: place.numberAt('memory_limit_mb', usual.memoryLimitMb),
     llcMb: place.numberAt('llc_mb', usual.llcMb),
+    llcPenalty: place.numberAt('llc_penalty', usual.llcPenalty),
   };
 }
 

@@ -11,6 +11,7 @@ type Usual = Pick<
   | 'memoryMb'
   | 'memoryLimitMb'
   | 'llcMb'
+  | 'llcPenalty'
 >;
 
 /**
@@ -34,7 +35,7 @@ function usual(own: Partial<Usual>): Usual {
   const memoryMb = own.memoryMb ?? 80;
   return {
     cpuMs: 0.1,
-    cpuVariation: 0.45,
+    cpuVariation: 1.3,
     afterMs: 0,
     diskMs: 0,
     diskShare: 0,
@@ -42,6 +43,7 @@ function usual(own: Partial<Usual>): Usual {
     memoryMb,
     memoryLimitMb: memoryMb * 2,
     llcMb: 2,
+    llcPenalty: 8,
     ...own,
   };
 }

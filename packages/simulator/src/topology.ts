@@ -62,8 +62,9 @@ export interface TopologyService {
   readonly cpuLimit: number | null;
   readonly memoryMb: number;
   readonly memoryLimitMb: number;
-  /** Working set in the last-level cache. */
+  /** Working set in the last-level cache, and how much longer bursts get without any of it: by so many times. */
   readonly llcMb: number;
+  readonly llcPenalty: number;
 }
 
 export interface TopologyPool {

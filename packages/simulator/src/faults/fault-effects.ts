@@ -1,11 +1,12 @@
 import type { Rng } from '@sage/core';
+import type { ConnectionPool } from '../world/connection-pool.js';
 import type { Host } from '../world/host.js';
 import type { Replica } from '../world/replica.js';
 import type { World } from '../world/world.js';
 import type { Fault } from './fault.js';
 
 /** The other program's bursts: cores taken for so long on average at full intensity, and its share of their time. */
-const CPU_BURST_MS = 70;
+const CPU_BURST_MS = 28;
 const CPU_SHARE = 0.24;
 /** The other program's disk requests. */
 const DISK_REQUEST_MS = 6;
@@ -14,11 +15,14 @@ const DELAY_MS = 40;
 const LOSS = 0.06;
 /** Share of the working set that no longer fits. */
 const MEMORY_DEFICIT = 0.6;
-const STRANGER_LLC_MB = 500;
+/** Share of its working set in the cache that a service loses. */
+const LLC_LOSS = 0.95;
 /** A lock, a connection, a link that is busy for so long per call, unless its calls come too fast for that. */
 const LONGEST_SLOT_MS = 60;
-const MOST_UTILISATION = 0.85;
+const MOST_UTILISATION = 0.9;
 const LEAK = { connections: 4, share: 0.25 } as const;
+const LONGEST_LEAK_MS = 2000;
+const MEAN_MESSAGE_BYTES = 1500;
 /** A decoy's part of the idle time, and of the memory that is free. */
 const DECOY_CPU = 0.6;
 const DECOY_MEMORY = 0.7;
@@ -32,7 +36,7 @@ export function hitBy(fault: Fault, world: World): readonly Replica[] {
 
 /** Puts everything that faults can turn back to what it is without them. */
 export function withoutFaults(world: World): void {
-  for (const host of world.hosts) host.strangerLlcMb = 0;
+  for (const host of world.hosts) host.strangerLlcShare = 0;
   for (const pool of world.pools) {
     pool.size = pool.max;
     pool.lateMs = 0;
@@ -50,10 +54,7 @@ export function withoutFaults(world: World): void {
 }
 
 /** Turns what one active fault turns in one replica. Its bursts, where it has some, are `stress`'s. */
-export function applyFault({ kind, intensity }: Fault, replica: Replica, world: World): void {
-  const perMs = world.callsPerMs[replica.serviceIndex] ?? 0;
-  const slotMs = (events: number) =>
-    intensity * Math.min(LONGEST_SLOT_MS, MOST_UTILISATION / Math.max(1e-9, events));
+export function applyFault({ kind, intensity }: Fault, replica: Replica): void {
   const owned = replica.pools.filter((pool) => pool !== undefined);
   switch (kind) {
     case 'memory':
@@ -69,32 +70,52 @@ export function applyFault({ kind, intensity }: Fault, replica: Replica, world: 
       replica.linkLoss = 1 - (1 - replica.linkLoss) * (1 - LOSS * intensity);
       return;
     case 'network-bandwidth':
-      // A call is a message of about a kilobyte in and a few out.
-      replica.bytesPerMs = Math.min(replica.bytesPerMs, 1500 / slotMs(perMs));
+      replica.bytesPerMs = Math.min(
+        replica.bytesPerMs,
+        Math.max(MEAN_MESSAGE_BYTES / LONGEST_SLOT_MS, replica.expected.bytesPerMs / MOST_UTILISATION) /
+          intensity,
+      );
       return;
     case 'llc':
-      replica.host.strangerLlcMb += STRANGER_LLC_MB * intensity;
+      crowdCache(replica.host, LLC_LOSS * intensity);
       return;
     case 'lock':
-      replica.lockHoldMs += slotMs(perMs);
+      replica.lockHoldMs +=
+        intensity * Math.min(LONGEST_SLOT_MS, MOST_UTILISATION / replica.expected.callsPerMs);
       return;
     case 'pool':
-      for (const pool of owned) {
-        pool.size = 1;
-        pool.lateMs = slotMs(perMs);
-      }
+      for (const pool of owned) shrink(pool, intensity);
       return;
     case 'leak':
-      for (const pool of owned) {
-        pool.size = Math.min(pool.size, LEAK.connections);
-        pool.leakShare = LEAK.share;
-        pool.leakMs = (slotMs(perMs) * LEAK.connections) / LEAK.share;
-      }
+      for (const pool of owned) leak(pool, intensity);
       return;
     case 'decoy':
       replica.scavengerShare += DECOY_CPU * intensity;
       replica.workingSetMb += DECOY_MEMORY * intensity * (replica.memoryLimitMb - replica.workingSetMb);
   }
+}
+
+function crowdCache(host: Host, lost: number): void {
+  const wanted = host.replicas.reduce((sum, { service }) => sum + service.llcMb, 0);
+  const left = Math.min(1, wanted / host.llcMb) * (1 - lost);
+  host.strangerLlcShare = Math.max(host.strangerLlcShare, 1 - left);
+}
+
+/** Just enough connections for the usual calls, and each comes back late. */
+function shrink(pool: ConnectionPool, intensity: number): void {
+  const { connections, callsPerMs } = pool.usualUse();
+  pool.size = Math.max(1, Math.ceil(1.1 * connections));
+  const spare = Math.max(0, MOST_UTILISATION * intensity * pool.size - connections);
+  pool.lateMs = Math.min(LONGEST_SLOT_MS, spare / Math.max(1e-9, callsPerMs));
+}
+
+/** Few connections, of which most are lost at any time. */
+function leak(pool: ConnectionPool, intensity: number): void {
+  const { connections, callsPerMs } = pool.usualUse();
+  pool.size = Math.max(LEAK.connections, Math.ceil(1.5 * connections));
+  pool.leakShare = LEAK.share;
+  const spare = Math.max(0, MOST_UTILISATION * intensity * pool.size - connections);
+  pool.leakMs = Math.min(LONGEST_LEAK_MS, spare / Math.max(1e-9, callsPerMs * LEAK.share));
 }
 
 /** Whether a fault comes in bursts of use of the host. */

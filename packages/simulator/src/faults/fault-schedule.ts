@@ -52,7 +52,7 @@ export class FaultSchedule {
     for (const fault of this.faults) {
       if (nowMs < fault.startMs || nowMs >= fault.endMs) continue;
       if (fault.kind === 'surge') load.surge = Math.max(load.surge, world.headroom * surgeShare(fault));
-      else for (const replica of hitBy(fault, world)) applyFault(fault, replica, world);
+      else for (const replica of hitBy(fault, world)) applyFault(fault, replica);
     }
     for (const host of world.hosts) host.shareCache();
     for (const pool of world.pools) engine.poolChanged(pool, nowMs);
@@ -67,5 +67,5 @@ export class FaultSchedule {
 
 /** Of what the narrowest quota lets through: a grave surge is somewhat more than that. */
 function surgeShare({ intensity }: Fault): number {
-  return 0.4 + 0.7 * intensity;
+  return 0.8 + 0.5 * intensity;
 }

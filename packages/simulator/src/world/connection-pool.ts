@@ -17,6 +17,11 @@ export class ConnectionPool {
   private scrapedMs = 0;
   private waitedMs = 0;
   private taken = 0;
+  // Since the beginning, without the time of faults.
+  private usedMs = 0;
+  private usedSinceMs = 0;
+  private usualMs = 0;
+  private usualCalls = 0;
 
   constructor(
     readonly index: number,
@@ -30,6 +35,8 @@ export class ConnectionPool {
   /** True: the call has its connection. False: it waits. */
   take(frame: Frame, nowMs: number): boolean {
     this.taken += 1;
+    this.accountUse(nowMs);
+    if (this.usual) this.usualCalls += 1;
     if (this.used < this.size) {
       this.used += 1;
       return true;
@@ -41,6 +48,7 @@ export class ConnectionPool {
 
   /** A connection is free again; returns who takes it. */
   give(nowMs: number): Frame | undefined {
+    this.accountUse(nowMs);
     this.used -= 1;
     return this.next(nowMs);
   }
@@ -74,6 +82,24 @@ export class ConnectionPool {
     this.waitedMs = 0;
     this.taken = 0;
     return { pending, waitMs };
+  }
+
+  /** Connections in use on average and calls per millisecond, over the time in which no fault turned the pool. */
+  usualUse(): { readonly connections: number; readonly callsPerMs: number } {
+    if (this.usualMs === 0) return { connections: 0, callsPerMs: 0 };
+    return { connections: this.usedMs / this.usualMs, callsPerMs: this.usualCalls / this.usualMs };
+  }
+
+  private get usual(): boolean {
+    return this.size === this.max && this.lateMs === 0 && this.leakShare === 0;
+  }
+
+  private accountUse(nowMs: number): void {
+    if (this.usual) {
+      this.usedMs += this.used * (nowMs - this.usedSinceMs);
+      this.usualMs += nowMs - this.usedSinceMs;
+    }
+    this.usedSinceMs = nowMs;
   }
 
   private account(nowMs: number): void {

@@ -28,7 +28,7 @@ export interface EngineParts {
 /** Cache accesses of a millisecond of processor time. */
 const CACHE_ACCESSES_PER_MS = 4000;
 /** Pages of its working set that a call touches, and what reading one back takes. */
-const PAGES_PER_CALL = 10;
+const pagesPerCall = (memoryMb: number) => 2.5 * Math.sqrt(memoryMb);
 const PAGE_READ_MS = 0.35;
 const PAGE_BYTES = 4096;
 const DISK_BYTES = 16_384;
@@ -185,6 +185,7 @@ export class Engine {
     if (afterMs > 0) {
       const burstMs = afterMs * replica.cacheSlowdown;
       this.charge(replica, burstMs);
+      replica.quotaStart(this.nowMs, burstMs);
       replica.host.occupy(this.nowMs, burstMs);
     }
     if (parent === undefined) {
@@ -272,7 +273,10 @@ export class Engine {
     frame.burstMs = share * drawn * replica.cacheSlowdown;
     this.charge(replica, frame.burstMs);
     const deficit = replica.memoryDeficit;
-    const readyMs = deficit > 0 ? this.readPages(replica, deficit * PAGES_PER_CALL * share) : this.nowMs;
+    const readyMs =
+      deficit > 0
+        ? this.readPages(replica, deficit * pagesPerCall(replica.workingSetMb) * share)
+        : this.nowMs;
     const startMs = replica.quotaStart(readyMs, frame.burstMs);
     replica.counters.throttledMs += startMs - readyMs;
     if (startMs > this.nowMs) heap.push(startMs, EVENT.burst, frame.id);

@@ -1,7 +1,6 @@
 import type { Replica } from './replica.js';
 
-/** Memory that a miss in the cache costs: a burst without any cache takes 1 + this times as long. */
-const MISS_PENALTY = 6;
+/** Share of accesses that miss a cache that is large enough. */
 const LEAST_MISSES = 0.02;
 
 /**
@@ -16,8 +15,8 @@ export class Host {
   readonly coreScavengedMs: Float64Array;
   diskFreeMs = 0;
   diskBusyMs = 0;
-  /** Cache wanted by what runs beside the replicas. */
-  strangerLlcMb = 0;
+  /** Share of the cache that other programs push the replicas out of. */
+  strangerLlcShare = 0;
   private readonly settledBusyMs: Float64Array;
   private settledMs = 0;
 
@@ -67,12 +66,12 @@ export class Host {
 
   /** Shares the cache out in proportion to what each wants; bursts become longer by what then misses. */
   shareCache(): void {
-    const wanted = this.replicas.reduce((sum, { llcWantedMb }) => sum + llcWantedMb, this.strangerLlcMb);
-    const share = Math.min(1, this.llcMb / wanted);
+    const wanted = this.replicas.reduce((sum, { service }) => sum + service.llcMb, 0);
+    const share = Math.min(1, (this.llcMb * (1 - this.strangerLlcShare)) / wanted);
     for (const replica of this.replicas) {
-      replica.llcHeldMb = replica.llcWantedMb * share;
+      replica.llcHeldMb = replica.service.llcMb * share;
       replica.missShare = LEAST_MISSES + (1 - LEAST_MISSES) * (1 - share);
-      replica.cacheSlowdown = 1 + MISS_PENALTY * (1 - share);
+      replica.cacheSlowdown = 1 + replica.service.llcPenalty * (1 - share);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { CallNode, Topology, TopologyEndpoint, TopologyNode } from '../topology.js';
+import { REPLY_BYTES, REQUEST_BYTES } from './message-bytes.js';
 
 /** One step of a service's work. Targets are places in the same program. */
 export type Step =
@@ -25,9 +26,6 @@ export interface Call {
   readonly requestBytes: number;
   readonly replyBytes: number;
 }
-
-const REQUEST_BYTES = 700;
-const REPLY_BYTES = { web: 3000, logic: 1800, cache: 2500, db: 4000, queue: 200, infra: 500 } as const;
 
 /** The call from outside that starts a request of an endpoint. */
 export function compileEndpoint({ entry, rootSpans, tree }: TopologyEndpoint, topology: Topology): Call {

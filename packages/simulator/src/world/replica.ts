@@ -25,6 +25,13 @@ export class ReplicaCounters {
   readonly diskPressure = new WaitingTime();
 }
 
+/** What one replica is there for at the nominal load. */
+export interface ExpectedUse {
+  readonly callsPerMs: number;
+  /** Received over its link. */
+  readonly bytesPerMs: number;
+}
+
 /** One container of a service. Fields that faults turn are plain numbers; what follows from them is the engine's. */
 export class Replica {
   readonly counters = new ReplicaCounters();
@@ -42,7 +49,6 @@ export class Replica {
   memoryLimitMb: number;
   workingSetMb: number;
   // Last-level cache.
-  llcWantedMb: number;
   llcHeldMb = 0;
   missShare = 0;
   cacheSlowdown = 1;
@@ -64,11 +70,11 @@ export class Replica {
     readonly host: Host,
     cpuLimit: number,
     readonly linkBytesPerMs: number,
+    readonly expected: ExpectedUse,
   ) {
     this.quotaMs = cpuLimit * QUOTA_PERIOD_MS;
     this.memoryLimitMb = service.memoryLimitMb;
     this.workingSetMb = service.memoryMb;
-    this.llcWantedMb = service.llcMb;
     this.bytesPerMs = linkBytesPerMs;
     host.replicas.push(this);
   }

@@ -25,8 +25,6 @@ export interface World {
   /** By the index of the service in the topology. */
   readonly replicas: readonly (readonly Replica[])[];
   readonly pools: readonly ConnectionPool[];
-  /** Calls per millisecond that one replica of the service expects at the nominal load. */
-  readonly callsPerMs: readonly number[];
   /** How many times the nominal load the busiest quota lets through. */
   readonly headroom: number;
 }
@@ -42,21 +40,22 @@ export function createWorld(topology: Topology, options: WorldOptions): World {
   const shared = Array.from({ length: options.hosts ?? 0 }, (_, index) => newHost(index, topology.services));
   const hosts = [...shared];
   let made = 0;
-  const replicas = topology.services.map((service, serviceIndex) =>
-    Array.from({ length: count }, (_, number) => {
+  const replicas = topology.services.map((service, serviceIndex) => {
+    const { calls = 0, receivedBytes = 0 } = demands.get(service.name) ?? {};
+    const expected = { callsPerMs: perReplica(calls), bytesPerMs: perReplica(receivedBytes) };
+    return Array.from({ length: count }, (_, number) => {
       const index = made++;
       const host = shared[index % Math.max(1, shared.length)] ?? newHost(index, [service]);
       if (shared.length === 0) hosts.push(host);
       const name = `${service.label}-${number}`;
-      return new Replica(index, serviceIndex, service, name, host, limitOf(service), bytesPerMs);
-    }),
-  );
+      return new Replica(index, serviceIndex, service, name, host, limitOf(service), bytesPerMs, expected);
+    });
+  });
   for (const host of hosts) host.shareCache();
   return {
     hosts,
     replicas,
     pools: connect(topology, replicas),
-    callsPerMs: topology.services.map(({ name }) => perReplica(demands.get(name)?.calls ?? 0)),
     headroom: Math.min(
       ...topology.services.map((service) => limitOf(service) / Math.max(1e-9, usedCores(service))),
     ),
