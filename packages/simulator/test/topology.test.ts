@@ -1,4 +1,4 @@
-import assert from 'node:assert/strict';
+import { expect } from 'chai';
 import { loadTopology, TOPOLOGY_NAMES, TopologyError } from '../src/index.js';
 import { readTopology } from '../src/read-topology.js';
 
@@ -20,8 +20,8 @@ describe('topologies', () => {
   for (const name of TOPOLOGY_NAMES) {
     it(`${name} comes with the package`, () => {
       const { services, endpoints } = loadTopology(name);
-      assert.ok(services.length >= 10, String(services.length));
-      assert.ok(endpoints.length >= 1);
+      expect(services.length).to.be.at.least(10);
+      expect(endpoints.length).to.be.at.least(1);
     });
   }
 
@@ -68,20 +68,14 @@ describe('topologies', () => {
   ];
   for (const [what, text, path, problem] of wrong) {
     it(`refuses ${what} and says where`, () => {
-      assert.throws(
-        () => readTopology(text, 'shop.json'),
-        (error) =>
-          error instanceof TopologyError &&
-          error.file === 'shop.json' &&
-          error.path === path &&
-          problem.test(error.problem),
-      );
+      expect(() => readTopology(text, 'shop.json'))
+        .to.throw(TopologyError, problem)
+        .that.includes({ file: 'shop.json', path });
     });
   }
 
   it('names the file that is not there', () => {
-    assert.throws(
-      () => loadTopology('/nowhere/shop.json'),
+    expect(() => loadTopology('/nowhere/shop.json')).to.throw(
       /\/nowhere\/shop\.json: \$: neither one of social-network/,
     );
   });
