@@ -1,15 +1,13 @@
-import type { Rng, Span, SpanKind } from '@sage/core';
+import type { Rng, Span } from '@sage/core';
 import type { Topology } from '../topology.js';
 import type { Tracer } from '../world/engine.js';
 import type { Frame } from '../world/frame.js';
 import type { Call } from '../world/program.js';
+import type { Replica } from '../world/replica.js';
 
 /** Exporters send what has ended in batches this far apart, and the way takes up to so long. */
 const BATCH_MS = 1000;
 const TRANSIT_MS = 800;
-
-type SpanHead = Pick<Span, 'kind' | 'spanId' | 'parentSpanId' | 'service' | 'operation' | 'instance'> &
-  Partial<Pick<Span, 'peerService'>>;
 
 /**
  * Makes spans of what is done and holds them back as exporters do. Its random numbers are its own, so that neither
@@ -35,30 +33,36 @@ export class SpanRecorder implements Tracer {
 
   serverStarts(frame: Frame): void {
     const call = frame.call as Call;
-    frame.serverParentId = frame.clientSpanId ?? frame.spanId;
+    frame.serverParentId = frame.clientSpanId || frame.spanId;
     frame.spanId = frame.serverParentId;
-    if (!this.serviceOf(call).traced) return;
+    if (!this.serviceOf(call.service).traced) return;
     for (let depth = 0; depth < call.serverSpans.length; depth++) frame.spanId = this.newSpanId();
   }
 
   serverEnds(frame: Frame, endMs: number): void {
-    const { serverSpans, ...call } = frame.call as Call;
-    const { label, traced } = this.serviceOf(call);
+    const { serverSpans, service } = frame.call as Call;
+    const { label, traced } = this.serviceOf(service);
     if (!traced || serverSpans.length === 0) return;
-    // Spans of an entry are nested and their ids follow each other: the innermost has the frame's.
-    const innermost = Number.parseInt(frame.spanId as string, 16);
-    let parentSpanId = frame.serverParentId;
+    // Spans of an entry are nested and their numbers follow each other: the innermost has the frame's.
+    const outermost = frame.spanId - serverSpans.length + 1;
     serverSpans.forEach((operation, depth) => {
-      const spanId = hex(innermost - (serverSpans.length - 1 - depth), 16);
-      const kind: SpanKind = depth === 0 ? 'server' : 'internal';
-      const { name: instance } = frame.replica;
       this.record(
-        frame,
-        { kind, spanId, parentSpanId, service: label, operation, instance },
-        frame.serverStartMs,
+        {
+          traceId: frame.request.traceId as string,
+          spanId: hex(outermost + depth, 16),
+          parentSpanId: parentId(depth === 0 ? frame.serverParentId : outermost + depth - 1),
+          service: label,
+          operation,
+          kind: depth === 0 ? 'server' : 'internal',
+          startUs: this.micros(frame.serverStartMs),
+          durationUs: this.micros(endMs) - this.micros(frame.serverStartMs),
+          error: frame.failed,
+          peerService: undefined,
+          instance: frame.replica.name,
+        },
+        frame.replica,
         endMs,
       );
-      parentSpanId = spanId;
     });
   }
 
@@ -68,20 +72,26 @@ export class SpanRecorder implements Tracer {
   }
 
   clientEnds(frame: Frame, endMs: number): void {
-    const call = frame.call as Call;
-    const { replica, spanId: parentSpanId } = frame.parent as Frame;
-    const { clientSpanId: spanId } = frame;
-    if (call.clientSpan === null || spanId === undefined) return;
-    const head: SpanHead = {
-      kind: 'client',
-      spanId,
-      parentSpanId,
-      service: replica.service.label,
-      operation: call.clientSpan,
-      instance: replica.name,
-      peerService: this.serviceOf(call).label,
-    };
-    this.record(frame, head, frame.clientStartMs, endMs);
+    const { clientSpan, service } = frame.call as Call;
+    const { replica, spanId: enclosing } = frame.parent as Frame;
+    if (clientSpan === null || frame.clientSpanId === 0) return;
+    this.record(
+      {
+        traceId: frame.request.traceId as string,
+        spanId: hex(frame.clientSpanId, 16),
+        parentSpanId: parentId(enclosing),
+        service: replica.service.label,
+        operation: clientSpan,
+        kind: 'client',
+        startUs: this.micros(frame.clientStartMs),
+        durationUs: this.micros(endMs) - this.micros(frame.clientStartMs),
+        error: frame.failed,
+        peerService: this.serviceOf(service).label,
+        instance: replica.name,
+      },
+      replica,
+      endMs,
+    );
   }
 
   /** Spans that have come by now, in the order of their end. Call it once a second. */
@@ -90,32 +100,32 @@ export class SpanRecorder implements Tracer {
     return this.late.shift() ?? [];
   }
 
-  private record(frame: Frame, head: SpanHead, startMs: number, endMs: number): void {
-    const startUs = Math.round((this.originMs + startMs) * 1000);
+  private record(span: Span, replica: Replica, endMs: number): void {
     // Exporters do not tick together.
-    const phase = (frame.replica.index % 7) / 7;
+    const phase = (replica.index % 7) / 7;
     const sentMs = (Math.floor(endMs / BATCH_MS + phase) + 1 - phase) * BATCH_MS;
     const second = Math.floor((sentMs + TRANSIT_MS * this.rng.uniform()) / 1000);
     const slot = Math.max(0, second - this.nextSecond);
     while (this.late.length <= slot) this.late.push([]);
-    this.late[slot]?.push({
-      peerService: undefined,
-      ...head,
-      traceId: frame.request.traceId as string,
-      startUs,
-      durationUs: Math.round((this.originMs + endMs) * 1000) - startUs,
-      error: frame.failed,
-    });
+    this.late[slot]?.push(span);
   }
 
-  private newSpanId(): string {
+  private micros(ms: number): number {
+    return Math.round((this.originMs + ms) * 1000);
+  }
+
+  private newSpanId(): number {
     this.ids += 1;
-    return hex(this.ids, 16);
+    return this.ids;
   }
 
-  private serviceOf({ service }: Pick<Call, 'service'>): Topology['services'][number] {
+  private serviceOf(service: number): Topology['services'][number] {
     return this.topology.services[service] as Topology['services'][number];
   }
+}
+
+function parentId(id: number): string | undefined {
+  return id === 0 ? undefined : hex(id, 16);
 }
 
 function hex(value: number, digits: number): string {

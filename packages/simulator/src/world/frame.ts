@@ -34,10 +34,10 @@ export class Frame {
   burstMs = 0;
   clientStartMs = 0;
   serverStartMs = 0;
-  /** Span that encloses what is done here, the client span of the call, and the parent of its server span. */
-  spanId: string | undefined;
-  clientSpanId: string | undefined;
-  serverParentId: string | undefined;
+  /** Numbers of the span that encloses what is done here, of the call's client span, and of its server span's parent; 0: none. */
+  spanId = 0;
+  clientSpanId = 0;
+  serverParentId = 0;
   // Neighbours in the one queue that a frame can be in.
   next: Frame | undefined;
   previous: Frame | undefined;
@@ -109,9 +109,9 @@ export class FrameStore {
     frame.call = undefined;
     frame.pool = undefined;
     frame.failed = false;
-    frame.spanId = undefined;
-    frame.clientSpanId = undefined;
-    frame.serverParentId = undefined;
+    frame.spanId = 0;
+    frame.clientSpanId = 0;
+    frame.serverParentId = 0;
     return frame;
   }
 
