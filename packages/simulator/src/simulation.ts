@@ -65,10 +65,11 @@ export class Simulation {
       faults.map((fault) => since(fault, startMs)),
       parts,
     );
+    const { delayMs } = topology.network;
     const bare = rng.fork('uninstrumented');
     const told = world.replicas.filter(() => bare.uniform() >= (options.uninstrumented ?? 0));
     this.targets = [
-      ...told.flat().map((replica) => new ReplicaTarget(replica, this.scrapes)),
+      ...told.flat().map((replica) => new ReplicaTarget(replica, delayMs, this.scrapes)),
       ...world.hosts.map((host) => new HostTarget(host, this.scrapes)),
     ];
     this.targets.forEach((_, id) => {

@@ -24,6 +24,8 @@ export class ReplicaTarget {
 
   constructor(
     private readonly replica: Replica,
+    /** One way between hosts: messages on their way are in no queue yet. */
+    private readonly networkDelayMs: number,
     private readonly rng: Rng,
   ) {
     const { name, service, host } = replica;
@@ -73,7 +75,7 @@ export class ReplicaTarget {
     readings.push({ name: 'probe_success', labels, timestampMs, value: lost ? 0 : 1 });
     if (lost) return;
     const queuedMs =
-      Math.max(0, replica.receiveFreeMs - nowMs) +
+      Math.max(0, replica.receiveFreeMs - nowMs - this.networkDelayMs) +
       Math.max(0, replica.sendFreeMs - nowMs) +
       (2 * PING_BYTES) / replica.bytesPerMs;
     const rttMs = PING_MS * Math.exp(PING_NOISE * rng.normal()) + replica.linkDelayMs + queuedMs;

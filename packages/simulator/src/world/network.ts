@@ -25,10 +25,10 @@ export class Network {
     const sendMs = bytes / from.bytesPerMs;
     from.sendFreeMs = queued(from.sendFreeMs, nowMs) + sendMs;
     const delayMs = Math.max(0.4 * network.delayMs, network.delayMs + network.jitterMs * rng.normal());
-    const reachedMs = from.sendFreeMs + delayMs + to.linkDelayMs;
+    const reachedMs = from.sendFreeMs + delayMs;
     to.receiveFreeMs = queued(to.receiveFreeMs, reachedMs) + bytes / to.bytesPerMs;
     const lostMs = to.linkLoss > 0 ? this.retransmissionMs(to.linkLoss, bytes) : 0;
-    return to.receiveFreeMs + lostMs;
+    return to.receiveFreeMs + to.linkDelayMs + lostMs;
   }
 
   private retransmissionMs(loss: number, bytes: number): number {
