@@ -9,9 +9,9 @@ const NOTHING: TopologyNode = { kind: 'seq', nodes: [] };
  * and cores busy for half of the time.
  */
 const TIER = {
-  cpuMs: 0.53,
-  cpuVariation: 1.8,
-  afterMs: 1.45,
+  cpuMs: 0.49,
+  cpuVariation: 2.2,
+  afterMs: 1.55,
   cores: 2,
   cpuLimit: 2,
   workers: 64,
@@ -19,7 +19,7 @@ const TIER = {
   memoryLimitMb: 32,
   llcPenalty: 0.8,
 } as const;
-const NETWORK = { delayMs: 0.205, jitterMs: 0.03, bandwidthMbit: 1000 } as const;
+const NETWORK = { delayMs: 0.212, jitterMs: 0.034, bandwidthMbit: 1000 } as const;
 const POOL = { kind: 'grpc', max: 64, waitMs: 1000 } as const;
 
 /** Ten tiers in series: `tier-0` calls `tier-1`, and so on. */

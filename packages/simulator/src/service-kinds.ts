@@ -19,8 +19,8 @@ type Usual = Pick<
  * ships (an idle system): medians of the time spans spend on themselves, by kind of service.
  */
 const USUAL: Readonly<Record<ServiceKind, Usual>> = {
-  web: usual({ cpuMs: 0.42, afterMs: 0.2, memoryMb: 180, llcMb: 3 }),
-  logic: usual({ cpuMs: 0.18, afterMs: 0.1, memoryMb: 90, llcMb: 2 }),
+  web: usual({ cpuMs: 0.45, afterMs: 0.2, memoryMb: 180, llcMb: 3 }),
+  logic: usual({ cpuMs: 0.19, afterMs: 0.1, memoryMb: 90, llcMb: 2 }),
   cache: usual({ cpuMs: 0.035, afterMs: 0.02, memoryMb: 400, llcMb: 4 }),
   db: usual({ cpuMs: 0.14, afterMs: 0.08, diskMs: 0.12, diskShare: 0.6, memoryMb: 900, llcMb: 5 }),
   queue: usual({ cpuMs: 0.06, diskMs: 0.1, diskShare: 0.3, memoryMb: 300, llcMb: 3 }),
@@ -35,7 +35,7 @@ function usual(own: Partial<Usual>): Usual {
   const memoryMb = own.memoryMb ?? 80;
   return {
     cpuMs: 0.1,
-    cpuVariation: 1.3,
+    cpuVariation: 1.9,
     afterMs: 0,
     diskMs: 0,
     diskShare: 0,

@@ -54,7 +54,7 @@ export interface SimulationTotals {
  * Runs an application for a while and gives what a deployment would have sent of it, second by second. Memory does not
  * grow with the duration. Returns the totals when it is done.
  *
- * @throws {RangeError} for a fault of an unknown service or replica.
+ * @throws {RangeError} for a fault of an unknown service or replica, or of an intensity that is not in (0, 1].
  */
 export function* simulate(
   topology: Topology,

@@ -153,5 +153,9 @@ export class Simulation {
 
 /** The fault in the world's own time. */
 function since(fault: Fault, originMs: number): Fault {
-  return { ...fault, startMs: fault.startMs - originMs, endMs: fault.endMs - originMs };
+  return {
+    ...fault,
+    startMs: Math.max(0, fault.startMs - originMs),
+    endMs: Math.max(0, fault.endMs - originMs),
+  };
 }

@@ -83,6 +83,35 @@ describe('faults', () => {
     expect(waited('text-service-1')).to.be.above(10 * waited('text-service-0'));
   });
 
+  it('reach whoever shares the host', () => {
+    const waited = (hosts: number | undefined) => {
+      const sick = withFault('cpu', 'text-service', hosts === undefined ? {} : { hosts });
+      return lastValue(sick, 'container_cpu_schedstat_runqueue_seconds_total', 'media-service');
+    };
+    expect(waited(undefined)).to.be.below(0.01);
+    expect(waited(1)).to.be.above(0.5);
+  });
+
+  it('add up where several are at work', () => {
+    const both: Fault[] = [
+      { kind: 'network-delay', service: 'text-service', startMs: 0, endMs: 90_000, intensity: 0.5 },
+      { kind: 'lock', service: 'home-timeline-service', startMs: 0, endMs: 90_000, intensity: 1 },
+    ];
+    const p50 = (faults: readonly Fault[]) =>
+      rootLatency(run(social, { ...options, faults }), 0.5, 0, COMPOSE);
+    const [none, first, second, all] = [p50([]), p50(both.slice(0, 1)), p50(both.slice(1)), p50(both)];
+    expect(first).to.be.above(none + 20);
+    expect(second).to.be.above(none + 10);
+    expect(all / (first + second - none)).to.be.within(0.9, 1.1);
+  });
+
+  it('of no sensible intensity are refused', () => {
+    expect(() => withFault('lock', 'text-service', { intensity: 1.5 })).to.throw(
+      RangeError,
+      /in \(0, 1\], has 1\.5/,
+    );
+  });
+
   it('are over when they end', () => {
     for (const kind of FAULT_KINDS.filter((each) => each !== 'disk')) {
       const done = withFault(kind, kind === 'surge' ? 'nginx-web-server' : 'compose-post-service', {

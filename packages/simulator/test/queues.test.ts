@@ -77,10 +77,16 @@ describe('queues of the simulated world', () => {
 
   it('hold back what exceeds its quota, and say so', () => {
     const at = (limit: number) =>
-      run(application({ front: { cpu_ms: 4, cores: 4, cpu_limit: limit } }, { get: { seq: [] } }), {
-        durationMs: 60_000,
-        requestsPerSecond: 60,
-      });
+      run(
+        application(
+          { front: { cpu_ms: 4, cpu_variation: 0.5, cores: 4, cpu_limit: limit } },
+          { get: { seq: [] } },
+        ),
+        {
+          durationMs: 60_000,
+          requestsPerSecond: 60,
+        },
+      );
     const throttled = (done: ReturnType<typeof at>) =>
       lastValue(done, 'container_cpu_cfs_throttled_seconds_total', 'front');
     expect(throttled(at(2))).to.equal(0);

@@ -6,7 +6,7 @@ import type { World } from '../world/world.js';
 import type { Fault } from './fault.js';
 
 /** The other program's bursts: cores taken for so long on average at full intensity, and its share of their time. */
-const CPU_BURST_MS = 24;
+const CPU_BURST_MS = 20;
 const CPU_SHARE = 0.24;
 /** The other program's disk requests. */
 const DISK_REQUEST_MS = 6;

@@ -19,19 +19,14 @@ export interface FaultScheduleParts {
 export class FaultSchedule {
   private readonly stressors: readonly { readonly fault: Fault; readonly host: Host }[];
 
-  /** @throws {RangeError} for a fault of an unknown service or replica. */
+  /** @throws {RangeError} for a fault of an unknown service or replica, or of an intensity not in (0, 1]. */
   constructor(
     private readonly faults: readonly Fault[],
     private readonly parts: FaultScheduleParts,
   ) {
     const { world, heap } = parts;
     for (const fault of faults) {
-      if (fault.kind !== 'surge' && hitBy(fault, world).length === 0) {
-        const replica = fault.replica === undefined ? '' : ` or no replica ${fault.replica} of it`;
-        throw new RangeError(
-          `the topology has no service "${fault.service}"${replica}, where a fault should be`,
-        );
-      }
+      refuseImpossible(fault, world);
       heap.push(fault.startMs, EVENT.faultEdge, 0);
       heap.push(fault.endMs, EVENT.faultEdge, 0);
     }
@@ -63,6 +58,18 @@ export class FaultSchedule {
     if (nowMs >= fault.endMs) return;
     this.parts.heap.push(stress(fault, host, nowMs, this.parts.rng), EVENT.stress, id);
   }
+}
+
+function refuseImpossible(fault: Fault, world: World): void {
+  const { kind, service, replica, intensity } = fault;
+  if (!(intensity > 0 && intensity <= 1)) {
+    throw new RangeError(
+      `the ${kind} fault of "${service}" should have an intensity in (0, 1], has ${intensity}`,
+    );
+  }
+  if (kind === 'surge' || hitBy(fault, world).length > 0) return;
+  const missing = replica === undefined ? '' : ` or no replica ${replica} of it`;
+  throw new RangeError(`the topology has no service "${service}"${missing}, where a fault should be`);
 }
 
 /** Of what the narrowest quota lets through: a grave surge is somewhat more than that. */

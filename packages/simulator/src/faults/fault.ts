@@ -54,7 +54,7 @@ export interface Fault {
   /** Milliseconds of the Unix clock, as the simulation's `startMs`. */
   readonly startMs: number;
   readonly endMs: number;
-  /** From 0 (nothing) to 1 (grave). */
+  /** Above 0 (nothing) and up to 1 (grave). */
   readonly intensity: number;
 }
 
