@@ -91,7 +91,7 @@ describe('queues of the simulated world', () => {
       lastValue(done, 'container_cpu_cfs_throttled_seconds_total', 'front');
     expect(throttled(at(2))).to.equal(0);
     expect(throttled(at(0.3))).to.be.above(10);
-    expect(rootLatency(at(0.3), 0.5)).to.be.above(2 * rootLatency(at(2), 0.5));
+    expect(rootLatency(at(0.3), 0.95)).to.be.above(2 * rootLatency(at(2), 0.95));
   });
 });
 
