@@ -1,1 +1,15 @@
-export {};
+export { FAULT_KINDS, type Fault, type FaultKind, type FaultTruth } from './faults/fault.js';
+export { type FaultCase, type FaultPlanOptions, planFaults, truthOf } from './faults/plan-faults.js';
+export { loadTopology, TOPOLOGY_NAMES } from './load-topology.js';
+export { type SimulationBatch, type SimulationOptions, type SimulationTotals, simulate } from './simulate.js';
+export {
+  type CallNode,
+  type ServiceKind,
+  type Topology,
+  type TopologyEndpoint,
+  TopologyError,
+  type TopologyNetwork,
+  type TopologyNode,
+  type TopologyPool,
+  type TopologyService,
+} from './topology.js';

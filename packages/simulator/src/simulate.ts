@@ -1,0 +1,70 @@
+import { createRng, type Span } from '@sage/core';
+import type { ExporterReading } from '@sage/telemetry-source';
+import type { Fault } from './faults/fault.js';
+import { Simulation } from './simulation.js';
+import type { Topology } from './topology.js';
+
+export interface SimulationOptions {
+  /** The same seed and options give the same batches. Default 1. */
+  readonly seed?: number;
+  /** Unix time of the beginning. Default 0: midnight. */
+  readonly startMs?: number;
+  readonly durationMs: number;
+  /** Mean over a day. Default 50. */
+  readonly requestsPerSecond?: number;
+  /** Without the day's swing and bursts. Default false. */
+  readonly steady?: boolean;
+  /** Share of requests that are traced; changes nothing else. Default 1. */
+  readonly sampling?: number;
+  /** Default 10. */
+  readonly scrapeSeconds?: number;
+  /** Replicas of every service. Default 1. */
+  readonly replicas?: number;
+  /** Hosts that all replicas share, in turn. Default: one host for each replica. */
+  readonly hosts?: number;
+  /** Share of the services that no exporter tells of. Default 0. */
+  readonly uninstrumented?: number;
+  readonly faults?: readonly Fault[];
+}
+
+/** What has come in one second. */
+export interface SimulationBatch {
+  /** Unix time of its end. */
+  readonly nowMs: number;
+  /** In the order in which they ended; some come late, as exporters send in batches. */
+  readonly spans: readonly Span[];
+  readonly readings: readonly ExporterReading[];
+}
+
+/** What was done in all, for checks. */
+export interface SimulationTotals {
+  readonly arrived: number;
+  readonly completed: number;
+  /** Of those completed. */
+  readonly failed: number;
+  /** Turned away because too many were under way. */
+  readonly refused: number;
+  readonly underWay: number;
+  readonly events: number;
+  /** Mean latency of what completed, at the entry. */
+  readonly meanLatencyMs: number;
+}
+
+/**
+ * Runs an application for a while and gives what a deployment would have sent of it, second by second. Memory does not
+ * grow with the duration. Returns the totals when it is done.
+ *
+ * @throws {RangeError} for a fault of an unknown service or replica, or of an intensity that is not in (0, 1].
+ */
+export function* simulate(
+  topology: Topology,
+  options: SimulationOptions,
+): Generator<SimulationBatch, SimulationTotals> {
+  const { startMs = 0, durationMs, seed = 1 } = options;
+  const simulation = new Simulation(topology, options, createRng(seed));
+  for (let endMs = 1000; endMs <= durationMs; endMs += 1000) {
+    simulation.runUntil(endMs);
+    yield { nowMs: startMs + endMs, ...simulation.take() };
+  }
+  return simulation.totals();
+}
