@@ -132,7 +132,10 @@ class GvaeAbduction implements Abduction {
     const count = this.window.latency.get(layout.nodes[node] as string)?.count ?? 0;
     return layout.edges
       .slice(edges[node], edges[node + 1])
-      .some(({ parent, calls }) => this.#inputs.seen[parent] === 0 && calls * count >= CALLS_TO_BE_SEEN);
+      .some(
+        ({ parent, calls, aggregate }) =>
+          !aggregate && this.#inputs.seen[parent] === 0 && calls * count >= CALLS_TO_BE_SEEN,
+      );
   }
 
   /** What each node is expected to add to what it is handed, and what the window says of the edges' weights. */

@@ -124,12 +124,14 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
   const suspects: readonly Suspect[] = all.filter(({ decisive }) => decisive >= settings.anomalyThreshold);
   const normalMs = reference.latency.get(view.target.id)?.[percentile].center ?? objective.thresholdMs;
   const excessMs = Math.max(0, observedMs - Math.min(normalMs, objective.thresholdMs));
-  const ranked = rankSuspects(suspects.length > 0 ? suspects : all.slice(0, LISTED), ask, excessMs);
-  // Those out of the question are shown after the suspects: that restoring them would not help is an answer, too.
+  const judged = { ...settings, excessMs };
+  const ranked = rankSuspects(suspects.length > 0 ? suspects : all.slice(0, LISTED), ask, judged);
+  // Those out of the question are shown beside the suspects: that restoring them would not help is an answer, too.
   const others = all
     .filter(({ service }) => !ranked.some((entry) => entry.service === service))
     .slice(0, LISTED);
-  const services = [...ranked, ...rankSuspects(others, ask, excessMs)].map(candidate);
+  const listed = rankSuspects([...ranked, ...others], ask, judged);
+  const services = listed.map(candidate);
   const blamed = suspects.length === 0 ? [] : findCulprits(ranked, ask, { ...settings, excessMs });
   const restored = ask(blamed.map((service) => ({ service }))).probability;
   if (blamed.length === 0 || restored < settings.minProbability) {

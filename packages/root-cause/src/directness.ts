@@ -83,6 +83,11 @@ function isSaturated({ features }: ServiceSigns, resource: Resource): boolean {
   );
 }
 
+/** Whether the service has used up a resource for which its waiting is not measured: then it waits all the same. */
+export function hasUsedUp(signs: ServiceSigns): boolean {
+  return OWN_USAGE.some((resource) => !isWaitMeasured(signs, resource) && isSaturated(signs, resource));
+}
+
 /** Strength that the usage of a resource adds: heavily discounted and bounded. */
 export function discountedUsage(signs: ServiceSigns, resource: Resource): number {
   return Math.min(USAGE_LIMIT, USAGE_DISCOUNT * (resourceStrength(signs, resource, 'usage') ?? 0));

@@ -1,5 +1,6 @@
 import { type Evidence, FEATURES, type Resource } from '@sage/core';
 import { CONVINCING, type FeatureAnomaly, type NodeAnomaly, type ServiceSigns } from './anomaly.js';
+import { hasUsedUp } from './directness.js';
 import type { Responsibility } from './responsibility.js';
 
 /** Usage may be an effect, so a z of it tells as much as a third of it elsewhere. */
@@ -8,6 +9,8 @@ const USAGE_DISCOUNT = 0.3;
 const LATENCY_DISCOUNT = 0.5;
 const LEAST_Z = 3;
 const MOST = 6;
+/** As odd as can be. */
+const USED_UP_Z = CONVINCING + 2;
 /** A latency is listed from this multiple of what is expected: less may be certain and is not worth telling. */
 const TELLING_RATIO = 1.2;
 /** Shared nodes are listed where they are mostly this service's. */
@@ -39,8 +42,8 @@ export function resourceEvidence(
 
 /**
  * How far a service is from normal by its own doing: its largest z, where usage counts for a third and shared
- * latencies for the part that is its own. `decisive` leaves usage out, which by itself never makes a suspect, and of
- * waiting what most services suffer alike.
+ * latencies for the part that is its own. `decisive` leaves usage out, which makes a suspect only where all there is is
+ * used up, and of waiting what most services suffer alike.
  */
 export function ownAnomaly(
   signs: ServiceSigns,
@@ -48,7 +51,7 @@ export function ownAnomaly(
 ): { readonly anomaly: number; readonly decisive: number } {
   const contention = signs.features.filter(({ feature }) => FEATURES[feature].role === 'contention');
   const decisive = Math.max(
-    0,
+    hasUsedUp(signs) ? USED_UP_Z : 0,
     ...contention.map(({ ownZ }) => ownZ).filter(Number.isFinite),
     ...[...signs.exclusive, ...signs.shared]
       .map((entry) => responsibility(signs.service, entry.node.id) * entry.z)

@@ -1,3 +1,4 @@
+import { CONVINCING, strength } from './anomaly.js';
 import type { Restoration } from './intervene.js';
 import type { Counterfactuals, Outlook } from './outlook.js';
 import { shapley } from './shapley.js';
@@ -11,22 +12,27 @@ export interface Suspect {
 export interface RankedSuspect extends Suspect, Outlook {}
 
 /**
- * Most likely first: by the probability that restoring it restores the objective and the part of the excess it explains,
- * both 0..1 and added; where those are the same within a tenth, by how far it is out of the ordinary.
+ * Most likely first, by how odd a service is and how much its restoration would help, of equal weight:
+ *
+ *     strength(z) / 30 + min(1, z / threshold) · (P(objective holds) + part of the excess explained) / 2
+ *
+ * since a service may be as odd as can be and harm nobody, and one that is in order may take the blame for whatever the
+ * model leaves unexplained.
  */
 export function rankSuspects(
   suspects: readonly Suspect[],
   ask: Counterfactuals,
-  excessMs: number,
+  options: { readonly excessMs: number; readonly anomalyThreshold: number },
 ): RankedSuspect[] {
   const before = ask([]).medianMs;
-  const worth = ({ probability, medianMs }: Outlook): number => {
-    const explained = excessMs > 0 ? (before - medianMs) / excessMs : 0;
-    return Math.round(10 * (probability + Math.min(1, Math.max(0, explained))));
+  const score = ({ anomaly, probability, medianMs }: RankedSuspect): number => {
+    const explained = options.excessMs > 0 ? (before - medianMs) / options.excessMs : 0;
+    const help = (probability + Math.min(1, Math.max(0, explained))) / 2;
+    return strength(anomaly) / CONVINCING + Math.min(1, anomaly / options.anomalyThreshold) * help;
   };
   return suspects
     .map((suspect) => ({ ...suspect, ...ask([{ service: suspect.service }]) }))
-    .sort((a, b) => worth(b) - worth(a) || b.anomaly - a.anomaly || (a.service < b.service ? -1 : 1));
+    .sort((a, b) => score(b) - score(a) || (a.service < b.service ? -1 : 1));
 }
 
 /** A gain of less than this part of the excess is noise. */
