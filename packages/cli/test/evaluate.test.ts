@@ -74,6 +74,36 @@ describe('sage evaluate', () => {
         err: /--json .*none\/result\.json cannot be written: ENOENT/,
       },
       {
+        name: 'a topology there is not',
+        args: ['simulated', '--topology', 'socal-network', '--faults', '1'],
+        err: /^sage evaluate simulated: socal-network: .*; did you mean social-network\?$/m,
+      },
+      {
+        name: 'a kind of fault there is not',
+        args: ['simulated', '--topology', 'chain', '--faults', '1', '--kinds', 'cpu,gremlin'],
+        err: /no kind of fault 'gremlin'; those are cpu, memory, disk, network, llc, bug, workload/,
+      },
+      {
+        name: 'windows of no length',
+        args: ['simulated', '--topology', 'chain', '--faults', '1', '--window-seconds', '0'],
+        err: /--window-seconds must be a whole number of at least 1 and at most 3600; got '0'/,
+      },
+      {
+        name: 'more than all services uninstrumented',
+        args: ['simulated', '--topology', 'chain', '--faults', '1', '--uninstrumented', '1.5'],
+        err: /--uninstrumented must be a number of at least 0 and at most 1; got '1\.5'/,
+      },
+      {
+        name: 'a system that Nezha has not',
+        args: ['nezha', '--data', data, '--system', 'boutique'],
+        err: /--system must be one of online-boutique, train-ticket; got 'boutique'/,
+      },
+      {
+        name: 'a folder without a recording',
+        args: ['hotel', '--data', inFolder('empty')],
+        err: /^sage evaluate hotel: .*empty\/periods\.json cannot be read: ENOENT/,
+      },
+      {
         name: 'a folder for the result',
         args: ['petshop', '--data', data, '--json', folder],
         err: /--json .* is a folder; the name of a file is expected/,
@@ -96,7 +126,9 @@ describe('sage evaluate', () => {
     expect(out)
       .to.match(/^Usage: sage evaluate SUITE/m)
       .and.match(/--data DIR .*\(required\)$/m);
-    expect(out).to.match(/for example: sage evaluate petshop --data/);
+    for (const suite of ['simulated --topology chain', 'petshop --data', 'nezha --data', 'hotel --data']) {
+      expect(out).to.contain(`for example: sage evaluate ${suite}`);
+    }
     expect((await runSage('evaluate')).status).to.equal(2);
   });
 

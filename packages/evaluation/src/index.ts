@@ -16,4 +16,6 @@ export { type CaseResult, resultOf, type Summary, summarise } from './scoring.js
 export { type HotelOptions, hotelSuite } from './suites/hotel.js';
 export { type NezhaOptions, nezhaSuite } from './suites/nezha.js';
 export { type PetshopOptions, petshopSuite } from './suites/petshop.js';
+export { type SimulatedOptions, simulatedSuite } from './suites/simulated.js';
+export { SIMULATED_KINDS } from './suites/simulated-world.js';
 export { table } from './table.js';

@@ -7,7 +7,11 @@ import {
   startCollector,
 } from '@sage/collector-extension';
 import { ManualClock, type Span, success, type Window } from '@sage/core';
-import { createExporterFeatures, type WindowBuilderOptions } from '@sage/telemetry-source';
+import {
+  createExporterFeatures,
+  type ExporterReading,
+  type WindowBuilderOptions,
+} from '@sage/telemetry-source';
 import { DataError } from '../observed.js';
 import type { MetricRound } from './replay-metrics.js';
 
@@ -17,10 +21,20 @@ export interface Recording {
   readonly rounds: Iterable<MetricRound>;
 }
 
-export interface ReplayOptions {
+/** What came in together. */
+export interface Delivery {
+  readonly timeMs: number;
+  readonly spans: readonly Span[];
+  readonly readings: readonly ExporterReading[];
+}
+
+export interface DeliverOptions {
   readonly windows: WindowBuilderOptions;
   /** As `CollectorOptions.onWindow`. */
   readonly onWindow: (window: Window, callGraph: () => CallGraph) => void;
+}
+
+export interface ReplayOptions extends DeliverOptions {
   /** Stops before what came in later than this. Default: everything. */
   readonly untilMs?: number;
 }
@@ -29,26 +43,45 @@ export interface ReplayOptions {
 const MAX_SILENCE_MS = 3_600_000;
 
 /**
- * Sends a recording through the collector extension as `sage serve` runs it, by a clock of its own. When a span came in
- * is not recorded: not before it ended, and not before the spans ahead of it. What is no whole window at the end is
- * given up. Throws a DataError where times leap.
+ * Sends a recording through the collector extension. When a span came in is not recorded: not before it ended, and not
+ * before the spans ahead of it. Throws a DataError where times leap.
  */
-export async function replay({ spans, rounds }: Recording, options: ReplayOptions): Promise<CollectorStats> {
-  const features = createExporterFeatures();
+export async function replay(recording: Recording, options: ReplayOptions): Promise<CollectorStats> {
+  return deliver(inOrder(recording, options.untilMs), options);
+}
+
+/** Spans one by one, each after the scrapes of before it. */
+async function* inOrder(
+  { spans, rounds }: Recording,
+  untilMs = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Delivery> {
   const metrics = rounds[Symbol.iterator]();
-  const { untilMs = Number.POSITIVE_INFINITY } = options;
-  let line: Playback | undefined;
   let round = metrics.next();
   for await (const span of spans) {
     const endMs = (span.startUs + span.durationUs) / 1000;
-    line ??= await startPlayback(Math.min(endMs, round.done ? endMs : round.value.timeMs), options);
     for (; !round.done && round.value.timeMs <= Math.min(endMs, untilMs); round = metrics.next()) {
-      line.advanceTo(round.value.timeMs);
-      line.sink.onMetrics(features.read(round.value.readings));
+      yield { ...round.value, spans: [] };
     }
-    if (endMs > untilMs) break;
-    line.advanceTo(endMs);
-    line.sink.onSpans([span]);
+    if (endMs > untilMs) return;
+    yield { timeMs: endMs, spans: [span], readings: [] };
+  }
+}
+
+/**
+ * Hands to the collector extension, as `sage serve` runs it, what comes in, by a clock of its own. What is no whole
+ * window at the end is given up. Throws a DataError where nothing comes in, or times leap.
+ */
+export async function deliver(
+  deliveries: AsyncIterable<Delivery> | Iterable<Delivery>,
+  options: DeliverOptions,
+): Promise<CollectorStats> {
+  const features = createExporterFeatures();
+  let line: Playback | undefined;
+  for await (const { timeMs, spans, readings } of deliveries) {
+    line ??= await startPlayback(timeMs, options);
+    line.advanceTo(timeMs);
+    if (readings.length > 0) line.sink.onMetrics(features.read(readings));
+    if (spans.length > 0) line.sink.onSpans(spans);
   }
   if (line === undefined) throw new DataError('the recording holds no spans');
   return line.end();
@@ -61,7 +94,7 @@ interface Playback {
   end(): Promise<CollectorStats>;
 }
 
-async function startPlayback(startMs: number, { windows, onWindow }: ReplayOptions): Promise<Playback> {
+async function startPlayback(startMs: number, { windows, onWindow }: DeliverOptions): Promise<Playback> {
   const clock = new ManualClock(startMs);
   let sink: ReceiverSink | undefined;
   const receiver: ReceiverStarter = {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { CallGraph } from '@sage/causal-graph';
 import type { CollectorStats } from '@sage/collector-extension';
 import { createRng, type Objective, readObjective, type Span, type Window } from '@sage/core';
+import { receivedNote } from '../data/received-note.js';
 import { replay } from '../data/replay.js';
 import { readRounds } from '../data/replay-metrics.js';
 import { readSpans } from '../data/replay-spans.js';
@@ -166,16 +167,6 @@ function kindOf({ kind, startedClean }: Injection, { broken }: Question): string
   if (HARMLESS.has(kind)) return kind;
   if (broken < 2) return 'quiet fault';
   return startedClean ? 'fault' : 'fault-unclean';
-}
-
-function receivedNote({ spansReceived, spansDropped, spansRefused, observations }: CollectorStats): string {
-  const lost = Object.entries(spansDropped).flatMap(([reason, count]) =>
-    count > 0 ? [`${reason} ${count}`] : [],
-  );
-  return (
-    `${spansReceived} spans, ${spansRefused} refused; gave no call: ${lost.join(', ') || 'none'}; ` +
-    `${observations.accepted} calls, ${observations.tooOld} after their window`
-  );
 }
 
 interface Asked {

@@ -1,0 +1,120 @@
+import { createRng, nearest } from '@sage/core';
+import { MIN_WINDOWS } from '@sage/gvae';
+import {
+  type FaultCase,
+  type FaultKind,
+  loadTopology,
+  planFaults,
+  TOPOLOGY_NAMES,
+  type Topology,
+  TopologyError,
+} from '@sage/simulator';
+import { DataError } from '../observed.js';
+
+/** Kinds of faults as the command line has them, and what each is in the simulator: those take turns. */
+const KINDS: Readonly<Record<string, readonly FaultKind[]>> = {
+  cpu: ['cpu'],
+  memory: ['memory'],
+  disk: ['disk'],
+  network: ['network-delay', 'network-loss', 'network-bandwidth'],
+  llc: ['llc'],
+  bug: ['lock', 'pool', 'leak'],
+  workload: ['surge'],
+  decoy: ['decoy'],
+  replica: ['bad-replica'],
+};
+
+export const SIMULATED_KINDS: readonly string[] = Object.keys(KINDS);
+
+/** Before anything is learnt: counters need two scrapes, and the application its connections. */
+const WARM_UP_MS = 60_000;
+/** Calm windows after the training: so many at least, or this share of the training's. */
+const LEAST_CALM_WINDOWS = 40;
+const CALM_SHARE = 1 / 8;
+/** Faults begin and end in the middle of a window: two windows lie wholly inside, four wholly between. */
+const FAULT_WINDOWS = 3;
+const GAP_WINDOWS = 5;
+/** After the last fault: the window in which it ends, and what the collector waits for late spans. */
+const LATENESS_MS = 10_000;
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** Name or file. */
+  readonly topology: string;
+  readonly faults: number;
+  readonly trainWindows: number;
+  readonly windowSeconds: number;
+  /** Of `SIMULATED_KINDS`. Default: all that the topology can have. */
+  readonly kinds?: readonly string[] | undefined;
+  /** Faults at a time. */
+  readonly concurrent: number;
+  readonly replicas: number;
+}
+
+/** What is simulated and when; times from the simulation's midnight. */
+export interface Plan {
+  readonly topology: Topology;
+  readonly windowMs: number;
+  readonly trainStartMs: number;
+  readonly trainEndMs: number;
+  /** The first gap begins; before it nothing is wrong. */
+  readonly calmEndMs: number;
+  readonly endMs: number;
+  readonly cases: readonly FaultCase[];
+  /** Kinds asked for that no case is of. */
+  readonly leftOut: readonly FaultKind[];
+}
+
+/** Lays out a whole run. Throws a DataError for what cannot be simulated. */
+export function planRun(options: WorldOptions): Plan {
+  const { faults, trainWindows, windowSeconds, concurrent, replicas, seed } = options;
+  if (!(trainWindows >= MIN_WINDOWS)) {
+    throw new DataError(`training takes at least ${MIN_WINDOWS} windows, not ${trainWindows}`);
+  }
+  const topology = topologyOf(options.topology);
+  const kinds = faultKindsOf(options.kinds ?? SIMULATED_KINDS);
+  const windowMs = 1000 * windowSeconds;
+  const trainStartMs = windowMs * Math.ceil(WARM_UP_MS / windowMs);
+  const trainEndMs = trainStartMs + windowMs * trainWindows;
+  const calmEndMs =
+    trainEndMs + windowMs * Math.max(LEAST_CALM_WINDOWS, Math.round(CALM_SHARE * trainWindows));
+  try {
+    const cases = planFaults(topology, {
+      count: faults,
+      kinds,
+      concurrent,
+      startMs: calmEndMs - windowMs / 2,
+      gapMs: GAP_WINDOWS * windowMs,
+      durationMs: FAULT_WINDOWS * windowMs,
+      replicas,
+      rng: createRng(seed).fork('fault plan'),
+    });
+    const endMs = (cases.at(-1)?.endMs ?? calmEndMs) + windowMs + LATENESS_MS;
+    const planned = new Set(cases.flatMap((item) => item.faults.map(({ kind }) => kind)));
+    const leftOut = kinds.filter((kind) => !planned.has(kind));
+    return { topology, windowMs, trainStartMs, trainEndMs, calmEndMs, endMs, cases, leftOut };
+  } catch (error) {
+    throw error instanceof RangeError ? new DataError(error.message) : error;
+  }
+}
+
+function topologyOf(name: string): Topology {
+  try {
+    return loadTopology(name);
+  } catch (error) {
+    if (!(error instanceof TopologyError)) throw error;
+    const near = nearest(name, TOPOLOGY_NAMES);
+    throw new DataError(`${error.message}${near === undefined ? '' : `; did you mean ${near}?`}`);
+  }
+}
+
+function faultKindsOf(names: readonly string[]): readonly FaultKind[] {
+  return [...new Set(names)].flatMap((name) => {
+    if (Object.hasOwn(KINDS, name)) return KINDS[name] ?? [];
+    const near = nearest(name, SIMULATED_KINDS);
+    const hint = near === undefined ? '' : `; did you mean ${near}?`;
+    throw new DataError(
+      `there is no kind of fault '${name}'; those are ${SIMULATED_KINDS.join(', ')}${hint}`,
+    );
+  });
+}
