@@ -1,5 +1,6 @@
 import type { Abduction, LatencyNode } from '@sage/causal-graph';
 import {
+  callsPerSecond,
   FEATURES,
   type FeatureName,
   median,
@@ -29,16 +30,26 @@ export interface NodeAnomaly {
   readonly expectedMs: number;
   readonly z: number;
   readonly slowness: number;
+  /** How much longer than expected it took at the median… */
+  readonly medianExcessMs: number;
+  /** …and in the mean, as far as three quantiles tell. */
+  readonly meanExcessMs: number;
 }
 
 /** All that was measured of one service. */
 export interface ServiceSigns {
   readonly service: string;
   readonly features: readonly FeatureAnomaly[];
+  /** Seconds per second by which its own compute took longer than expected, over all its calls. */
+  readonly excessSeconds: number;
   /** Nodes that only this service owns. */
   readonly exclusive: readonly NodeAnomaly[];
   /** Nodes it owns with another: the traces cannot tell which of the two is slow. */
   readonly shared: readonly NodeAnomaly[];
+}
+
+export function noSigns(service: string): ServiceSigns {
+  return { service, features: [], excessSeconds: 0, exclusive: [], shared: [] };
 }
 
 /** z beyond which one sign is as convincing as another: units of different features are not comparable so far out. */
@@ -48,6 +59,9 @@ export const CONVINCING = 30;
 export function strength(z: number): number {
   return Number.isNaN(z) ? 0 : Math.max(0, Math.min(z, CONVINCING + 2) - 2);
 }
+
+/** Of p50, p95 and p99 in a mean: each stands for the calls about it. */
+const MEAN_PARTS = [0.7, 0.25, 0.05] as const;
 
 /** Reads the signs of every service of the graph off the violating window. */
 export function readSigns(
@@ -70,7 +84,12 @@ export function readSigns(
     const { percentile, observedMs, expectedMs, z } = read.reduce((a, b) => (b.z > a.z ? b : a));
     const normal = reference.latency.get(node.id)?.[percentile];
     const slowness = normal === undefined ? 0 : (observedMs - normal.center) / normal.spread;
-    return { node, observedMs, expectedMs, z, slowness };
+    const excessMs = PERCENTILES.map((each) => {
+      const residual = abduction.residual(node.id, each);
+      return residual === undefined ? 0 : Math.max(0, residual.observedMs - residual.expectedMs);
+    });
+    const meanExcessMs = excessMs.reduce((sum, ms, q) => sum + (MEAN_PARTS[q] as number) * ms, 0);
+    return { node, observedMs, expectedMs, z, slowness, medianExcessMs: excessMs[0] ?? 0, meanExcessMs };
   };
   const features = readFeatures([...view.owned.keys()], window, reference);
   return new Map(
@@ -82,6 +101,7 @@ export function readSigns(
         {
           service,
           features: features.get(service) ?? [],
+          excessSeconds: excessOf(read.filter(alone), window),
           exclusive: read.filter(alone),
           shared: read.filter((entry) => !alone(entry)),
         },
@@ -110,6 +130,13 @@ export function supportedPercentiles(count: number, wanted: Percentile): readonl
   const from = PERCENTILES.indexOf(wanted);
   const upper = supported.filter((percentile) => PERCENTILES.indexOf(percentile) >= from);
   return upper.length > 0 ? upper : supported.slice(-1);
+}
+
+function excessOf(nodes: readonly NodeAnomaly[], window: Window): number {
+  return nodes.reduce(
+    (sum, { node, meanExcessMs }) => sum + (callsPerSecond(window, node.id) * meanExcessMs) / 1000,
+    0,
+  );
 }
 
 /** Services that a feature is measured of, from which on they tell what is common to them. */
@@ -144,6 +171,27 @@ function readFeatures(
   );
 }
 
+/** Waits that add up to latency: both are seconds per second. */
+const WAITS: readonly FeatureName[] = [
+  'cpu_runqueue_wait_ratio',
+  'cpu_throttled_ratio',
+  'cpu_pressure_ratio',
+  'memory_pressure_ratio',
+  'disk_wait_ratio',
+];
+/** A wait from which on it is asked how much latency it explains. */
+const NOTED_Z = 3;
+
+/** A wait that explains most of what its service is slow by is beyond doubt, however small it is for a wait. */
+function strengthOf(
+  { feature, z, observed, expected }: FeatureAnomaly,
+  { excessSeconds }: ServiceSigns,
+): number {
+  const plain = strength(z);
+  if (!WAITS.includes(feature) || z < NOTED_Z || excessSeconds <= 0) return plain;
+  return Math.max(plain, CONVINCING * Math.min(1, (observed - expected) / excessSeconds));
+}
+
 /** Largest strength of one resource's features of a role; undefined where none was measured. */
 export function resourceStrength(
   signs: ServiceSigns,
@@ -153,5 +201,7 @@ export function resourceStrength(
   const readings = signs.features.filter(
     ({ feature }) => FEATURES[feature].resource === resource && FEATURES[feature].role === role,
   );
-  return readings.length === 0 ? undefined : Math.max(...readings.map(({ z }) => strength(z)));
+  return readings.length === 0
+    ? undefined
+    : Math.max(...readings.map((reading) => strengthOf(reading, signs)));
 }

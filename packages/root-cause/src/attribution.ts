@@ -1,5 +1,5 @@
 import { RESOURCES, type Resource } from '@sage/core';
-import { type NodeAnomaly, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
+import { noSigns, type NodeAnomaly, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
 import { directContention, discountedUsage } from './directness.js';
 import type { Responsibility } from './responsibility.js';
 
@@ -12,6 +12,10 @@ const SOFTWARE_BASELINE = 1;
 const GAP_PART = 0.5;
 /** …and hardly at all where a probe over the link is fine. */
 const GAP_PART_PROBED = 0.1;
+/** Least time-out of TCP before it sends again (Linux; RFC 6298 says a second), less what clocks and quantiles are off. */
+const RETRANSMISSION_MS = 180;
+/** Of packets some are lost, not most: the median stays about what it was. */
+const MEDIAN_PART = 0.1;
 /** Unexplained compute speaks for software at half strength, once what was measured is taken off. */
 const COMPUTE_PART = 0.5;
 const PROBED_FINE_BELOW = 2;
@@ -31,7 +35,7 @@ export function attribute(
   signs: ReadonlyMap<string, ServiceSigns>,
   responsibility: Responsibility,
 ): Attribution {
-  const own = signs.get(service) ?? { service, features: [], exclusive: [], shared: [] };
+  const own = signs.get(service) ?? noSigns(service);
   const direct = directContention(own, calleeSlowness(service, signs, responsibility));
   const cpu = resourceStrength(own, 'cpu', 'contention') ?? 0;
   const part = (entry: NodeAnomaly) => responsibility(service, entry.node.id) * strength(entry.z);
@@ -49,14 +53,25 @@ export function attribute(
 
   const probed = direct.get('network');
   const probedFine = probed !== undefined && probed < PROBED_FINE_BELOW;
-  add('network', (probedFine ? GAP_PART_PROBED : GAP_PART) * (gaps - compute) - cpu);
+  const lost = Math.max(0, ...own.shared.filter(looksLost).map(part));
+  add(
+    'network',
+    Math.max((probedFine ? GAP_PART_PROBED : GAP_PART) * (gaps - compute), lost - compute) - cpu,
+  );
   const measured = Math.max(...RESOURCES.map((r) => (r === 'software' ? 0 : (strengths.get(r) ?? 0))));
-  const unexplained = COMPUTE_PART * Math.max(compute, probedFine ? gaps : storeCalls) - measured;
+  const wayside = probedFine && lost === 0 ? gaps : storeCalls;
+  const unexplained = COMPUTE_PART * Math.max(compute, wayside) - measured;
   add('software', SOFTWARE_BASELINE + Math.max(0, unexplained));
 
   const weights = [...strengths].map(([resource, s]) => [resource, s ** SHARPNESS] as const);
   const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
   return new Map(weights.map(([resource, weight]) => [resource, weight / total]));
+}
+
+/** A way with a tail of retransmissions: probes seldom meet the loss, and what is busy is slow at the median, too. */
+function looksLost({ observedMs, expectedMs, medianExcessMs }: NodeAnomaly): boolean {
+  const excessMs = observedMs - expectedMs;
+  return excessMs >= RETRANSMISSION_MS && medianExcessMs <= MEDIAN_PART * excessMs;
 }
 
 /**

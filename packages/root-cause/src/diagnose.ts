@@ -6,7 +6,7 @@ import {
   objectiveNode,
   readObjective,
 } from '@sage/core';
-import { readSigns, type ServiceSigns } from './anomaly.js';
+import { noSigns, readSigns, type ServiceSigns } from './anomaly.js';
 import { type Attribution, attribute } from './attribution.js';
 import { ownAnomaly, resourceEvidence, serviceEvidence } from './evidence.js';
 import { faithfulSearch } from './faithful.js';
@@ -54,8 +54,7 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
   const percentile = objective.percentile;
   const abduction = model.abduct(window);
   const signs = readSigns(view, window, { reference, abduction, percentile });
-  const signsOf = (service: string): ServiceSigns =>
-    signs.get(service) ?? { service, features: [], exclusive: [], shared: [] };
+  const signsOf = (service: string): ServiceSigns => signs.get(service) ?? noSigns(service);
   const responsibility = assignResponsibility(signs);
   const attributions = new Map<string, Attribution>(
     view.services.map((service) => [service, attribute(service, signs, responsibility)]),

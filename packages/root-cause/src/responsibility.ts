@@ -1,6 +1,6 @@
 import type { LatencyNode } from '@sage/causal-graph';
-import type { LatencyNodeId } from '@sage/core';
-import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
+import { type LatencyNodeId, rpcId } from '@sage/core';
+import { CONVINCING, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
@@ -35,8 +35,12 @@ export function splitBlame(claims: readonly Claim[]): ReadonlyMap<string, number
   return new Map(claims.map((claim, index) => [claim.owner, (weights[index] as number) / total]));
 }
 
-/** A pool that runs dry is as often the effect of the slow call as its cause. */
+/** A pool that runs dry is as often the effect of the slow call as its cause, unless the call itself is as fast as ever. */
 const POOL_PART = 0.2;
+/** Slowness from which on a callee serves slowly. */
+const SERVED_SLOWLY_Z = 6;
+/** Wait for a pool from which on it is asked how much of a slow way there it explains. */
+const POOL_NOTED_Z = 3;
 /** The owner's own compute being slow speaks for it at half the strength of something it was seen to wait for. */
 const RESIDUAL_PART = 0.5;
 /** What other links say of an owner's link, where its link itself is measured and fine. */
@@ -46,19 +50,25 @@ const MEASURED_FINE_BELOW = 2;
 /**
  * Strength of the suspicion that `signs`' service and not the other owner makes `shared` slow: the length of the
  * vector of its contention features, its own slow compute, and how its other links fare. A slow link shows on every
- * edge of its service, so clean ones clear it: link = ½·strength·(slow + ½)/(edges + 1), without this peer's edges.
+ * edge of its service, so clean ones clear it: link = ½·strength·(slow + ½)/(edges + 1), without this peer's edges, each
+ * slow one counted by how slow it is beside this one.
  */
-export function claimStrength(signs: ServiceSigns, shared: NodeAnomaly): number {
+export function claimStrength(
+  signs: ServiceSigns,
+  shared: NodeAnomaly,
+  calleeServes: 'as usual' | 'slowly' | 'unseen' = 'unseen',
+): number {
   let contention = 0;
   let network: number | undefined;
   for (const [resource, value] of directContention(signs, 0)) {
     if (resource === 'network') network = value;
     contention = Math.max(contention, (resource === 'software' ? POOL_PART : 1) * (value ?? 0));
   }
+  contention = Math.max(contention, poolWaitClaim(signs, shared, calleeServes));
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
 
   const others = otherEdges(signs, shared.node);
-  const slow = others.filter((z) => z >= 0.25 * strength(shared.z) && z > 0).length;
+  const slow = others.reduce((sum, z) => sum + Math.min(1, z / Math.max(1, shared.z)), 0);
   const fine = network !== undefined && network < MEASURED_FINE_BELOW;
   const link =
     (fine ? MEASURED_FINE_PART : 1) *
@@ -68,7 +78,31 @@ export function claimStrength(signs: ServiceSigns, shared: NodeAnomaly): number 
   return Math.hypot(contention, RESIDUAL_PART * compute, link);
 }
 
-/** Largest strength per peer, over the shared nodes of a service but those with the peer of `node`. */
+/** How far a caller's wait for a connection explains a slow way there to a callee that serves as fast as ever. */
+function poolWaitClaim(
+  signs: ServiceSigns,
+  { node, meanExcessMs }: NodeAnomaly,
+  calleeServes: 'as usual' | 'slowly' | 'unseen',
+): number {
+  if (node.kind !== 'request' || node.rpc.caller !== signs.service || calleeServes !== 'as usual') return 0;
+  const wait = signs.features.find(({ feature }) => feature === 'software_pool_wait_ms');
+  if (wait === undefined || wait.z < POOL_NOTED_Z || meanExcessMs <= 0) return 0;
+  return CONVINCING * Math.min(1, (wait.observed - wait.expected) / meanExcessMs);
+}
+
+/** Whether the callee of a call was slow in serving that very kind of call. */
+function servingOf(node: LatencyNode, callee: ServiceSigns | undefined): 'as usual' | 'slowly' | 'unseen' {
+  const served = callee?.exclusive.find(
+    ({ node: other }) => other.kind === 'server' && rpcId(other.rpc) === rpcId(node.rpc),
+  );
+  if (served === undefined) return 'unseen';
+  return served.slowness < SERVED_SLOWLY_Z ? 'as usual' : 'slowly';
+}
+
+/** z of ordinary noise. */
+const NOISE_Z = 2;
+
+/** Largest z above noise per peer, over the shared nodes of a service but those with the peer of `node`. */
 function otherEdges(signs: ServiceSigns, node: LatencyNode): readonly number[] {
   const peerOf = (owners: readonly string[]) => owners.find((owner) => owner !== signs.service);
   const here = peerOf(node.owners);
@@ -76,7 +110,7 @@ function otherEdges(signs: ServiceSigns, node: LatencyNode): readonly number[] {
   for (const entry of signs.shared) {
     const peer = peerOf(entry.node.owners);
     if (peer === undefined || peer === here) continue;
-    worst.set(peer, Math.max(worst.get(peer) ?? 0, strength(entry.z)));
+    worst.set(peer, Math.max(worst.get(peer) ?? 0, entry.z - NOISE_Z));
   }
   return [...worst.values()];
 }
@@ -94,7 +128,7 @@ export function assignResponsibility(signs: ReadonlyMap<string, ServiceSigns>): 
       const owners = [...new Set(shared.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
       const claims = owners.map((owner) => ({
         owner: owner.service,
-        strength: claimStrength(owner, shared),
+        strength: claimStrength(owner, shared, servingOf(shared.node, signs.get(shared.node.rpc.callee))),
         isCallee: owner.service === shared.node.rpc.callee,
       }));
       parts.set(shared.node.id, splitBlame(claims));

@@ -39,6 +39,8 @@ describe('assignResponsibility', () => {
     expectedMs: 1,
     z,
     slowness: z,
+    medianExcessMs: 0,
+    meanExcessMs: 0,
   });
   const feature = (name: FeatureName, z: number): FeatureAnomaly => ({
     feature: name,
@@ -87,6 +89,7 @@ describe('assignResponsibility', () => {
           {
             service,
             features: test.features?.[service] ?? [],
+            excessSeconds: 0,
             exclusive: [],
             shared: edges.filter(({ node }) => node.owners.includes(service)),
           },
