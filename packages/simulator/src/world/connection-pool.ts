@@ -22,6 +22,7 @@ export class ConnectionPool {
   private usedSinceMs = 0;
   private usualMs = 0;
   private usualCalls = 0;
+  private calm = true;
 
   constructor(
     readonly index: number,
@@ -36,7 +37,7 @@ export class ConnectionPool {
   take(frame: Frame, nowMs: number): boolean {
     this.taken += 1;
     this.accountUse(nowMs);
-    if (this.usual) this.usualCalls += 1;
+    if (this.calm) this.usualCalls += 1;
     if (this.used < this.size) {
       this.used += 1;
       return true;
@@ -84,18 +85,20 @@ export class ConnectionPool {
     return { pending, waitMs };
   }
 
-  /** Connections in use on average and calls per millisecond, over the time in which no fault turned the pool. */
+  /** What is seen from now on is usual, or it is not. */
+  watch(calm: boolean, nowMs: number): void {
+    this.accountUse(nowMs);
+    this.calm = calm;
+  }
+
+  /** Connections in use on average and calls per millisecond, over the time without any fault. */
   usualUse(): { readonly connections: number; readonly callsPerMs: number } {
     if (this.usualMs === 0) return { connections: 0, callsPerMs: 0 };
     return { connections: this.usedMs / this.usualMs, callsPerMs: this.usualCalls / this.usualMs };
   }
 
-  private get usual(): boolean {
-    return this.size === this.max && this.lateMs === 0 && this.leakShare === 0;
-  }
-
   private accountUse(nowMs: number): void {
-    if (this.usual) {
+    if (this.calm) {
       this.usedMs += this.used * (nowMs - this.usedSinceMs);
       this.usualMs += nowMs - this.usedSinceMs;
     }

@@ -28,7 +28,7 @@ export class ReplicaCounters {
 /** What one replica is there for at the nominal load. */
 export interface ExpectedUse {
   readonly callsPerMs: number;
-  /** Received over its link. */
+  /** Over its link, the busier way. */
   readonly bytesPerMs: number;
 }
 
