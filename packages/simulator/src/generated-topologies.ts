@@ -17,7 +17,7 @@ const TIER = {
   workers: 64,
   memoryMb: 30,
   memoryLimitMb: 60,
-  llcPenalty: 3,
+  llcPenalty: 4,
 } as const;
 const NETWORK = { delayMs: 0.212, jitterMs: 0.034, bandwidthMbit: 1000 } as const;
 const POOL = { kind: 'grpc', max: 64, waitMs: 1000 } as const;
