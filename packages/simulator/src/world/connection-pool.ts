@@ -4,8 +4,6 @@ import { type Frame, FrameQueue } from './frame.js';
 export class ConnectionPool {
   readonly waiting = new FrameQueue();
   used = 0;
-  /** Calls that have waited too long. */
-  timeouts = 0;
   // What faults turn: connections there are, how long one stays away after its call, how many are lost and how long.
   size: number;
   lateMs = 0;
@@ -69,7 +67,6 @@ export class ConnectionPool {
     this.account(nowMs);
     this.waitedMs += nowMs - frame.queuedMs;
     this.waiting.remove(frame);
-    this.timeouts += 1;
   }
 
   /** Mean number of calls waiting and mean wait in milliseconds since the last scrape. */

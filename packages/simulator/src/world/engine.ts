@@ -98,7 +98,6 @@ export class Engine {
 
   private reach(frame: Frame): void {
     const { replica } = frame;
-    replica.counters.calls += 1;
     const { workers } = replica.service;
     if (workers !== null && replica.busyWorkers >= workers) replica.waiting.add(frame, this.nowMs);
     else this.begin(frame);
@@ -182,7 +181,6 @@ export class Engine {
   private endCall(frame: Frame, call: Call): void {
     const { replica, parent } = frame;
     const { heap, network, tracer } = this.parts;
-    if (frame.failed) replica.counters.failures += 1;
     if (frame.request.traceId !== undefined) tracer.serverEnds(frame, this.nowMs);
     const { afterMs } = replica.service;
     if (afterMs > 0) {
