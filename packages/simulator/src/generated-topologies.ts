@@ -15,9 +15,9 @@ const TIER = {
   cores: 2,
   cpuLimit: 2,
   workers: 64,
-  memoryMb: 16,
-  memoryLimitMb: 32,
-  llcPenalty: 0.8,
+  memoryMb: 30,
+  memoryLimitMb: 60,
+  llcPenalty: 4,
 } as const;
 const NETWORK = { delayMs: 0.212, jitterMs: 0.034, bandwidthMbit: 1000 } as const;
 const POOL = { kind: 'grpc', max: 64, waitMs: 1000 } as const;

@@ -8,7 +8,7 @@ const minute: SimulationOptions = { durationMs: 60_000, requestsPerSecond: 50 };
 
 describe('simulate', () => {
   it('gives the same batches again from the same seed, and others from another', () => {
-    const options = { ...minute, durationMs: 20_000, startMs: 1_700_000_000_000, sampling: 0.5 };
+    const options = { ...minute, durationMs: 10_000, startMs: 1_700_000_000_000, sampling: 0.5 };
     const batches = (seed: number) => JSON.stringify([...simulate(social, { ...options, seed })]);
     const first = batches(3);
     expect(batches(3)).to.equal(first);
@@ -16,8 +16,8 @@ describe('simulate', () => {
   });
 
   it('does the same work however much of it is traced', () => {
-    const none = run(social, { ...minute, sampling: 0 });
-    const all = run(social, { ...minute, sampling: 1 });
+    const none = run(social, { ...minute, durationMs: 30_000, sampling: 0 });
+    const all = run(social, { ...minute, durationMs: 30_000, sampling: 1 });
     expect(none.spans).to.have.length(0);
     expect(all.readings).to.deep.equal(none.readings);
     expect(all.totals).to.deep.equal(none.totals);
@@ -25,7 +25,7 @@ describe('simulate', () => {
 
   for (const name of TOPOLOGY_NAMES) {
     it(`${name}: loses nothing and has every span within its parent`, () => {
-      const { spans, totals } = run(loadTopology(name), { ...minute, durationMs: 20_000 });
+      const { spans, totals } = run(loadTopology(name), { ...minute, durationMs: 10_000 });
       expect(totals.arrived).to.equal(totals.completed + totals.refused + totals.underWay);
       expect(totals.refused + totals.failed).to.equal(0);
       expect(totals.underWay).to.be.below(5);
@@ -44,7 +44,7 @@ describe('simulate', () => {
       });
       expect(wrong).to.deep.equal([]);
       const roots = spans.filter(({ parentSpanId }) => parentSpanId === undefined).length;
-      expect(roots).to.be.within(0.85 * totals.completed, totals.completed);
+      expect(roots).to.be.within(0.75 * totals.completed, totals.completed);
     });
   }
 
@@ -57,21 +57,21 @@ describe('simulate', () => {
       },
       { get: call('cart', { par: [store('db'), store('db')] }) },
     );
-    const done = run(shop, { ...minute, durationMs: 300_000, requestsPerSecond: 80 });
+    const done = run(shop, { ...minute, durationMs: 150_000, requestsPerSecond: 80 });
     const cores = { front: 0.24, cart: 0.24, db: 0.16 };
     const features = createExporterFeatures();
     const samples = features.read(done.readings.filter(({ timestampMs }) => timestampMs < 10_000));
     expect(samples.filter(({ feature }) => feature === 'cpu_usage_cores')).to.deep.equal([]);
     for (const [service, expected] of Object.entries(cores)) {
-      const used = lastValue(done, 'container_cpu_usage_seconds_total', service) / 300;
-      expect(used / expected, service).to.be.within(0.9, 1.06);
+      const used = lastValue(done, 'container_cpu_usage_seconds_total', service) / 150;
+      expect(used / expected, service).to.be.within(0.86, 1.06);
     }
     const written = lastValue(done, 'container_fs_writes_bytes_total', 'db') / 16_384;
-    expect(written / (2 * done.totals.completed)).to.be.within(0.95, 1);
+    expect(written / (2 * done.totals.completed)).to.be.within(0.9, 1);
     const bytes = (name: string, service: string) =>
       lastValue(done, `container_network_${name}_bytes_total`, service);
     // Two requests of 700 bytes in, two replies of a service of its kind out.
-    expect(bytes('receive', 'db') / (2 * 700 * done.totals.completed)).to.be.within(0.93, 1.02);
+    expect(bytes('receive', 'db') / (2 * 700 * done.totals.completed)).to.be.within(0.9, 1.02);
     expect(bytes('transmit', 'cart')).to.be.above(bytes('receive', 'db'));
   });
 

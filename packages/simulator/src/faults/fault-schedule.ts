@@ -44,8 +44,9 @@ export class FaultSchedule {
     for (const host of world.hosts) host.settle(nowMs);
     withoutFaults(world);
     load.surge = 0;
-    for (const fault of this.faults) {
-      if (nowMs < fault.startMs || nowMs >= fault.endMs) continue;
+    const active = this.faults.filter(({ startMs, endMs }) => nowMs >= startMs && nowMs < endMs);
+    for (const pool of world.pools) pool.watch(active.length === 0, nowMs);
+    for (const fault of active) {
       if (fault.kind === 'surge') load.surge = Math.max(load.surge, world.headroom * surgeShare(fault));
       else for (const replica of hitBy(fault, world)) applyFault(fault, replica);
     }
@@ -72,7 +73,7 @@ function refuseImpossible(fault: Fault, world: World): void {
   throw new RangeError(`the topology has no service "${service}"${missing}, where a fault should be`);
 }
 
-/** Of what the narrowest quota lets through: a grave surge is somewhat more than that. */
+/** Of what the narrowest quota lets through: a grave surge is just more than that. */
 function surgeShare({ intensity }: Fault): number {
-  return 0.8 + 0.5 * intensity;
+  return 0.72 + 0.3 * intensity;
 }

@@ -4,8 +4,6 @@ import { type Frame, FrameQueue } from './frame.js';
 export class ConnectionPool {
   readonly waiting = new FrameQueue();
   used = 0;
-  /** Calls that have waited too long. */
-  timeouts = 0;
   // What faults turn: connections there are, how long one stays away after its call, how many are lost and how long.
   size: number;
   lateMs = 0;
@@ -22,6 +20,7 @@ export class ConnectionPool {
   private usedSinceMs = 0;
   private usualMs = 0;
   private usualCalls = 0;
+  private calm = true;
 
   constructor(
     readonly index: number,
@@ -36,7 +35,7 @@ export class ConnectionPool {
   take(frame: Frame, nowMs: number): boolean {
     this.taken += 1;
     this.accountUse(nowMs);
-    if (this.usual) this.usualCalls += 1;
+    if (this.calm) this.usualCalls += 1;
     if (this.used < this.size) {
       this.used += 1;
       return true;
@@ -68,7 +67,6 @@ export class ConnectionPool {
     this.account(nowMs);
     this.waitedMs += nowMs - frame.queuedMs;
     this.waiting.remove(frame);
-    this.timeouts += 1;
   }
 
   /** Mean number of calls waiting and mean wait in milliseconds since the last scrape. */
@@ -84,18 +82,20 @@ export class ConnectionPool {
     return { pending, waitMs };
   }
 
-  /** Connections in use on average and calls per millisecond, over the time in which no fault turned the pool. */
+  /** What is seen from now on is usual, or it is not. */
+  watch(calm: boolean, nowMs: number): void {
+    this.accountUse(nowMs);
+    this.calm = calm;
+  }
+
+  /** Connections in use on average and calls per millisecond, over the time without any fault. */
   usualUse(): { readonly connections: number; readonly callsPerMs: number } {
     if (this.usualMs === 0) return { connections: 0, callsPerMs: 0 };
     return { connections: this.usedMs / this.usualMs, callsPerMs: this.usualCalls / this.usualMs };
   }
 
-  private get usual(): boolean {
-    return this.size === this.max && this.lateMs === 0 && this.leakShare === 0;
-  }
-
   private accountUse(nowMs: number): void {
-    if (this.usual) {
+    if (this.calm) {
       this.usedMs += this.used * (nowMs - this.usedSinceMs);
       this.usualMs += nowMs - this.usedSinceMs;
     }

@@ -5,21 +5,25 @@ import { REPLY_BYTES, REQUEST_BYTES } from './message-bytes.js';
 export interface Demand {
   readonly calls: number;
   readonly cpuMs: number;
-  /** Over its link: requests to it and replies to what it asks. */
+  /** Over its link, each way. */
   readonly receivedBytes: number;
+  readonly sentBytes: number;
 }
+
+type Sum = { -readonly [Key in keyof Demand]: number };
 
 /** Demands of one request by service name: what an operator would size quotas by. */
 export function demandOf(topology: Topology): ReadonlyMap<string, Demand> {
   const services = new Map(topology.services.map((service) => [service.name, service]));
-  const demands = new Map<string, { calls: number; cpuMs: number; receivedBytes: number }>();
-  const add = (name: string, share: number, calls: number, bytes: number) => {
+  const demands = new Map<string, Sum>();
+  const add = (name: string, share: number, calls: number, received: number, sent: number) => {
     const service = services.get(name);
     if (service === undefined) return;
-    const demand = demands.get(name) ?? { calls: 0, cpuMs: 0, receivedBytes: 0 };
+    const demand = demands.get(name) ?? { calls: 0, cpuMs: 0, receivedBytes: 0, sentBytes: 0 };
     demand.calls += calls;
     demand.cpuMs += share * service.cpuMs + calls * service.afterMs;
-    demand.receivedBytes += bytes;
+    demand.receivedBytes += received;
+    demand.sentBytes += sent;
     demands.set(name, demand);
   };
   const replyBytes = (name: string) => REPLY_BYTES[services.get(name)?.kind ?? 'logic'];
@@ -30,12 +34,12 @@ export function demandOf(topology: Topology): ReadonlyMap<string, Demand> {
         for (const inner of node.nodes) walk(inner, times, within);
         return;
       case 'call':
-        add(node.to, times, times, times * REQUEST_BYTES);
-        add(within, 0, 0, times * replyBytes(node.to));
+        add(node.to, times, times, times * REQUEST_BYTES, times * replyBytes(node.to));
+        add(within, 0, 0, times * replyBytes(node.to), times * REQUEST_BYTES);
         walk(node.body, times, node.to);
         return;
       case 'local':
-        add(within, 0.5 * times, 0, 0);
+        add(within, 0.5 * times, 0, 0, 0);
         return;
       case 'branch':
         walk(node.chosen, times * node.probability, within);
@@ -52,7 +56,7 @@ export function demandOf(topology: Topology): ReadonlyMap<string, Demand> {
     }
   };
   for (const { entry, weight, tree } of topology.endpoints) {
-    add(entry, weight, weight, 0);
+    add(entry, weight, weight, 0, 0);
     walk(tree, weight, entry);
   }
   return demands;

@@ -29,7 +29,10 @@ export interface EngineParts {
 const CACHE_ACCESSES_PER_MS = 4000;
 /** Pages of its working set that a call touches, and what reading one back takes. */
 const pagesPerCall = (memoryMb: number) => 2.5 * Math.sqrt(memoryMb);
-const PAGE_READ_MS = 0.35;
+const PAGE_READ_MS = 0.3;
+/** Now and then the kernel has to write pages out before it can read one. */
+const RECLAIM_SHARE = 0.02;
+const RECLAIM_MS = 8;
 const PAGE_BYTES = 4096;
 const DISK_BYTES = 16_384;
 
@@ -95,7 +98,6 @@ export class Engine {
 
   private reach(frame: Frame): void {
     const { replica } = frame;
-    replica.counters.calls += 1;
     const { workers } = replica.service;
     if (workers !== null && replica.busyWorkers >= workers) replica.waiting.add(frame, this.nowMs);
     else this.begin(frame);
@@ -179,7 +181,6 @@ export class Engine {
   private endCall(frame: Frame, call: Call): void {
     const { replica, parent } = frame;
     const { heap, network, tracer } = this.parts;
-    if (frame.failed) replica.counters.failures += 1;
     if (frame.request.traceId !== undefined) tracer.serverEnds(frame, this.nowMs);
     const { afterMs } = replica.service;
     if (afterMs > 0) {
@@ -303,7 +304,8 @@ export class Engine {
     let doneMs = this.nowMs;
     for (let left = expected; left > 0; left -= 1) {
       if (left < 1 && rng.uniform() >= left) break;
-      doneMs = replica.host.useDisk(doneMs, rng.exponential(PAGE_READ_MS));
+      const reclaimMs = rng.uniform() < RECLAIM_SHARE ? rng.exponential(RECLAIM_MS) : 0;
+      doneMs = replica.host.useDisk(doneMs, reclaimMs + rng.exponential(PAGE_READ_MS));
       replica.counters.majorFaults += 1;
       replica.counters.readBytes += PAGE_BYTES;
     }

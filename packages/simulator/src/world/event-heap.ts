@@ -35,10 +35,6 @@ export class EventHeap {
   kind = 0;
   id = 0;
 
-  get size(): number {
-    return this.count;
-  }
-
   /** Time of the earliest event. */
   get nextMs(): number {
     return this.count === 0 ? Number.POSITIVE_INFINITY : (this.times[0] as number);

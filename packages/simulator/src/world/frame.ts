@@ -14,10 +14,9 @@ export interface Request {
 
 /**
  * One strand of work: the handling of a call, or one branch of it that runs beside others. Frames are used again, so
- * that no garbage is made per call; `serial` tells the uses apart.
+ * that no garbage is made per call.
  */
 export class Frame {
-  serial = 0;
   program: Program = [];
   step = 0;
   /** Who waits for the end: the caller, or the strand that forked. Undefined: nobody does. */
@@ -99,7 +98,6 @@ export class FrameStore {
       frame = new Frame(this.all.length);
       this.all.push(frame);
     }
-    frame.serial += 1;
     frame.program = program;
     frame.step = 0;
     frame.parent = parent;

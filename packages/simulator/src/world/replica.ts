@@ -9,8 +9,6 @@ const QUOTA_PERIOD_MS = 100;
 
 /** What a container has done since it was started, as its exporters count it. */
 export class ReplicaCounters {
-  calls = 0;
-  failures = 0;
   cpuMs = 0;
   runqueueMs = 0;
   throttledMs = 0;
@@ -28,7 +26,7 @@ export class ReplicaCounters {
 /** What one replica is there for at the nominal load. */
 export interface ExpectedUse {
   readonly callsPerMs: number;
-  /** Received over its link. */
+  /** Over its link, the busier way. */
   readonly bytesPerMs: number;
 }
 

@@ -41,8 +41,11 @@ export function createWorld(topology: Topology, options: WorldOptions): World {
   const hosts = [...shared];
   let made = 0;
   const replicas = topology.services.map((service, serviceIndex) => {
-    const { calls = 0, receivedBytes = 0 } = demands.get(service.name) ?? {};
-    const expected = { callsPerMs: perReplica(calls), bytesPerMs: perReplica(receivedBytes) };
+    const { calls = 0, receivedBytes = 0, sentBytes = 0 } = demands.get(service.name) ?? {};
+    const expected = {
+      callsPerMs: perReplica(calls),
+      bytesPerMs: perReplica(Math.max(receivedBytes, sentBytes)),
+    };
     return Array.from({ length: count }, (_, number) => {
       const index = made++;
       const host = shared[index % Math.max(1, shared.length)] ?? newHost(index, [service]);
