@@ -127,10 +127,7 @@ spans and metrics through the collector.`,
 };
 
 function listOf(text: string): string[] {
-  return text
-    .split(',')
-    .map((word) => word.trim())
-    .filter((word) => word !== '');
+  return text.split(',').map((word) => word.trim());
 }
 
 function count(min: number, max: number): Pick<FlagSpec, 'type' | 'placeholder' | 'min' | 'max'> {

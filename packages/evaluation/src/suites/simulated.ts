@@ -1,9 +1,6 @@
-import type { CallGraph } from '@sage/causal-graph';
-import type { CollectorStats } from '@sage/collector-extension';
 import { createRng, type Objective, readObjective, type Window } from '@sage/core';
-import { type FaultCase, type FaultKind, type SimulationTotals, simulate } from '@sage/simulator';
+import type { FaultCase, FaultKind } from '@sage/simulator';
 import { receivedNote } from '../data/received-note.js';
-import { type Delivery, deliver } from '../data/replay.js';
 import { type LearnOptions, learn } from '../learn.js';
 import { type Case, DataError, type Suite, type Truth } from '../observed.js';
 import { pastOf } from './hotel-questions.js';
@@ -15,23 +12,15 @@ import {
   questionDuring,
   rememberAll,
 } from './simulated-questions.js';
-import { type Plan, planRun, type WorldOptions } from './simulated-world.js';
+import { listen, type RunOptions, runNote } from './simulated-run.js';
+import { planRun } from './simulated-world.js';
 
 /** Of the calm windows after the training so many are skipped for one that is asked about. */
 const CALM_ONE_IN = 5;
-/** Exporters are scraped as often as usual, and in short windows often enough. */
-const SCRAPE_SECONDS = 10;
-const LEAST_SCRAPES = 3;
 /** What is done without a culprit. */
 const HARMLESS: ReadonlySet<FaultKind> = new Set<FaultKind>(['decoy', 'surge']);
 
-export interface SimulatedOptions extends WorldOptions, LearnOptions {
-  readonly requestsPerSecond: number;
-  /** Share of the requests that are traced. */
-  readonly sampling: number;
-  /** Share of the services that no exporter tells of. */
-  readonly uninstrumented: number;
-}
+export interface SimulatedOptions extends RunOptions, LearnOptions {}
 
 /**
  * An application in the simulator, from midnight on: its spans and metrics go through the collector extension, second by
@@ -106,59 +95,6 @@ export async function simulatedSuite(options: SimulatedOptions): Promise<Suite> 
   };
 }
 
-interface Run {
-  readonly windows: readonly Window[];
-  /** As known at the end of the training. */
-  readonly callGraph: CallGraph | undefined;
-  readonly stats: CollectorStats;
-  readonly totals: SimulationTotals | undefined;
-  /** Of it all, and of the simulator in it. */
-  readonly seconds: number;
-  readonly simulatorSeconds: number;
-}
-
-async function listen(options: SimulatedOptions, plan: Plan): Promise<Run> {
-  const { nowMs, progress } = options;
-  const windows: Window[] = [];
-  let callGraph: CallGraph | undefined;
-  let totals: SimulationTotals | undefined;
-  let simulatorMs = 0;
-  function* batches(): Generator<Delivery> {
-    const simulation = simulate(plan.topology, {
-      seed: options.seed,
-      durationMs: plan.endMs,
-      requestsPerSecond: options.requestsPerSecond,
-      sampling: options.sampling,
-      scrapeSeconds: Math.min(SCRAPE_SECONDS, options.windowSeconds / LEAST_SCRAPES),
-      replicas: options.replicas,
-      uninstrumented: options.uninstrumented,
-      faults: plan.cases.flatMap(({ faults }) => faults),
-    });
-    for (;;) {
-      const beganMs = nowMs();
-      const { value, done } = simulation.next();
-      simulatorMs += nowMs() - beganMs;
-      if (done) {
-        totals = value;
-        return;
-      }
-      yield { timeMs: value.nowMs, spans: value.spans, readings: value.readings };
-    }
-  }
-  const startedMs = nowMs();
-  const stats = await deliver(batches(), {
-    windows: { windowSeconds: options.windowSeconds, slideSeconds: options.windowSeconds },
-    onWindow: (window, graph) => {
-      if (window.startMs < plan.trainStartMs) return;
-      windows.push(window);
-      if (window.endMs === plan.trainEndMs) callGraph = graph();
-      progress(window.endMs / plan.endMs, `simulated ${hours(window.endMs)} of ${hours(plan.endMs)}`);
-    },
-  });
-  const seconds = (nowMs() - startedMs) / 1000;
-  return { windows, callGraph, stats, totals, seconds, simulatorSeconds: simulatorMs / 1000 };
-}
-
 interface AskedFault {
   readonly fault: FaultCase;
   readonly question: Question;
@@ -188,21 +124,8 @@ function culpritsOf({ truths }: FaultCase): readonly Truth[] {
   return truths.map(({ service, resource }) => ({ service, resource }));
 }
 
-function hours(ms: number): string {
-  return `${(ms / 3_600_000).toFixed(1)} h`;
-}
-
 function objectiveWords({ name, percentile, thresholdMs }: Objective): string {
   return `${name} ${percentile.replace('Ms', '')} at most ${thresholdMs.toFixed(1)} ms`;
-}
-
-function runNote({ totals, seconds, simulatorSeconds }: Run, { topology, endMs, windowMs }: Plan): string {
-  const { arrived = 0, failed = 0, events = 0 } = totals ?? {};
-  const perSecond = Math.round(events / simulatorSeconds);
-  return (
-    `${topology.name}: ${hours(endMs)} in windows of ${windowMs / 1000} s, ${arrived} requests, ${failed} failed; ` +
-    `${events} events in ${simulatorSeconds.toFixed(1)} s, ${perSecond} a second; with the collector ${seconds.toFixed(1)} s`
-  );
 }
 
 function detectionNote(asked: readonly AskedFault[], leftOut: readonly FaultKind[]): string {

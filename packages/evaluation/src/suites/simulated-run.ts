@@ -1,0 +1,92 @@
+import type { CallGraph } from '@sage/causal-graph';
+import type { CollectorStats } from '@sage/collector-extension';
+import type { Window } from '@sage/core';
+import { type SimulationTotals, simulate } from '@sage/simulator';
+import { type Delivery, deliver } from '../data/replay.js';
+import type { Progress } from '../progress.js';
+import type { Plan, WorldOptions } from './simulated-world.js';
+
+/** Exporters are scraped as often as usual, and in short windows often enough. */
+const SCRAPE_SECONDS = 10;
+const LEAST_SCRAPES = 3;
+export interface RunOptions extends WorldOptions {
+  readonly requestsPerSecond: number;
+  /** Share of the requests that are traced. */
+  readonly sampling: number;
+  /** Share of the services that no exporter tells of. */
+  readonly uninstrumented: number;
+  readonly nowMs: () => number;
+  readonly progress: Progress;
+}
+
+/** What came out of a simulation. */
+export interface Run {
+  readonly windows: readonly Window[];
+  /** As known at the end of the training. */
+  readonly callGraph: CallGraph | undefined;
+  readonly stats: CollectorStats;
+  readonly totals: SimulationTotals | undefined;
+  /** Of it all, and of the simulator in it. */
+  readonly seconds: number;
+  readonly simulatorSeconds: number;
+}
+
+/** Simulates all that is planned and sends it through the collector, second by second; only windows are kept. */
+export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
+  const { nowMs, progress } = options;
+  const windows: Window[] = [];
+  let callGraph: CallGraph | undefined;
+  let totals: SimulationTotals | undefined;
+  let simulatorMs = 0;
+  function* batches(): Generator<Delivery> {
+    const simulation = simulate(plan.topology, {
+      seed: options.seed,
+      durationMs: plan.endMs,
+      requestsPerSecond: options.requestsPerSecond,
+      sampling: options.sampling,
+      scrapeSeconds: Math.min(SCRAPE_SECONDS, options.windowSeconds / LEAST_SCRAPES),
+      replicas: options.replicas,
+      uninstrumented: options.uninstrumented,
+      faults: plan.cases.flatMap(({ faults }) => faults),
+    });
+    for (;;) {
+      const beganMs = nowMs();
+      const { value, done } = simulation.next();
+      simulatorMs += nowMs() - beganMs;
+      if (done) {
+        totals = value;
+        return;
+      }
+      yield { timeMs: value.nowMs, spans: value.spans, readings: value.readings };
+    }
+  }
+  const startedMs = nowMs();
+  const stats = await deliver(batches(), {
+    windows: { windowSeconds: options.windowSeconds, slideSeconds: options.windowSeconds },
+    onWindow: (window, graph) => {
+      if (window.startMs < plan.trainStartMs) return;
+      windows.push(window);
+      if (window.endMs === plan.trainEndMs) callGraph = graph();
+      progress(window.endMs / plan.endMs, `simulated ${hours(window.endMs)} of ${hours(plan.endMs)}`);
+    },
+  });
+  const seconds = (nowMs() - startedMs) / 1000;
+  return { windows, callGraph, stats, totals, seconds, simulatorSeconds: simulatorMs / 1000 };
+}
+
+/** What was simulated and how fast, in a line. */
+export function runNote(
+  { totals, seconds, simulatorSeconds }: Run,
+  { topology, endMs, windowMs }: Plan,
+): string {
+  const { arrived = 0, failed = 0, events = 0 } = totals ?? {};
+  const perSecond = Math.round(events / simulatorSeconds);
+  return (
+    `${topology.name}: ${hours(endMs)} in windows of ${windowMs / 1000} s, ${arrived} requests, ${failed} failed; ` +
+    `${events} events in ${simulatorSeconds.toFixed(1)} s, ${perSecond} a second; with the collector ${seconds.toFixed(1)} s`
+  );
+}
+
+function hours(ms: number): string {
+  return `${(ms / 3_600_000).toFixed(1)} h`;
+}
