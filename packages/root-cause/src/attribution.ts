@@ -1,7 +1,7 @@
 import { RESOURCES, type Resource } from '@sage/core';
-import { noSigns, type NodeAnomaly, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
+import { type NodeAnomaly, noSigns, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
 import { directContention, discountedUsage } from './directness.js';
-import type { Responsibility } from './responsibility.js';
+import { poolWaitClaim, type Responsibility, servingOf } from './responsibility.js';
 
 /** How much of a service's trouble each of its resources explains: parts sum to 1. */
 export type Attribution = ReadonlyMap<Resource, number>;
@@ -25,7 +25,7 @@ const SHARPNESS = 3;
  * ρ_g ∝ strength_g³, over
  * - contention features less what is a symptom of something more direct, plus discounted usage;
  * - `network`: also slow request and response gaps, as far as they are this service's and exceed its slow compute;
- * - `software`: pools, and the compute that no measured resource explains. Event-loop lag counts as usage: a symptom.
+ * - `software`: pools, by the latency that waiting for them explains, and the compute that no measured resource does. Event-loop lag counts as usage: a symptom.
  *
  * A store's client latency is way and compute in one: it speaks for the way first. Where a probe finds the way in order,
  * slow ways, too, are something of the service itself: its answers lie unread while it does something else.
@@ -53,15 +53,21 @@ export function attribute(
 
   const probed = direct.get('network');
   const probedFine = probed !== undefined && probed < PROBED_FINE_BELOW;
-  const lost = Math.max(0, ...own.shared.filter(looksLost).map(part));
+  const pooled = Math.max(
+    0,
+    ...own.shared.map(
+      (entry) => poolWaitClaim(own, entry, servingOf(entry.node, signs.get(entry.node.rpc.callee))) - cpu,
+    ),
+  );
+  const lost = Math.max(0, ...own.shared.filter(looksLost).map(part)) - pooled;
   add(
     'network',
     Math.max((probedFine ? GAP_PART_PROBED : GAP_PART) * (gaps - compute), lost - compute) - cpu,
   );
   const measured = Math.max(...RESOURCES.map((r) => (r === 'software' ? 0 : (strengths.get(r) ?? 0))));
-  const wayside = probedFine && lost === 0 ? gaps : storeCalls;
+  const wayside = probedFine && lost <= 0 ? gaps : storeCalls;
   const unexplained = COMPUTE_PART * Math.max(compute, wayside) - measured;
-  add('software', SOFTWARE_BASELINE + Math.max(0, unexplained));
+  add('software', SOFTWARE_BASELINE + Math.max(0, unexplained, pooled - (direct.get('software') ?? 0)));
 
   const weights = [...strengths].map(([resource, s]) => [resource, s ** SHARPNESS] as const);
   const total = weights.reduce((sum, [, weight]) => sum + weight, 0);

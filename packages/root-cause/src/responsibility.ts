@@ -8,13 +8,13 @@ export interface Claim {
   readonly owner: string;
   /** In units of z above noise, 0 and up. */
   readonly strength: number;
-  /** Whether it is the one that is called. */
+  /** Whether it is the one that is called, and the node not its answer. */
   readonly isCallee?: boolean;
 }
 
 /** Strength that everybody is given: what cannot be told apart is split about evenly. */
 const PRIOR = 2;
-/** The callee is given a little more: a call that waits to be taken shows on the way to it, too. */
+/** The callee is given a little more, but for its answers: a call that waits to be taken shows on the way to it, too. */
 const CALLEE_PRIOR = 2.5;
 /**
  * How sharply the stronger claim explains the weaker one away: odds grow with this power of the ratio. Sharp, because
@@ -68,7 +68,7 @@ export function claimStrength(
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
 
   const others = otherEdges(signs, shared.node);
-  const slow = others.reduce((sum, z) => sum + Math.min(1, z / Math.max(1, shared.z)), 0);
+  const slow = others.reduce((sum, z) => sum + Math.min(1, z / Math.max(1, worstOfPair(signs, shared))), 0);
   const fine = network !== undefined && network < MEASURED_FINE_BELOW;
   const link =
     (fine ? MEASURED_FINE_PART : 1) *
@@ -78,8 +78,15 @@ export function claimStrength(
   return Math.hypot(contention, RESIDUAL_PART * compute, link);
 }
 
+/** Largest z of a shared node and those between the same two: one slow link shows both ways, the stronger tells whose. */
+function worstOfPair(signs: ServiceSigns, { node, z }: NodeAnomaly): number {
+  const pair = [...new Set(node.owners)].sort().join('\n');
+  const between = signs.shared.filter((other) => [...new Set(other.node.owners)].sort().join('\n') === pair);
+  return Math.max(z, ...between.map((other) => other.z));
+}
+
 /** How far a caller's wait for a connection explains a slow way there to a callee that serves as fast as ever. */
-function poolWaitClaim(
+export function poolWaitClaim(
   signs: ServiceSigns,
   { node, meanExcessMs }: NodeAnomaly,
   calleeServes: 'as usual' | 'slowly' | 'unseen',
@@ -90,13 +97,19 @@ function poolWaitClaim(
   return CONVINCING * Math.min(1, (wait.observed - wait.expected) / meanExcessMs);
 }
 
-/** Whether the callee of a call was slow in serving that very kind of call. */
-function servingOf(node: LatencyNode, callee: ServiceSigns | undefined): 'as usual' | 'slowly' | 'unseen' {
+/** Whether the callee of a call was slow in serving that very kind of call, or in answering it: both keep connections. */
+export function servingOf(
+  node: LatencyNode,
+  callee: ServiceSigns | undefined,
+): 'as usual' | 'slowly' | 'unseen' {
   const served = callee?.exclusive.find(
     ({ node: other }) => other.kind === 'server' && rpcId(other.rpc) === rpcId(node.rpc),
   );
   if (served === undefined) return 'unseen';
-  return served.slowness < SERVED_SLOWLY_Z ? 'as usual' : 'slowly';
+  const answered = callee?.shared.find(
+    ({ node: other }) => other.kind === 'response' && rpcId(other.rpc) === rpcId(node.rpc),
+  );
+  return Math.max(served.slowness, answered?.z ?? 0) < SERVED_SLOWLY_Z ? 'as usual' : 'slowly';
 }
 
 /** z of ordinary noise. */
@@ -129,7 +142,7 @@ export function assignResponsibility(signs: ReadonlyMap<string, ServiceSigns>): 
       const claims = owners.map((owner) => ({
         owner: owner.service,
         strength: claimStrength(owner, shared, servingOf(shared.node, signs.get(shared.node.rpc.callee))),
-        isCallee: owner.service === shared.node.rpc.callee,
+        isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
       }));
       parts.set(shared.node.id, splitBlame(claims));
     }
