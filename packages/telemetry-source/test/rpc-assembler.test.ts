@@ -1,7 +1,7 @@
 import { ManualClock, OUTSIDE, type RpcObservation, rpcId, type Span, type SpanKind } from '@sage/core';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { criticalPathUs } from '../src/critical-path.js';
+import { callsBeside, criticalPathUs } from '../src/critical-path.js';
 import { RpcAssembler, type RpcAssemblerOptions } from '../src/rpc-assembler.js';
 
 /** `[id, parent, service, kind, startMs, endMs]`, optionally the peer. */
@@ -254,6 +254,13 @@ describe('critical path', () => {
     });
   }
 
+  it('a call that outlives its parent was not waited for, where both are by one clock', () => {
+    const outliving = { startUs: 50 * MS, endUs: 120 * MS };
+    const parent = { startUs: 0, endUs: 100 * MS };
+    expect(criticalPathUs(parent, [{ ...outliving, callerClock: true }])).to.deep.equal([0]);
+    expect(criticalPathUs(parent, [{ ...outliving, callerClock: false }])).to.deep.equal([50 * MS]);
+  });
+
   it('never takes more than the parent and the tolerated overlaps', () => {
     const interval = fc
       .tuple(fc.integer({ min: -50_000, max: 150_000 }), fc.nat(100_000))
@@ -424,5 +431,104 @@ describe('RpcAssembler over time', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('calls side by side', () => {
+  const MS = 1_000;
+  type Row = readonly [startMs: number, endMs: number];
+  const CASES: readonly [name: string, calls: readonly Row[], beside: readonly (readonly number[])[]][] = [
+    [
+      'one after the other',
+      [
+        [0, 10],
+        [10, 30],
+      ],
+      [[], []],
+    ],
+    [
+      'two at once, then one',
+      [
+        [0.1, 20],
+        [0.2, 30],
+        [31, 40],
+      ],
+      [[1], [0], []],
+    ],
+    [
+      'overlapping by less than half of the shorter',
+      [
+        [0.1, 20],
+        [12, 30],
+      ],
+      [[], []],
+    ],
+    [
+      'a long one beside two short ones',
+      [
+        [0.1, 90],
+        [5, 10],
+        [40, 50],
+      ],
+      [[1, 2], [0], [0]],
+    ],
+    [
+      'short ones whose starts are stamped to the millisecond',
+      [
+        [5, 5.4],
+        [5, 5.3],
+      ],
+      [[], []],
+    ],
+    [
+      'what outlives the parent is waited for by nobody',
+      [
+        [50.1, 150],
+        [50.2, 99],
+      ],
+      [[], []],
+    ],
+  ];
+  for (const [name, calls, beside] of CASES) {
+    it(name, () => {
+      const intervals = calls.map(([start, end]) => ({
+        startUs: start * MS,
+        endUs: end * MS,
+        callerClock: true,
+      }));
+      expect(callsBeside({ startUs: 0, endUs: 100 * MS }, intervals)).to.deep.equal(beside);
+    });
+  }
+
+  it('are told of each other by kind, and waited for or not', () => {
+    const span = (id: string, kind: 'client' | 'server', service: string, start: number, end: number) => ({
+      traceId: 't',
+      spanId: id,
+      parentSpanId: id === 's' ? undefined : 's',
+      service,
+      operation: id,
+      kind,
+      startUs: start * MS + 100,
+      durationUs: (end - start) * MS,
+      error: false,
+      peerService: kind === 'client' ? `${id}-store` : undefined,
+      instance: undefined,
+    });
+    const assembler = new RpcAssembler();
+    assembler.add(
+      [
+        span('s', 'server', 'front', 0, 100),
+        span('a', 'client', 'front', 10, 50),
+        span('b', 'client', 'front', 12, 40),
+        span('c', 'client', 'front', 60, 160),
+      ],
+      0,
+    );
+    const told = new Map(
+      assembler.flush().map(({ rpc, awaited, beside }) => [rpc.operation, { awaited, beside }]),
+    );
+    expect(told.get('a')).to.deep.equal({ awaited: true, beside: ['front>b-store:b'] });
+    expect(told.get('b')).to.deep.equal({ awaited: true, beside: ['front>a-store:a'] });
+    expect(told.get('c')).to.deep.equal({ awaited: false, beside: undefined });
   });
 });

@@ -1,0 +1,194 @@
+import type { LatencyNode } from '@sage/causal-graph';
+import { FEATURES, type FeatureName, type LatencyKind, type Percentile, type Resource } from '@sage/core';
+import { expect } from 'chai';
+import {
+  type FeatureAnomaly,
+  type NodeAnomaly,
+  noSigns,
+  resourceStrength,
+  type ServiceSigns,
+  supportedPercentiles,
+} from '../src/anomaly.js';
+import { attribute } from '../src/attribution.js';
+import { ownAnomaly } from '../src/evidence.js';
+import { rankSuspects } from '../src/level-one.js';
+import { assignResponsibility } from '../src/responsibility.js';
+
+function feature(name: FeatureName, z: number, rest: Partial<FeatureAnomaly> = {}): FeatureAnomaly {
+  return { feature: name, observed: z * FEATURES[name].resolution, expected: 0, z, ownZ: z, ...rest };
+}
+
+function node(kind: LatencyKind, [caller, callee]: [string, string], z: number, excessMs = z): NodeAnomaly {
+  const owners = kind === 'server' ? [callee] : [caller, callee];
+  return {
+    node: {
+      id: `${kind}|${caller}>${callee}:/`,
+      kind,
+      rpc: { caller, callee, operation: '/' },
+      owners,
+      parents: [],
+    } satisfies LatencyNode,
+    observedMs: 1 + excessMs,
+    expectedMs: 1,
+    z,
+    slowness: z,
+    medianExcessMs: excessMs,
+    meanExcessMs: excessMs,
+  };
+}
+
+function signs(service: string, rest: Partial<ServiceSigns>): ServiceSigns {
+  return { ...noSigns(service), ...rest };
+}
+
+describe('the percentiles a node is judged by', () => {
+  const CASES: readonly [calls: number, wanted: Percentile, judged: readonly Percentile[]][] = [
+    [2000, 'p50Ms', ['p50Ms', 'p95Ms', 'p99Ms']],
+    [500, 'p95Ms', ['p95Ms', 'p99Ms']],
+    [499, 'p95Ms', ['p95Ms']],
+    [100, 'p99Ms', ['p95Ms']],
+    [99, 'p99Ms', ['p50Ms']],
+    [9, 'p99Ms', []],
+  ];
+  for (const [calls, wanted, judged] of CASES) {
+    it(`${calls} calls, objective of ${wanted}: ${judged.join(', ') || 'none'}`, () => {
+      expect(supportedPercentiles(calls, wanted)).to.deep.equal(judged);
+    });
+  }
+});
+
+describe('what a service suffers', () => {
+  const decisive = (features: readonly FeatureAnomaly[]) =>
+    ownAnomaly(signs('a', { features }), () => 0).decisive;
+
+  it('is not its own where most services suffer it alike', () => {
+    expect(decisive([feature('network_probe_ms', 40, { ownZ: 1 })])).to.equal(1);
+  });
+
+  it('is beyond doubt where a share of a resource is used up whose waits nobody measures', () => {
+    const usedUp = feature('cpu_host_busy_ratio', 5, { observed: 0.99 });
+    expect(decisive([usedUp])).to.be.above(30);
+    expect(decisive([usedUp, feature('cpu_runqueue_wait_ratio', 0)])).to.equal(0);
+    expect(decisive([feature('cpu_host_busy_ratio', 5, { observed: 0.8 })])).to.equal(0);
+  });
+
+  it('counts by the latency it explains: both are seconds per second', () => {
+    const wait = feature('cpu_runqueue_wait_ratio', 4, { observed: 0.12 });
+    const strengthAt = (excessSeconds: number) =>
+      resourceStrength(signs('a', { features: [wait], excessSeconds }), 'cpu', 'contention');
+    expect(strengthAt(0.15)).to.be.closeTo(30 * 0.8, 1e-9);
+    expect(strengthAt(10)).to.equal(2);
+  });
+});
+
+describe('the resource that explains a service', () => {
+  const CASES: readonly [name: string, signs: Partial<ServiceSigns>, resource: Resource][] = [
+    ['compute slow, nothing measured', { exclusive: [node('server', ['x', 'a'], 50)] }, 'software'],
+    [
+      'compute slow, far more processor time used than ever',
+      { exclusive: [node('server', ['x', 'a'], 50)], features: [feature('cpu_usage_cores', 20)] },
+      'cpu',
+    ],
+    [
+      'the same, while no waiting for a processor is seen',
+      {
+        exclusive: [node('server', ['x', 'a'], 50)],
+        features: [feature('cpu_usage_cores', 20), feature('cpu_runqueue_wait_ratio', 0)],
+      },
+      'software',
+    ],
+    [
+      'the way back has a tail of retransmissions, its median and the probe being fine',
+      {
+        shared: [{ ...node('response', ['a', 'b'], 300, 200), medianExcessMs: 0 }],
+        features: [feature('network_probe_ms', 0)],
+      },
+      'network',
+    ],
+    [
+      'the way back is slow at the median, too, and the probe is fine',
+      { shared: [node('response', ['a', 'b'], 300, 200)], features: [feature('network_probe_ms', 0)] },
+      'software',
+    ],
+    [
+      'calls wait for a connection, and the callee serves as ever',
+      {
+        shared: [{ ...node('request', ['a', 'b'], 300, 200), medianExcessMs: 0, meanExcessMs: 10 }],
+        features: [feature('software_pool_wait_ms', 5, { observed: 9 })],
+      },
+      'software',
+    ],
+  ];
+  for (const [name, own, resource] of CASES) {
+    it(`${name}: ${resource}`, () => {
+      const all = new Map([
+        ['a', signs('a', own)],
+        ['b', signs('b', { exclusive: [node('server', ['a', 'b'], 0)], shared: own.shared ?? [] })],
+      ]);
+      const parts = attribute('a', all, (service) => (service === 'a' ? 1 : 0));
+      expect([...parts].sort((x, y) => y[1] - x[1])[0]?.[0]).to.equal(resource);
+    });
+  }
+});
+
+describe('whose a slow way is', () => {
+  const part = (list: readonly ServiceSigns[], service: string, id: string) =>
+    assignResponsibility(new Map(list.map((own) => [own.service, own])))(service, id);
+
+  it('is told by the slower direction between the two', () => {
+    const request = node('request', ['a', 'b'], 37);
+    const response = node('response', ['a', 'b'], 156);
+    const further = node('response', ['b', 'c'], 20);
+    const list = [
+      signs('a', { shared: [request, response] }),
+      signs('b', { shared: [request, response, further] }),
+      signs('c', { shared: [further] }),
+    ];
+    expect(part(list, 'a', request.node.id)).to.be.above(0.7);
+    expect(part(list, 'a', response.node.id)).to.be.above(0.7);
+  });
+
+  it("is the caller's where its wait for a connection explains it and the callee serves and answers as ever", () => {
+    const request = node('request', ['a', 'b'], 200, 10);
+    const caller = signs('a', {
+      shared: [request],
+      features: [feature('software_pool_wait_ms', 5, { observed: 9 })],
+    });
+    const callee = (z: number) =>
+      signs('b', {
+        exclusive: [node('server', ['a', 'b'], 0)],
+        shared: [request, node('response', ['a', 'b'], z)],
+      });
+    expect(part([caller, callee(0)], 'a', request.node.id)).to.be.above(0.9);
+    expect(part([caller, callee(100)], 'a', request.node.id)).to.be.below(0.5);
+  });
+});
+
+describe('the order of suspects', () => {
+  const outlooks: Readonly<Record<string, { probability: number; medianMs: number }>> = {
+    '': { probability: 0, medianMs: 200 },
+    oddAndHelps: { probability: 1, medianMs: 100 },
+    oddAlone: { probability: 0, medianMs: 200 },
+    helpsAlone: { probability: 0.9, medianMs: 100 },
+    neither: { probability: 0, medianMs: 195 },
+  };
+  it('puts who is odd and helps before who is only odd, and that before who only helps', () => {
+    const suspects = [
+      { service: 'neither', anomaly: 1 },
+      { service: 'helpsAlone', anomaly: 0.5 },
+      { service: 'oddAlone', anomaly: 300 },
+      { service: 'oddAndHelps', anomaly: 20 },
+    ];
+    const ranked = rankSuspects(
+      suspects,
+      (parts) => outlooks[parts[0]?.service ?? ''] as { probability: number; medianMs: number },
+      { excessMs: 100, anomalyThreshold: 6 },
+    );
+    expect(ranked.map(({ service }) => service)).to.deep.equal([
+      'oddAndHelps',
+      'oddAlone',
+      'helpsAlone',
+      'neither',
+    ]);
+  });
+});
