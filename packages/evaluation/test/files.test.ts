@@ -3,11 +3,9 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { listFolder, numberAt, readJson, readRows, Table } from '../src/data/files.js';
 import { timeAt } from '../src/data/utc-time.js';
-import { messageOf, plant, uproot } from './tree.js';
+import { messageOf, plant } from './tree.js';
 
 describe('files of data sets', () => {
-  after(uproot);
-
   const DAMAGED: readonly {
     readonly name: string;
     readonly file: string;

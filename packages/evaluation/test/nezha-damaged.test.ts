@@ -4,15 +4,13 @@ import { expect } from 'chai';
 import { nezhaSuite } from '../src/index.js';
 import { readFaults } from '../src/suites/nezha-faults.js';
 import { boutiqueTree, FAULTS, labels, POD_COLUMNS, printed, trainTicketTree } from './nezha-tree.js';
-import { messageOf, plant, type Tree, uproot } from './tree.js';
+import { messageOf, plant, type Tree } from './tree.js';
 
 const OPTIONS = { seed: 1, progress: () => {}, nowMs: () => 0 };
 const OB = 'online-boutique';
 const TT = 'train-ticket';
 
 describe('Nezha, damaged', () => {
-  after(uproot);
-
   const boutique = boutiqueTree();
   const trainTicket = trainTicketTree();
   const cart = `${OB}/metric/cart-5f6585d649-fnmft_metric.csv`;

@@ -9,15 +9,13 @@ import { readFaults } from '../src/suites/nezha-faults.js';
 import { readMinutes } from '../src/suites/nezha-minutes.js';
 import { trainTicketTopology } from '../src/suites/nezha-train-ticket.js';
 import { boutiqueTree, labels, POD_COLUMNS, printed, trainTicketTree } from './nezha-tree.js';
-import { add, csv, messageOf, plant, type Tree, uproot } from './tree.js';
+import { add, csv, messageOf, plant, type Tree } from './tree.js';
 
 const OPTIONS = { seed: 1, progress: () => {}, nowMs: () => 0 };
 const OB = 'online-boutique';
 const TT = 'train-ticket';
 
 describe('Nezha', () => {
-  after(uproot);
-
   describe('readings', () => {
     it('columns become features in their units, and nothing served is nothing seen', () => {
       const row = (minute: number, p95: string | number) => [

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { evaluate, METHODS, petshopSuite, type Suite } from '../src/index.js';
 import { LABELLED, petshopTree, TARGET_SECONDS } from './petshop-tree.js';
-import { add, messageOf, plant, type Tree, uproot } from './tree.js';
+import { add, messageOf, plant, type Tree } from './tree.js';
 
 const OPTIONS = { seed: 1, split: 'train', progress: () => {}, nowMs: () => 0 };
 /** Stands where learning would begin: all files have been read then. */
@@ -15,8 +15,6 @@ const READ = {
 };
 
 describe('PetShop', () => {
-  after(uproot);
-
   describe('damaged data', () => {
     const whole = petshopTree();
     const graph = 'low_traffic/graph.csv';

@@ -9,7 +9,7 @@ import { type SimulatedOptions, simulatedSuite } from '../src/suites/simulated.j
 import { objectivesOf, worstOf } from '../src/suites/simulated-objectives.js';
 import { calmQuestions, questionDuring, rememberAll } from '../src/suites/simulated-questions.js';
 import { planRun } from '../src/suites/simulated-world.js';
-import { messageOf, plant, uproot } from './tree.js';
+import { messageOf, plant } from './tree.js';
 
 const TIERS = ['front', 'middle', 'back'];
 const call = (to: string, body: unknown) => ({
@@ -31,8 +31,6 @@ const SMALL = {
 };
 
 const root = plant({ 'small.json': JSON.stringify(SMALL) });
-after(uproot);
-
 const OPTIONS: SimulatedOptions = {
   seed: 1,
   topology: join(root, 'small.json'),

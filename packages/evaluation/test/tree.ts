@@ -23,9 +23,10 @@ export function add(root: string, tree: Tree): void {
   }
 }
 
-export function uproot(): void {
-  for (const root of planted.splice(0)) rmSync(root, { recursive: true, force: true });
-}
+// At the very end: what one file's tests planted, another's hooks would otherwise take away.
+process.on('exit', () => {
+  for (const root of planted) rmSync(root, { recursive: true, force: true });
+});
 
 export function csv(rows: readonly (readonly (string | number)[])[]): string {
   return `${rows.map((row) => row.join(',')).join('\n')}\n`;
