@@ -1,6 +1,6 @@
 import { HandedOn } from './handed-on.js';
 import type { Inputs } from './inputs.js';
-import { LATENT, type Layout } from './layout.js';
+import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { positive } from './own-time.js';
 import { edgeWeights, type Parameters } from './parameters.js';
@@ -17,8 +17,12 @@ export class Mechanism {
   readonly #scales: Scales;
   readonly #networks: PlainNetworks;
   readonly handing: HandedOn;
-  /** Per node its owners, and its position among what each owns. */
-  readonly #slots: readonly (readonly { readonly unit: number; readonly slot: number }[])[];
+  /** Per node its owners, its position among what each owns, and how many heads each has. */
+  readonly #slots: readonly (readonly {
+    readonly unit: number;
+    readonly slot: number;
+    readonly width: number;
+  }[])[];
 
   constructor(layout: Layout, scales: Scales, parameters: Parameters) {
     this.#layout = layout;
@@ -26,10 +30,10 @@ export class Mechanism {
     this.#networks = new PlainNetworks(layout, parameters.units);
     this.handing = new HandedOn(layout);
     this.weights = edgeWeights(layout, parameters.corrections);
-    const slots: { unit: number; slot: number }[][] = layout.nodes.map(() => []);
+    const slots: { unit: number; slot: number; width: number }[][] = layout.nodes.map(() => []);
     layout.units.forEach(({ nodes }, unit) => {
       nodes.forEach((v, slot) => {
-        slots[v]?.push({ unit, slot });
+        slots[v]?.push({ unit, slot, width: 3 * nodes.length });
       });
     });
     this.#slots = slots;
@@ -52,28 +56,31 @@ export class Mechanism {
     return this.#networks.latent('prior', unit, Float64Array.from(features.subarray(at[unit], at[unit + 1])));
   }
 
-  /** What a unit adds to its nodes' own times, as raw numbers: [owned node][percentile]. */
-  heads(unit: number, { features, load }: Readings, latent: Float64Array): Float64Array {
+  /** What a unit adds to its nodes' own times, as raw numbers: latents [sample][LATENT] → [sample][owned node][percentile]. */
+  heads(unit: number, { features, load }: Readings, latents: Float64Array): Float64Array {
     const { features: at } = indexOf(this.#layout);
     const { roots = [] } = this.#layout.units[unit] ?? {};
-    const known = features.subarray(at[unit], at[unit + 1]);
-    const input = new Float64Array(known.length + LATENT + roots.length);
-    input.set(known);
-    input.set(latent, known.length);
-    roots.forEach((root, i) => {
-      input[known.length + LATENT + i] = load[root] as number;
-    });
-    return this.#networks.run('decoder', unit, input);
+    return this.#networks.decode(
+      unit,
+      {
+        features: features.subarray(at[unit], at[unit + 1]),
+        load: roots.map((root) => load[root] as number),
+      },
+      latents,
+    );
   }
 
   /** Own p50, p95, p99 of a node in ms from its owners' heads; positive and ordered by construction. */
-  selfTimes(node: number, headsOf: (unit: number) => Float64Array): [number, number, number] {
+  selfTimes(node: number, headsOf: (unit: number) => Float64Array, sample = 0): [number, number, number] {
     const times: [number, number, number] = [0, 0, 0];
+    for (const { unit, slot, width } of this.#slots[node] ?? []) {
+      const heads = headsOf(unit);
+      const at = sample * width + 3 * slot;
+      for (let q = 0; q < 3; q++) times[q] = (times[q] as number) + (heads[at + q] as number);
+    }
     let sum = 0;
     for (let q = 0; q < 3; q++) {
-      let raw = 0;
-      for (const { unit, slot } of this.#slots[node] ?? []) raw += headsOf(unit)[3 * slot + q] as number;
-      sum += positive(raw) * (this.#scales.selfScale[3 * node + q] as number);
+      sum += positive(times[q] as number) * (this.#scales.selfScale[3 * node + q] as number);
       times[q] = sum;
     }
     return times;

@@ -1,4 +1,4 @@
-import { LATENT, type Layout } from './layout.js';
+import { HIDDEN, LATENT, type Layout } from './layout.js';
 import { type Layer, layersOf, type NetworkName } from './parameters.js';
 
 /** A latent's mean and standard deviation, LATENT each. */
@@ -18,7 +18,7 @@ export class PlainNetworks {
   }
 
   /** One row through one unit's network. */
-  run(network: NetworkName, unit: number, input: Float64Array): Float64Array {
+  run(network: 'encoder' | 'prior', unit: number, input: Float64Array): Float64Array {
     const layers = this.#layers[unit]?.[network] ?? [];
     if (input.length !== layers[0]?.inputs) {
       throw new RangeError(`the ${network} takes ${layers[0]?.inputs} inputs, not ${input.length}`);
@@ -31,12 +31,69 @@ export class PlainNetworks {
     return value;
   }
 
+  /**
+   * The decoder for several latents under one condition: `latents` [sample][LATENT] → [sample][output]. What all samples
+   * share of the first layer is computed once.
+   */
+  decode(
+    unit: number,
+    condition: { readonly features: ArrayLike<number>; readonly load: ArrayLike<number> },
+    latents: Float64Array,
+  ): Float64Array {
+    const [first, second, last] = this.#layers[unit]?.decoder as [Layer, Layer, Layer];
+    const values = this.#values[unit] as Float32Array;
+    const samples = latents.length / LATENT;
+    const { features, load } = condition;
+    const shared = values.slice(first.bias, first.bias + HIDDEN);
+    for (let f = 0; f < features.length; f++) addRow(shared, values, first, f, features[f] as number);
+    for (let r = 0; r < load.length; r++) {
+      addRow(shared, values, first, features.length + LATENT + r, load[r] as number);
+    }
+    const one = new Float32Array(HIDDEN);
+    const two = new Float32Array(HIDDEN);
+    const output = new Float64Array(samples * last.outputs);
+    for (let sample = 0; sample < samples; sample++) {
+      one.set(shared);
+      for (let d = 0; d < LATENT; d++) {
+        addRow(one, values, first, features.length + d, latents[sample * LATENT + d] as number);
+      }
+      for (let i = 0; i < HIDDEN; i++) two[i] = values[second.bias + i] as number;
+      for (let i = 0; i < HIDDEN; i++)
+        if ((one[i] as number) > 0) addRow(two, values, second, i, one[i] as number);
+      const at = sample * last.outputs;
+      for (let o = 0; o < last.outputs; o++) output[at + o] = values[last.bias + o] as number;
+      for (let i = 0; i < HIDDEN; i++) {
+        const part = two[i] as number;
+        if (part <= 0) continue;
+        const row = last.weight + i * last.outputs;
+        for (let o = 0; o < last.outputs; o++) {
+          output[at + o] = (output[at + o] as number) + part * (values[row + o] as number);
+        }
+      }
+    }
+    return output;
+  }
+
   latent(network: 'encoder' | 'prior', unit: number, input: Float64Array): LatentNormal {
     const output = this.run(network, unit, input);
     return {
       mean: output.slice(0, LATENT),
       deviation: output.slice(LATENT).map((raw) => Math.exp(2 * Math.tanh(raw / 4))),
     };
+  }
+}
+
+/** target += part · row of a layer's weights. */
+function addRow(
+  target: Float32Array,
+  values: Float32Array,
+  { weight, outputs }: Layer,
+  row: number,
+  part: number,
+): void {
+  const from = weight + row * outputs;
+  for (let o = 0; o < outputs; o++) {
+    target[o] = (target[o] as number) + part * (values[from + o] as number);
   }
 }
 

@@ -21,8 +21,8 @@ export interface PredictiveModel {
   readonly residuals: Residuals;
 }
 
-/** Heads of a unit's decoder in each world. */
-type Heads = (unit: number, sample: number) => Float64Array;
+/** Heads of a unit's decoder in all worlds: [world][owned node][percentile]. */
+type Heads = (unit: number) => Float64Array;
 
 /**
  * Draws worlds after interventions on one window. Each touched node moves from what was observed by what changed:
@@ -40,6 +40,8 @@ export class Worlds {
   readonly #rng: Rng;
   /** What holds for every intervention: the heads as they are, and what each node is handed, computed when first asked for. */
   readonly #before: Heads;
+  readonly #noises = new Map<string, Float64Array>();
+  readonly #ancestorsOf = new Map<number, Set<number>>();
 
   constructor(model: WindowModel, inputs: Inputs, { samples = 64, rng }: PredictOptions) {
     if (!Number.isInteger(samples) || samples < 1) {
@@ -56,19 +58,38 @@ export class Worlds {
   }
 
   predict(intervention: Intervention): Prediction {
-    const { layout, mechanism, residuals, weights } = this.#model;
+    const { layout, mechanism } = this.#model;
     const inputs = this.#inputs;
-    const samples = this.#samples;
     const after = this.#intervene(intervention);
     const changed = this.#heads(after, (u) =>
       after.redrawn.has(u)
         ? { normal: mechanism.prior(u, after), stream: 'prior' }
         : { normal: mechanism.posterior(u, inputs), stream: 'posterior' },
     );
+    return {
+      draws: (node, percentile) => {
+        const v = indexOf(layout).node.get(node);
+        if (v === undefined) throw new RangeError(`the model has no latency node ${node}`);
+        const q = PERCENTILES.indexOf(percentile satisfies Percentile);
+        const values = this.#move(after, changed, v).get(v);
+        if (values === undefined)
+          return new Float64Array(this.#samples).fill(inputs.observed[3 * v + q] as number);
+        return Float64Array.from({ length: this.#samples }, (_, i) => values[3 * i + q] as number);
+      },
+    };
+  }
+
+  /** The nodes that something done reaches and `target` depends on: [world][percentile] each. */
+  #move(after: After, changed: Heads, target: number): ReadonlyMap<number, Float64Array> {
+    const { layout, mechanism, residuals, weights } = this.#model;
+    const inputs = this.#inputs;
+    const samples = this.#samples;
+    const relevant = this.#ancestors(target);
     const moved = new Map<number, Float64Array>();
     // One world's latencies, which hold what was observed but for the nodes that moved.
     const world = Float64Array.from(inputs.observed);
     for (const v of this.#descendants(after)) {
+      if (!relevant.has(v)) continue;
       const selfChanges = (layout.owners[v] ?? []).some((u) => after.touched.has(u));
       const keep = after.keep.get(v) ?? 1;
       const parents = this.#parents(v).filter((parent) => moved.has(parent));
@@ -80,9 +101,8 @@ export class Worlds {
           world.set((moved.get(parent) as Float64Array).subarray(3 * i, 3 * i + 3), 3 * parent);
         }
         const luck = keep === 1 ? 0 : noise.uniform();
-        const before =
-          selfChanges || keep < 1 ? mechanism.selfTimes(v, (u) => this.#before(u, i)) : undefined;
-        const now = selfChanges ? mechanism.selfTimes(v, (u) => changed(u, i)) : before;
+        const before = selfChanges || keep < 1 ? mechanism.selfTimes(v, this.#before, i) : undefined;
+        const now = selfChanges ? mechanism.selfTimes(v, changed, i) : before;
         let least = 0;
         for (let q = 0; q < 3; q++) {
           const at = 3 * v + q;
@@ -105,16 +125,19 @@ export class Worlds {
         world.set(inputs.observed.subarray(3 * parent, 3 * parent + 3), 3 * parent);
       moved.set(v, values);
     }
-    return {
-      draws: (node, percentile) => {
-        const v = indexOf(layout).node.get(node);
-        if (v === undefined) throw new RangeError(`the model has no latency node ${node}`);
-        const q = PERCENTILES.indexOf(percentile satisfies Percentile);
-        const values = moved.get(v);
-        if (values === undefined) return new Float64Array(samples).fill(inputs.observed[3 * v + q] as number);
-        return Float64Array.from({ length: samples }, (_, i) => values[3 * i + q] as number);
-      },
-    };
+    return moved;
+  }
+
+  /** Indices of a node and of all that it depends on. */
+  #ancestors(node: number): ReadonlySet<number> {
+    let ancestors = this.#ancestorsOf.get(node);
+    if (ancestors === undefined) {
+      ancestors = new Set([node]);
+      // A set iterates over what is added while it is walked.
+      for (const v of ancestors) for (const parent of this.#parents(v)) ancestors.add(parent);
+      this.#ancestorsOf.set(node, ancestors);
+    }
+    return ancestors;
   }
 
   #parents(node: number): number[] {
@@ -183,30 +206,39 @@ export class Worlds {
     return { features, load, touched, redrawn, keep };
   }
 
-  /** Heads of each unit in each world, all worlds of a unit computed when it is first asked for. */
+  /** Computed for a unit when it is first asked for. */
   #heads(
     readings: Pick<Inputs, 'features' | 'load'>,
     latentOf: (unit: number) => { normal: LatentNormal; stream: string },
   ): Heads {
     const { layout, mechanism } = this.#model;
-    const known = new Map<number, Float64Array[]>();
-    return (unit, sample) => {
+    const known = new Map<number, Float64Array>();
+    return (unit) => {
       let heads = known.get(unit);
       if (heads === undefined) {
         const { normal, stream } = latentOf(unit);
         const { service, channel } = layout.units[unit] as Layout['units'][number];
-        const noise = this.#rng.fork(`${stream}|${channel}|${service}`);
-        heads = Array.from({ length: this.#samples }, () => {
-          const latent = new Float64Array(LATENT);
-          for (let d = 0; d < LATENT; d++) {
-            latent[d] = (normal.mean[d] as number) + (normal.deviation[d] as number) * noise.normal();
-          }
-          return mechanism.heads(unit, readings, latent);
+        const noise = this.#noise(`${stream}|${channel}|${service}`);
+        const latents = noise.map((epsilon, i) => {
+          const d = i % LATENT;
+          return (normal.mean[d] as number) + (normal.deviation[d] as number) * epsilon;
         });
+        heads = mechanism.heads(unit, readings, latents);
         known.set(unit, heads);
       }
-      return heads[sample] as Float64Array;
+      return heads;
     };
+  }
+
+  /** Standard normal, [world][LATENT]; the same for a name whenever it is asked for. */
+  #noise(name: string): Float64Array {
+    let noise = this.#noises.get(name);
+    if (noise === undefined) {
+      const rng = this.#rng.fork(name);
+      noise = Float64Array.from({ length: this.#samples * LATENT }, () => rng.normal());
+      this.#noises.set(name, noise);
+    }
+    return noise;
   }
 }
 

@@ -82,14 +82,24 @@ export function readSigns(
     });
     if (read.length === 0) return undefined;
     const { percentile, observedMs, expectedMs, z } = read.reduce((a, b) => (b.z > a.z ? b : a));
-    const normal = reference.latency.get(node.id)?.[percentile];
-    const slowness = normal === undefined ? 0 : (observedMs - normal.center) / normal.spread;
     const excessMs = PERCENTILES.map((each) => {
       const residual = abduction.residual(node.id, each);
       return residual === undefined ? 0 : Math.max(0, residual.observedMs - residual.expectedMs);
     });
     const meanExcessMs = excessMs.reduce((sum, ms, q) => sum + (MEAN_PARTS[q] as number) * ms, 0);
-    return { node, observedMs, expectedMs, z, slowness, medianExcessMs: excessMs[0] ?? 0, meanExcessMs };
+    return {
+      node,
+      observedMs,
+      expectedMs,
+      z,
+      // Asked of few nodes, and dear.
+      get slowness() {
+        const normal = reference.latency(node.id, percentile);
+        return normal === undefined ? 0 : (observedMs - normal.center) / normal.spread;
+      },
+      medianExcessMs: excessMs[0] ?? 0,
+      meanExcessMs,
+    };
   };
   const features = readFeatures([...view.owned.keys()], window, reference);
   return new Map(
@@ -148,9 +158,9 @@ function readFeatures(
   reference: NormalReference,
 ): ReadonlyMap<string, readonly FeatureAnomaly[]> {
   const read = services.map((service) => {
-    const normal = reference.features.get(service);
+    const normal = reference.features(service);
     const features = [...(window.metrics.get(service) ?? [])].flatMap(([feature, observed]) => {
-      const scale = normal?.get(feature);
+      const scale = normal.get(feature);
       if (scale === undefined || !Number.isFinite(observed)) return [];
       return [{ feature, observed, expected: scale.center, z: (observed - scale.center) / scale.spread }];
     });

@@ -56,13 +56,15 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
   const signs = readSigns(view, window, { reference, abduction, percentile });
   const signsOf = (service: string): ServiceSigns => signs.get(service) ?? noSigns(service);
   const responsibility = assignResponsibility(signs);
-  const attributions = new Map<string, Attribution>(
-    view.services.map((service) => [service, attribute(service, signs, responsibility)]),
-  );
-  const attribution = (service: string): Attribution => attributions.get(service) ?? new Map();
+  const attributions = new Map<string, Attribution>();
+  const attribution = (service: string): Attribution => {
+    const known = attributions.get(service) ?? attribute(service, signs, responsibility);
+    attributions.set(service, known);
+    return known;
+  };
 
   // Action and prediction, in the same worlds for every question.
-  const worlds = { objective, rng: settings.rng, samples: settings.samples };
+  const worlds = { objective, rng: settings.rng.fork('worlds'), samples: settings.samples };
   const facts = { view, window, reference, responsibility, attribution };
   const ask = counterfactuals(model, abduction, { ...worlds, facts });
   const candidate = ({ service, anomaly, medianMs, probability }: RankedSuspect): Candidate => ({
@@ -121,7 +123,7 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
     .map((service) => ({ service, ...ownAnomaly(signsOf(service), responsibility) }))
     .sort((a, b) => b.anomaly - a.anomaly);
   const suspects: readonly Suspect[] = all.filter(({ decisive }) => decisive >= settings.anomalyThreshold);
-  const normalMs = reference.latency.get(view.target.id)?.[percentile].center ?? objective.thresholdMs;
+  const normalMs = reference.latency(view.target.id, percentile)?.center ?? objective.thresholdMs;
   const excessMs = Math.max(0, observedMs - Math.min(normalMs, objective.thresholdMs));
   const judged = { ...settings, excessMs };
   const ranked = rankSuspects(suspects.length > 0 ? suspects : all.slice(0, LISTED), ask, judged);

@@ -91,7 +91,7 @@ function normalise(parts: readonly Part[], view: GraphView, reference: NormalRef
   const latents = new Set<string>();
   const exogenous = new Map<string, number>();
   for (const { service, resource } of parts) {
-    const normal = [...(reference.features.get(service) ?? [])].filter(
+    const normal = [...reference.features(service)].filter(
       ([feature]) => resource === undefined || FEATURES[feature].resource === resource,
     );
     metrics.set(service, new Map(normal.map(([feature, { center }]) => [feature, center])));

@@ -1,4 +1,4 @@
-import { ancestorServices, type CausalGraph, type LatencyNode, nodesOwnedBy } from '@sage/causal-graph';
+import { ancestorServices, type CausalGraph, type LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
 
 /** The causal graph as seen from one objective. */
@@ -9,7 +9,7 @@ export interface GraphView {
   readonly ancestors: ReadonlySet<LatencyNodeId>;
   /** Owners of those, sorted: the only services that can be to blame. */
   readonly services: readonly string[];
-  /** service → every latency node it owns, alone or together with another. */
+  /** Each of those services → every latency node it owns, alone or together with another. */
   readonly owned: ReadonlyMap<string, readonly LatencyNode[]>;
 }
 
@@ -24,11 +24,10 @@ export function viewGraph(graph: CausalGraph, target: LatencyNodeId): GraphView 
   for (const id of ancestors) {
     for (const parent of nodes.get(id)?.parents ?? []) if (nodes.has(parent.node)) ancestors.add(parent.node);
   }
-  return {
-    target: targetNode,
-    nodes,
-    ancestors,
-    services: ancestorServices(graph, target),
-    owned: new Map(graph.services.map((service) => [service, nodesOwnedBy(graph, service)])),
-  };
+  const services = ancestorServices(graph, target);
+  const owned = new Map<string, LatencyNode[]>(services.map((service) => [service, []]));
+  for (const node of graph.latency) {
+    for (const owner of new Set(node.owners)) owned.get(owner)?.push(node);
+  }
+  return { target: targetNode, nodes, ancestors, services, owned };
 }

@@ -64,7 +64,7 @@ function normalMetrics(
   { resource, rho }: { readonly resource: Resource | undefined; readonly rho: number },
 ): Map<FeatureName, number> {
   const observed = window.metrics.get(service);
-  const normal = reference.features.get(service) ?? new Map<FeatureName, { center: number }>();
+  const normal = reference.features(service);
   return new Map(
     [...normal].map(([feature, { center }]) => {
       const reading = observed?.get(feature) ?? center;

@@ -5,7 +5,6 @@ import {
   type LatencyNodeId,
   type Objective,
   objectiveNode,
-  PERCENTILES,
   type Percentile,
   quantile,
   type RobustScale,
@@ -22,8 +21,10 @@ export interface NormalReference {
   readonly loadPerSecond: number;
   /** Nearly the largest load at which the objective was met (the 99th percentile, over all of history). */
   readonly largestLoadPerSecond: number;
-  readonly features: ReadonlyMap<string, ReadonlyMap<FeatureName, RobustScale>>;
-  readonly latency: ReadonlyMap<LatencyNodeId, Readonly<Record<Percentile, RobustScale>>>;
+  /** Per feature of a service; empty where none was measured. */
+  features(service: string): ReadonlyMap<FeatureName, RobustScale>;
+  /** undefined where the node was not seen. */
+  latency(node: LatencyNodeId, percentile: Percentile): RobustScale | undefined;
   /** Median requests per second of each root. */
   readonly rootLoads: ReadonlyMap<LatencyNodeId, number>;
 }
@@ -78,8 +79,7 @@ export function normalReference(
       met.map((entry) => entry.load),
       0.99,
     ),
-    features: featureScales(windows),
-    latency: latencyScales(windows),
+    ...scalesOf(windows),
     rootLoads: new Map(
       roots.map((root) => [
         root,
@@ -92,44 +92,50 @@ export function normalReference(
   };
 }
 
-function featureScales(windows: readonly Window[]): NormalReference['features'] {
-  const readings = new Map<string, Map<FeatureName, number[]>>();
+/** Computed when first asked for: of a large application most is never asked for. */
+function scalesOf(windows: readonly Window[]): Pick<NormalReference, 'features' | 'latency'> {
+  const features = new Map<string, ReadonlyMap<FeatureName, RobustScale>>();
+  const latency = new Map<string, RobustScale | undefined>();
+  return {
+    features: (service) => {
+      const known = features.get(service) ?? featureScales(windows, service);
+      features.set(service, known);
+      return known;
+    },
+    latency: (node, percentile) => {
+      const key = `${percentile}|${node}`;
+      if (!latency.has(key)) latency.set(key, latencyScale(windows, node, percentile));
+      return latency.get(key);
+    },
+  };
+}
+
+function featureScales(windows: readonly Window[], service: string): ReadonlyMap<FeatureName, RobustScale> {
+  const columns = new Map<FeatureName, number[]>();
   for (const window of windows) {
-    for (const [service, features] of window.metrics) {
-      const columns = readings.get(service) ?? new Map<FeatureName, number[]>();
-      readings.set(service, columns);
-      for (const [feature, value] of features) {
-        if (!Number.isFinite(value)) continue;
-        const column = columns.get(feature);
-        if (column === undefined) columns.set(feature, [value]);
-        else column.push(value);
-      }
+    for (const [feature, value] of window.metrics.get(service) ?? []) {
+      if (!Number.isFinite(value)) continue;
+      const column = columns.get(feature);
+      if (column === undefined) columns.set(feature, [value]);
+      else column.push(value);
     }
   }
   return new Map(
-    [...readings].map(([service, columns]) => [
-      service,
-      new Map(
-        [...columns].map(([feature, values]) => [feature, robustScale(values, FEATURES[feature].resolution)]),
-      ),
-    ]),
+    [...columns].map(([feature, values]) => [feature, robustScale(values, FEATURES[feature].resolution)]),
   );
 }
 
-function latencyScales(windows: readonly Window[]): NormalReference['latency'] {
-  const ids = new Set(windows.flatMap((window) => [...window.latency.keys()]));
-  return new Map(
-    [...ids].map((id) => {
-      const stats = windows.flatMap((window) => window.latency.get(id) ?? []);
-      const scale = (percentile: Percentile): RobustScale => {
-        const { center, spread } = robustScale(
-          stats.map((entry) => entry[percentile]),
-          LATENCY_FLOOR_MS,
-        );
-        return { center, spread: Math.max(spread, LATENCY_FLOOR_RATIO * center) };
-      };
-      const [p50Ms, p95Ms, p99Ms] = PERCENTILES.map(scale) as [RobustScale, RobustScale, RobustScale];
-      return [id, { p50Ms, p95Ms, p99Ms }];
-    }),
-  );
+function latencyScale(
+  windows: readonly Window[],
+  node: LatencyNodeId,
+  percentile: Percentile,
+): RobustScale | undefined {
+  const values: number[] = [];
+  for (const window of windows) {
+    const stats = window.latency.get(node);
+    if (stats !== undefined) values.push(stats[percentile]);
+  }
+  if (values.length === 0) return undefined;
+  const { center, spread } = robustScale(values, LATENCY_FLOOR_MS);
+  return { center, spread: Math.max(spread, LATENCY_FLOOR_RATIO * center) };
 }

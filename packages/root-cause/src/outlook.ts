@@ -19,8 +19,7 @@ export interface WorldOptions {
 }
 
 /**
- * Draws the objective after an intervention. The stream of random numbers depends on the seed alone, so that every
- * intervention is judged in the same worlds.
+ * Draws the objective after an intervention, in the worlds of `rng`: the same for every intervention that is given it.
  *
  * All that is not intervened on keeps its posterior. The other world of the reference, others drawn from their prior,
  * is left out on purpose: there a second culprit's hidden fault vanishes by itself, and the first is credited with it.
@@ -33,7 +32,7 @@ export function foresee(
   const node: LatencyNodeId = objectiveNode(options.objective);
   const prediction = model.predict(abduction, options.intervention, {
     samples: options.samples,
-    rng: options.rng.fork('worlds'),
+    rng: options.rng,
   });
   const draws = prediction.draws(node, options.objective.percentile);
   const met = draws.reduce((count, ms) => count + (ms <= options.objective.thresholdMs ? 1 : 0), 0);

@@ -1,5 +1,5 @@
 import type { LatencyNode } from '@sage/causal-graph';
-import { type LatencyNodeId, rpcId } from '@sage/core';
+import type { LatencyNodeId } from '@sage/core';
 import { CONVINCING, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
 
@@ -53,22 +53,19 @@ const MEASURED_FINE_BELOW = 2;
  * edge of its service, so clean ones clear it: link = ½·strength·(slow + ½)/(edges + 1), without this peer's edges, each
  * slow one counted by how slow it is beside this one.
  */
-export function claimStrength(
+function claimStrength(
   signs: ServiceSigns,
   shared: NodeAnomaly,
-  calleeServes: 'as usual' | 'slowly' | 'unseen' = 'unseen',
+  { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: Serving },
 ): number {
-  let contention = 0;
-  let network: number | undefined;
-  for (const [resource, value] of directContention(signs, 0)) {
-    if (resource === 'network') network = value;
-    contention = Math.max(contention, (resource === 'software' ? POOL_PART : 1) * (value ?? 0));
-  }
-  contention = Math.max(contention, poolWaitClaim(signs, shared, calleeServes));
-  const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
+  const { network, compute, worst } = standing;
+  const contention = Math.max(standing.contention, poolWaitClaim(signs, shared, calleeServes));
 
-  const others = otherEdges(signs, shared.node);
-  const slow = others.reduce((sum, z) => sum + Math.min(1, z / Math.max(1, worstOfPair(signs, shared))), 0);
+  const peer = peerOf(signs.service, shared.node);
+  const others = [...worst].flatMap(([other, z]) => (other === peer ? [] : [z]));
+  // One slow link shows both ways, the stronger tells whose: so the worst between the two is what others are held against.
+  const between = Math.max(1, shared.z, (worst.get(peer ?? '') ?? 0) + NOISE_Z);
+  const slow = others.reduce((sum, z) => sum + Math.min(1, z / between), 0);
   const fine = network !== undefined && network < MEASURED_FINE_BELOW;
   const link =
     (fine ? MEASURED_FINE_PART : 1) *
@@ -78,18 +75,14 @@ export function claimStrength(
   return Math.hypot(contention, RESIDUAL_PART * compute, link);
 }
 
-/** Largest z of a shared node and those between the same two: one slow link shows both ways, the stronger tells whose. */
-function worstOfPair(signs: ServiceSigns, { node, z }: NodeAnomaly): number {
-  const pair = [...new Set(node.owners)].sort().join('\n');
-  const between = signs.shared.filter((other) => [...new Set(other.node.owners)].sort().join('\n') === pair);
-  return Math.max(z, ...between.map((other) => other.z));
-}
+/** Whether a callee serves a kind of call, and answers it, as fast as ever. */
+type Serving = 'as usual' | 'slowly' | 'unseen';
 
 /** How far a caller's wait for a connection explains a slow way there to a callee that serves as fast as ever. */
 export function poolWaitClaim(
   signs: ServiceSigns,
   { node, meanExcessMs }: NodeAnomaly,
-  calleeServes: 'as usual' | 'slowly' | 'unseen',
+  calleeServes: Serving,
 ): number {
   if (node.kind !== 'request' || node.rpc.caller !== signs.service || calleeServes !== 'as usual') return 0;
   const wait = signs.features.find(({ feature }) => feature === 'software_pool_wait_ms');
@@ -103,29 +96,51 @@ export function servingOf(
   callee: ServiceSigns | undefined,
 ): 'as usual' | 'slowly' | 'unseen' {
   const served = callee?.exclusive.find(
-    ({ node: other }) => other.kind === 'server' && rpcId(other.rpc) === rpcId(node.rpc),
+    ({ node: other }) => other.kind === 'server' && isSameRpc(other, node),
   );
   if (served === undefined) return 'unseen';
   const answered = callee?.shared.find(
-    ({ node: other }) => other.kind === 'response' && rpcId(other.rpc) === rpcId(node.rpc),
+    ({ node: other }) => other.kind === 'response' && isSameRpc(other, node),
   );
   return Math.max(served.slowness, answered?.z ?? 0) < SERVED_SLOWLY_Z ? 'as usual' : 'slowly';
+}
+
+function isSameRpc({ rpc }: LatencyNode, { rpc: other }: LatencyNode): boolean {
+  return rpc.operation === other.operation && rpc.caller === other.caller && rpc.callee === other.callee;
 }
 
 /** z of ordinary noise. */
 const NOISE_Z = 2;
 
-/** Largest z above noise per peer, over the shared nodes of a service but those with the peer of `node`. */
-function otherEdges(signs: ServiceSigns, node: LatencyNode): readonly number[] {
-  const peerOf = (owners: readonly string[]) => owners.find((owner) => owner !== signs.service);
-  const here = peerOf(node.owners);
-  const worst = new Map<string, number>();
-  for (const entry of signs.shared) {
-    const peer = peerOf(entry.node.owners);
-    if (peer === undefined || peer === here) continue;
-    worst.set(peer, Math.max(worst.get(peer) ?? 0, entry.z - NOISE_Z));
+/** What is the same for every node that a service shares. */
+interface Standing {
+  /** Largest strength of what it waits for, pools discounted. */
+  readonly contention: number;
+  /** Strength of what its own link is measured to suffer. */
+  readonly network: number | undefined;
+  readonly compute: number;
+  /** Peer → largest z above noise of the nodes shared with it. */
+  readonly worst: ReadonlyMap<string, number>;
+}
+
+function standingOf(signs: ServiceSigns): Standing {
+  let contention = 0;
+  let network: number | undefined;
+  for (const [resource, value] of directContention(signs, 0)) {
+    if (resource === 'network') network = value;
+    contention = Math.max(contention, (resource === 'software' ? POOL_PART : 1) * (value ?? 0));
   }
-  return [...worst.values()];
+  const worst = new Map<string, number>();
+  for (const { node, z } of signs.shared) {
+    const peer = peerOf(signs.service, node);
+    if (peer !== undefined) worst.set(peer, Math.max(worst.get(peer) ?? 0, z - NOISE_Z));
+  }
+  const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
+  return { contention, network, compute, worst };
+}
+
+function peerOf(service: string, { owners }: LatencyNode): string | undefined {
+  return owners.find((owner) => owner !== service);
 }
 
 /** The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes it does not own. */
@@ -134,6 +149,7 @@ export type Responsibility = (service: string, node: LatencyNodeId) => number;
 /** Responsibilities for every node of the signs. Those of one node sum to 1. */
 export function assignResponsibility(signs: ReadonlyMap<string, ServiceSigns>): Responsibility {
   const parts = new Map<LatencyNodeId, ReadonlyMap<string, number>>();
+  const standings = new Map([...signs].map(([service, own]) => [service, standingOf(own)]));
   for (const own of signs.values()) {
     for (const { node } of own.exclusive) parts.set(node.id, new Map([[own.service, 1]]));
     for (const shared of own.shared) {
@@ -141,7 +157,10 @@ export function assignResponsibility(signs: ReadonlyMap<string, ServiceSigns>): 
       const owners = [...new Set(shared.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
       const claims = owners.map((owner) => ({
         owner: owner.service,
-        strength: claimStrength(owner, shared, servingOf(shared.node, signs.get(shared.node.rpc.callee))),
+        strength: claimStrength(owner, shared, {
+          standing: standings.get(owner.service) as Standing,
+          calleeServes: servingOf(shared.node, signs.get(shared.node.rpc.callee)),
+        }),
         isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
       }));
       parts.set(shared.node.id, splitBlame(claims));

@@ -21,7 +21,7 @@ export function findVictims(
     if (node === undefined || !showsCallee(node, view)) continue;
     const service = node.rpc.callee;
     const observedMs = window.latency.get(id)?.p99Ms;
-    const normalMs = options.reference.latency.get(id)?.p99Ms.center;
+    const normalMs = options.reference.latency(id, 'p99Ms')?.center;
     if (observedMs === undefined || normalMs === undefined || options.culprits.includes(service)) continue;
     if (observedMs < SLOW_RATIO * normalMs || observedMs < normalMs + SLOW_MS) continue;
     const known = worst.get(service);

@@ -72,7 +72,7 @@ describe('normalReference', () => {
       const reference = normalReference(history, present, { objective: OBJECTIVE, roots: [node] });
       expect(reference?.windows.length).to.equal(windows);
       if (usage === undefined) return;
-      const scale = reference?.features.get('frontend')?.get('cpu_usage_cores');
+      const scale = reference?.features('frontend').get('cpu_usage_cores');
       expect(scale).to.deep.equal({ center: usage, spread: 0.02 });
     });
   }
