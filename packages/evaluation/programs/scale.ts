@@ -5,7 +5,13 @@
  *
  * Each service has two operations, three callees and a calm past of 200 windows; then one of them slows.
  */
-import { buildCausalGraph, type CallEdge, type CausalGraph, type RpcNode } from '@sage/causal-graph';
+import {
+  buildCausalGraph,
+  type CallEdge,
+  type CausalGraph,
+  type LatencyNode,
+  type RpcNode,
+} from '@sage/causal-graph';
 import {
   createRng,
   type FeatureName,
@@ -138,6 +144,12 @@ function objectiveFor(graph: CausalGraph, window: Window, calm: readonly Window[
     );
   const rise = (root: string) => (window.latency.get(root)?.p99Ms ?? 0) / usual(root);
   const root = [...graph.roots].sort((a, b) => rise(b) - rise(a))[0] as string;
-  const { callee, operation } = graph.latency.find(({ id }) => id === root)?.rpc as RpcKey;
-  return { name: root, service: callee, operation, percentile: 'p99Ms', thresholdMs: 1.02 * usual(root) };
+  const { rpc } = graph.latency.find(({ id }) => id === root) as LatencyNode;
+  return {
+    name: root,
+    service: rpc.callee,
+    operation: rpc.operation,
+    percentile: 'p99Ms',
+    thresholdMs: 1.02 * usual(root),
+  };
 }

@@ -40,7 +40,8 @@ export class PlainNetworks {
     condition: { readonly features: ArrayLike<number>; readonly load: ArrayLike<number> },
     latents: Float64Array,
   ): Float64Array {
-    const [first, second, last] = this.#layers[unit]?.decoder as [Layer, Layer, Layer];
+    const layers = this.#layers[unit] as Readonly<Record<NetworkName, readonly Layer[]>>;
+    const [first, second, last] = layers.decoder as [Layer, Layer, Layer];
     const values = this.#values[unit] as Float32Array;
     const samples = latents.length / LATENT;
     const { features, load } = condition;
