@@ -53,7 +53,7 @@ export class AbductedWeights {
       for (let q = 0; q < 3; q++) {
         const rest = residual[3 * v + q] as number;
         const took = observed[3 * v + q] as number;
-        const handed = handedOn.value(v, q, { latencies: observed, at: 0, weights });
+        const handed = handedOn.value(v, q, { latencies: observed, weights });
         if (handed > took) {
           this.#fitting[3 * v + q] = took / handed;
           continue;
@@ -77,7 +77,7 @@ export class AbductedWeights {
     const [first, end] = this.#handedOn.range(node);
     if (first === end) return 0;
     const fitting = this.#fitting[3 * node + q] as number;
-    let sum = fitting * this.#handedOn.value(node, q, { latencies, at: 0, weights: this.#weights });
+    let sum = fitting * this.#handedOn.value(node, q, { latencies, weights: this.#weights });
     for (let e = first; e < end; e++) {
       const added = this.#added[3 * e + q] as number;
       if (added !== 0) sum += added * this.#risen(e, q, latencies);

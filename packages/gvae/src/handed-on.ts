@@ -35,12 +35,12 @@ export class HandedOn {
   }
 
   /**
-   * Percentile `q` of what a node is handed, ms. `latencies`: [node][percentile] from position `at`; `weights`: per edge.
+   * Percentile `q` of what a node is handed, ms. `latencies`: [node][percentile]; `weights`: per edge.
    */
   value(
     node: number,
     q: number,
-    { latencies, at, weights }: { latencies: Float64Array; at: number; weights: Float64Array },
+    { latencies, weights }: { latencies: Float64Array; weights: Float64Array },
   ): number {
     const end = this.#start[node + 1] as number;
     const exponent = EXPONENTS[q] as number;
@@ -48,7 +48,7 @@ export class HandedOn {
     let power = 0;
     let group = -1;
     for (let e = this.#start[node] as number; e < end; e++) {
-      const part = (weights[e] as number) * this.passed(e, q, latencies, at);
+      const part = (weights[e] as number) * this.passed(e, q, latencies);
       const own = this.#group[e] as number;
       if (own < 0) {
         sum += part;
@@ -74,13 +74,11 @@ export class HandedOn {
     slope: number,
     {
       latencies,
-      at,
       weights,
       slopes,
       edgeSlopes,
     }: {
       latencies: Float64Array;
-      at: number;
       weights: Float64Array;
       slopes?: Float64Array;
       edgeSlopes?: Float64Array;
@@ -96,12 +94,12 @@ export class HandedOn {
         while (last < end && this.#group[last] === group) last++;
         let power = 0;
         for (let e = first; e < last; e++) {
-          power += Math.max(0, (weights[e] as number) * this.passed(e, q, latencies, at)) ** exponent;
+          power += Math.max(0, (weights[e] as number) * this.passed(e, q, latencies)) ** exponent;
         }
         longest = root(power, exponent);
       }
       for (let e = first; e < last; e++) {
-        const passed = this.passed(e, q, latencies, at);
+        const passed = this.passed(e, q, latencies);
         let factor = slope;
         if (group >= 0) {
           if (longest <= 0) continue;
@@ -121,8 +119,8 @@ export class HandedOn {
   }
 
   /** An edge's parent as its child meets it, before weighting: the three quantiles mixed by call rate, ms. */
-  passed(e: number, q: number, latencies: Float64Array, at = 0): number {
-    const from = at + 3 * (this.#parent[e] as number);
+  passed(e: number, q: number, latencies: Float64Array): number {
+    const from = 3 * (this.#parent[e] as number);
     const row = 9 * e + 3 * q;
     const mix = this.#mix;
     return (

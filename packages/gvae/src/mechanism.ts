@@ -86,9 +86,9 @@ export class Mechanism {
     return times;
   }
 
-  /** What a node's parents hand on to its percentile `q`, ms. `latencies`: [node][percentile] from `at`. */
-  handedOn(node: number, q: number, latencies: Float64Array, at = 0): number {
-    return this.handing.value(node, q, { latencies, at, weights: this.weights });
+  /** What a node's parents hand on to its percentile `q`, ms. `latencies`: [node][percentile]. */
+  handedOn(node: number, q: number, latencies: Float64Array): number {
+    return this.handing.value(node, q, { latencies, weights: this.weights });
   }
 
   /**

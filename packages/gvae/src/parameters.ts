@@ -21,7 +21,7 @@ export interface Parameters {
 }
 
 /** Inputs and outputs of a unit's networks. Encoder: X, own Y. Prior: X. Decoder: X, Z, loads → own Y. */
-export function networkShape(unit: Unit, network: NetworkName): { inputs: number; outputs: number } {
+function networkShape(unit: Unit, network: NetworkName): { inputs: number; outputs: number } {
   const features = unit.features.length;
   const own = 3 * unit.nodes.length;
   if (network === 'encoder') return { inputs: features + own, outputs: 2 * LATENT };

@@ -62,7 +62,7 @@ export function planRetraining(
 }
 
 /** Services whose latency, given what was observed of its causes, has moved from what the model learnt. */
-export function driftedServices(model: FittedModel, windows: readonly Window[]): ReadonlySet<string> {
+function driftedServices(model: FittedModel, windows: readonly Window[]): ReadonlySet<string> {
   const { layout } = model.state;
   const residuals: number[][] = layout.nodes.map(() => []);
   for (const window of windows) {

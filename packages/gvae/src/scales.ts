@@ -150,7 +150,7 @@ export function ownTimes(layout: Layout, handedOn: HandedOn, latencies: Float64A
   layout.nodes.forEach((_, v) => {
     if (!handedOn.has(v)) return;
     for (let q = 0; q < 3; q++) {
-      own[3 * v + q] = (own[3 * v + q] as number) - handedOn.value(v, q, { latencies, at: 0, weights });
+      own[3 * v + q] = (own[3 * v + q] as number) - handedOn.value(v, q, { latencies, weights });
     }
   });
   return own;

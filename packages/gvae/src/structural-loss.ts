@@ -105,7 +105,7 @@ export class StructuralLoss {
       const { observed, target: targets, seen } = input;
       for (const { node } of this.#decoded) {
         for (let q = 0; q < 3; q++) {
-          handed[3 * node + q] = this.#handedOn.value(node, q, { latencies: observed, at: 0, weights });
+          handed[3 * node + q] = this.#handedOn.value(node, q, { latencies: observed, weights });
         }
       }
       for (const half of [0, 1] as const) {
@@ -127,7 +127,7 @@ export class StructuralLoss {
             }
             raw[at] = sum;
             self += positive(sum) * (selfScale[at] as number);
-            const follow = self + this.#handedOn.value(node, q, { latencies: chained, at: 0, weights });
+            const follow = self + this.#handedOn.value(node, q, { latencies: chained, weights });
             const force = self + (handed[at] as number);
             chained[at] = follow;
             forcedSlope[at] = 0;
@@ -165,13 +165,11 @@ export class StructuralLoss {
             if (!this.#handedOn.has(node)) continue;
             this.#handedOn.pullBack(node, q, follow, {
               latencies: chained,
-              at: 0,
               weights,
               slopes: chainedSlope,
             });
             this.#handedOn.pullBack(node, q, force, {
               latencies: observed,
-              at: 0,
               weights,
               edgeSlopes: slopes.edges,
             });

@@ -106,7 +106,6 @@ describe('structural equations', () => {
   };
   const at = {
     latencies: Float64Array.of(5, 6, 7, 20, 30, 40, 1, 2, 3, 0, 0, 0),
-    at: 0,
     weights: Float64Array.of(1, 1, 1),
   };
 

@@ -97,7 +97,7 @@ export function callShares({ calls }: ServiceCalls, typicalOf: TypicalCalls): Ca
 }
 
 /** Median over the windows that saw it; 0 where none did. */
-export function typical(windows: readonly Window[], node: string, column: 'count' | 'p50Ms'): number {
+function typical(windows: readonly Window[], node: string, column: 'count' | 'p50Ms'): number {
   const values = windows.flatMap((window) => window.latency.get(node)?.[column] ?? []);
   return values.length === 0 ? 0 : median(values);
 }

@@ -13,8 +13,11 @@ import {
 } from '@sage/core';
 import type { Answer, Method, Observed, Ranked } from '../observed.js';
 
-/** Least spread believed in: a column that never moved would make every reading infinitely odd. */
-const FLOOR = 1e-6;
+/** Least spread of a latency worth believing in, as Sage has it: 5 % and 0.2 ms. Features have a resolution of their own. */
+const LATENCY_FLOOR_RATIO = 0.05;
+const LATENCY_FLOOR_MS = 0.2;
+/** Keeps a quotient finite. */
+const TINY = 1e-6;
 /** z from which a service counts as anomalous: three sigma. */
 const ANOMALOUS = 3;
 
@@ -24,7 +27,11 @@ interface Score {
   readonly z: number;
 }
 
-type Scale = (values: readonly number[]) => { readonly center: number; readonly spread: number };
+/** `resolution`: the least change of the column worth noticing. */
+type Scale = (
+  values: readonly number[],
+  resolution: number,
+) => { readonly center: number; readonly spread: number };
 
 /** Any service, any order. */
 export const randomMethod: Method = {
@@ -36,26 +43,26 @@ export const randomMethod: Method = {
     ),
 };
 
-/** The service with the largest robust z of any of its columns: (x − median) / (1.4826 · MAD). */
+/** The service with the largest robust z of any of its columns: (x − median) / (0.7413 · IQR), no less than what is measured resolves. */
 export const robustZMethod: Method = {
   name: 'robust-z',
   answer: (observed) => {
-    const scale: Scale = (values) => robustScale(values, FLOOR);
-    return toAnswer(worstColumns(observed, scale), observed.rng);
+    return toAnswer(worstColumns(observed, robustScale), observed.rng);
   },
 };
 
 /**
  * BARO's scorer (Pham et al., FSE 2024): the largest (x − median) / IQR. Its change point detection is given the true
- * moment here, since every method is asked about the same window.
+ * moment here, since every method is asked about the same window. A column without spread keeps its unit, as in the scaler
+ * that BARO uses.
  */
 export const baroMethod: Method = {
   name: 'baro',
   answer: (observed) => {
-    const scale: Scale = (values) => ({
-      center: median(values),
-      spread: Math.max(FLOOR, quantile(values, 0.75) - quantile(values, 0.25)),
-    });
+    const scale: Scale = (values) => {
+      const range = quantile(values, 0.75) - quantile(values, 0.25);
+      return { center: median(values), spread: range > 0 ? range : 1 };
+    };
     return toAnswer(worstColumns(observed, scale), observed.rng);
   },
 };
@@ -67,7 +74,7 @@ export const baroMethod: Method = {
 export const traversalMethod: Method = {
   name: 'traversal',
   answer: (observed) => {
-    const scores = worstColumns(observed, (values) => robustScale(values, FLOOR), { latencyOnly: true });
+    const scores = worstColumns(observed, robustScale, { latencyOnly: true });
     const zOf = new Map(scores.map(({ service, z }) => [service, z]));
     const callees = calleesOf(observed);
     const odd = (service: string) => (zOf.get(service) ?? 0) > ANOMALOUS;
@@ -132,27 +139,36 @@ function worstColumns(
   });
 }
 
-type Column = (window: Window) => number | undefined;
+interface Column {
+  read(window: Window): number | undefined;
+  resolution(values: readonly number[]): number;
+}
 
 function latencyOf(node: string, percentile: Percentile): Column {
-  return (window) => window.latency.get(node)?.[percentile];
+  return {
+    read: (window) => window.latency.get(node)?.[percentile],
+    resolution: (values) => Math.max(LATENCY_FLOOR_MS, LATENCY_FLOOR_RATIO * median(values)),
+  };
 }
 
 function metricOf(service: string, feature: FeatureName): Column {
-  return (window) => window.metrics.get(service)?.get(feature);
+  return {
+    read: (window) => window.metrics.get(service)?.get(feature),
+    resolution: () => FEATURES[feature].resolution,
+  };
 }
 
 function oddness(column: Column, normal: readonly Window[], window: Window, scale: Scale): number {
-  const now = column(window);
-  const values = normal.flatMap((past) => column(past) ?? []).filter(Number.isFinite);
+  const now = column.read(window);
+  const values = normal.flatMap((past) => column.read(past) ?? []).filter(Number.isFinite);
   if (now === undefined || !Number.isFinite(now) || values.length === 0) return 0;
-  const { center, spread } = scale(values);
+  const { center, spread } = scale(values, column.resolution(values));
   return Math.abs(now - center) / spread;
 }
 
 /** Sorted, ties at random; the first is blamed, since a floor has no notion of how many there are. */
 function toAnswer(scores: readonly (Score & { readonly service: string })[], rng: Rng): Answer {
-  const largest = Math.max(FLOOR, ...scores.map(({ z }) => z));
+  const largest = Math.max(TINY, ...scores.map(({ z }) => z));
   const ranked = scores
     .map((score) => ({ ...score, lot: rng.uniform() }))
     .sort((a, b) => b.z - a.z || a.lot - b.lot)
