@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
-  type ActionOutcome,
   type Clock,
   errorMessage,
   failure,
   type Logger,
   type MetricSample,
+  type NodeActionOutcome,
   type Outcome,
   success,
   type TargetState,
@@ -40,10 +40,10 @@ export interface Agent {
   readonly port: number;
   targets(): Promise<readonly TargetState[]>;
   samples(): readonly MetricSample[];
-  actions(): readonly ActionOutcome[];
-  apply(request: ActionRequest): Promise<ActionOutcome>;
+  actions(): readonly NodeActionOutcome[];
+  apply(request: ActionRequest): Promise<NodeActionOutcome>;
   /** undefined for an id never seen. */
-  release(id: string): Promise<ActionOutcome | undefined>;
+  release(id: string): Promise<NodeActionOutcome | undefined>;
   /** Stops listening and undoes everything in force; fails naming what could not be undone. */
   close(): Promise<Outcome<void, 'undo'>>;
 }

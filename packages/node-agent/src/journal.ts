@@ -1,20 +1,27 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Action, type ActionOutcome, errorMessage, failure, type Outcome, success } from '@sage/core';
+import {
+  errorMessage,
+  failure,
+  type NodeAction,
+  type NodeActionOutcome,
+  type Outcome,
+  success,
+} from '@sage/core';
 import type { Step } from './steps/step.js';
 import { errorCode } from './system.js';
 
 /** A change that is or may be in force, with all that undoing it needs. */
 export interface OpenEntry {
   readonly id: string;
-  readonly action: Action;
+  readonly action: NodeAction;
   readonly steps: readonly Step[];
   readonly leaseEndsMs: number;
 }
 
 type Line =
   | ({ readonly type: 'open' } & OpenEntry)
-  | { readonly type: 'close'; readonly outcome: ActionOutcome };
+  | { readonly type: 'close'; readonly outcome: NodeActionOutcome };
 
 const REMEMBERED = 200;
 const COMPACT_ABOVE_LINES = 5000;
@@ -29,7 +36,7 @@ const COMPACT_ABOVE_LINES = 5000;
 export class Journal {
   readonly #path: string;
   readonly #open = new Map<string, OpenEntry>();
-  #closed: ActionOutcome[] = [];
+  #closed: NodeActionOutcome[] = [];
   #descriptor = -1;
   #lines = 0;
 
@@ -61,7 +68,7 @@ export class Journal {
     return [...this.#open.values()];
   }
 
-  get closed(): readonly ActionOutcome[] {
+  get closed(): readonly NodeActionOutcome[] {
     return this.#closed;
   }
 
@@ -69,7 +76,7 @@ export class Journal {
     return this.#append({ type: 'open', ...entry });
   }
 
-  recordClose(outcome: ActionOutcome): Outcome<void, 'journal'> {
+  recordClose(outcome: NodeActionOutcome): Outcome<void, 'journal'> {
     return this.#append({ type: 'close', outcome });
   }
 
@@ -146,7 +153,7 @@ function parseLine(text: string): Line | undefined {
   }
   const line = value as Partial<Record<string, unknown>> | null;
   if (typeof line !== 'object' || line === null) return undefined;
-  const outcome = line.outcome as Partial<ActionOutcome> | undefined;
+  const outcome = line.outcome as Partial<NodeActionOutcome> | undefined;
   if (line.type === 'close') return typeof outcome?.id === 'string' ? (line as Line) : undefined;
   const steps = line.steps as readonly Partial<Step>[] | undefined;
   const whole = line.type === 'open' && typeof line.id === 'string' && Array.isArray(steps);

@@ -1,10 +1,10 @@
 import {
-  type Action,
-  type ActionOutcome,
   type ActionStatus,
   type Clock,
   failure,
   type Logger,
+  type NodeAction,
+  type NodeActionOutcome,
   type Outcome,
   success,
 } from '@sage/core';
@@ -20,7 +20,7 @@ export type AnswerReason = Refusal | 'conflict' | 'failed';
 
 /** `reason` says why the outcome is `refused` or `failed`. */
 export interface Answer {
-  readonly outcome: ActionOutcome;
+  readonly outcome: NodeActionOutcome;
   readonly reason: AnswerReason | undefined;
 }
 
@@ -53,7 +53,7 @@ export class Keeper {
   }
 
   /** Newest last. */
-  get outcomes(): readonly ActionOutcome[] {
+  get outcomes(): readonly NodeActionOutcome[] {
     return [...this.#answers.values()].map(({ outcome }) => outcome);
   }
 
@@ -240,11 +240,11 @@ export class Keeper {
   }
 
   #close(
-    entry: { readonly id: string; readonly action: Action },
+    entry: { readonly id: string; readonly action: NodeAction },
     status: ActionStatus,
     message: string,
     writes: readonly string[] = [],
-  ): ActionOutcome {
+  ): NodeActionOutcome {
     const { outcome } = this.#answer(entry, status, message, undefined, writes);
     const recorded = this.journal.recordClose(outcome);
     // The next start undoes it again, which changes nothing.
@@ -253,7 +253,7 @@ export class Keeper {
   }
 
   #answer(
-    of: { readonly id: string; readonly action: Action },
+    of: { readonly id: string; readonly action: NodeAction },
     status: ActionStatus,
     message: string,
     reason?: AnswerReason,
@@ -273,12 +273,12 @@ export class Keeper {
   }
 
   #outcome(
-    of: { readonly id: string; readonly action: Action },
+    of: { readonly id: string; readonly action: NodeAction },
     status: ActionStatus,
     message: string,
     writes: readonly string[] = [],
     leaseEndsMs?: number,
-  ): ActionOutcome {
+  ): NodeActionOutcome {
     return { id: of.id, action: of.action, status, message, writes, leaseEndsMs };
   }
 }

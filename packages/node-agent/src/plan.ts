@@ -1,4 +1,4 @@
-import { type Action, failure } from '@sage/core';
+import { failure, type NodeAction } from '@sage/core';
 import { planCpuQuota } from './drivers/cgroup-cpu.js';
 import { planLimitCoRunners } from './drivers/co-runners.js';
 import { planCpuFrequency } from './drivers/cpufreq.js';
@@ -11,7 +11,7 @@ import type { Planned, Site } from './drivers/site.js';
 export async function planAction(
   site: Site,
   id: string,
-  action: Action,
+  action: NodeAction,
   limited: (pid: number) => boolean,
 ): Promise<Planned> {
   const target = site.config.targets.find(({ name }) => name === action.target);
@@ -34,11 +34,13 @@ export async function planAction(
       return planLinkDelay(site, target, action.delayMs);
     case 'pool-size':
       return planPoolSize(site, target, action.pool, action.size);
+    default:
+      return failure('unsupported', `no driver for ${action.kind}`);
   }
 }
 
 /** Actions with the same key set the same knob: a later one takes over from an earlier one. */
-export function knobKey(id: string, action: Action): string {
+export function knobKey(id: string, action: NodeAction): string {
   const base = `${action.kind}:${action.target}`;
   if (action.kind === 'pool-size') return `${base}:${action.pool}`;
   // Each names its own processes.

@@ -59,12 +59,28 @@ const diagnosis = z.object({
 const target = z.string();
 const action = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cpu-quota'), target, cores: z.number() }),
+  z.object({ kind: z.literal('cpu-weight'), target, weight: z.number() }),
+  z.object({ kind: z.literal('cpu-set'), target, cpus: z.array(z.number()) }),
   z.object({ kind: z.literal('cpu-frequency'), target, minKhz: z.number() }),
-  z.object({ kind: z.literal('limit-corunner'), target, pids: z.array(z.number()) }),
+  z.object({ kind: z.literal('memory-limit'), target, bytes: z.number() }),
+  z.object({ kind: z.literal('disk-weight'), target, weight: z.number() }),
+  z.object({
+    kind: z.literal('limit-corunner'),
+    target,
+    pids: z.array(z.number()),
+    of: z.enum(['cpu', 'llc', 'memory-bandwidth', 'disk', 'network']).optional(),
+  }),
   z.object({ kind: z.literal('llc-ways'), target, ways: z.number() }),
-  z.object({ kind: z.literal('link-rate'), target, mbitPerSecond: z.number() }),
+  z.object({ kind: z.literal('memory-bandwidth'), target, value: z.number() }),
+  z.object({
+    kind: z.literal('link-rate'),
+    target,
+    mbitPerSecond: z.number(),
+    direction: z.enum(['egress', 'ingress']).optional(),
+  }),
   z.object({ kind: z.literal('link-delay'), target, delayMs: z.number() }),
   z.object({ kind: z.literal('pool-size'), target, pool: z.string(), size: z.number() }),
+  z.object({ kind: z.literal('scale'), target, replicas: z.number() }),
 ]);
 
 const plan = z.object({
@@ -73,6 +89,7 @@ const plan = z.object({
   resource,
   actions: z.array(z.object({ node: z.string(), action, reason: z.string() })),
   recommendations: z.array(z.string()),
+  expectedMs: z.number().optional(),
 });
 
 const outcome = z.object({

@@ -13,12 +13,18 @@ const verdicts: Readonly<Record<Verdict, true>> = {
 
 const kinds: Readonly<Record<ActionKind, true>> = {
   'cpu-quota': true,
+  'cpu-weight': true,
+  'cpu-set': true,
   'cpu-frequency': true,
+  'memory-limit': true,
+  'disk-weight': true,
   'limit-corunner': true,
   'llc-ways': true,
+  'memory-bandwidth': true,
   'link-rate': true,
   'link-delay': true,
   'pool-size': true,
+  scale: true,
 };
 
 const statuses: Readonly<Record<ActionStatus, true>> = {
