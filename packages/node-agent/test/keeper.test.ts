@@ -1,5 +1,5 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { type Action, silentLogger } from '@sage/core';
+import { type NodeAction, silentLogger } from '@sage/core';
 import { expect } from 'chai';
 import { Journal } from '../src/journal.js';
 import { Keeper } from '../src/keeper.js';
