@@ -9,7 +9,7 @@ import { CGROUP_V1, Node, processFiles, quota, request, unwrap } from './fixture
 const QUOTA = '/sys/fs/cgroup/cpu/demo/rate/cpu.cfs_quota_us';
 const CO_RUNNER =
   'targets: [{ name: rate, pids: [100], cgroup: demo/rate }]\nco_runners: { allow: ["^stress"] }';
-const limit: Action = { kind: 'limit-corunner', target: 'rate', pids: [200] };
+const limit: NodeAction = { kind: 'limit-corunner', target: 'rate', pids: [200] };
 
 describe('changes', () => {
   let node: Node;
@@ -198,7 +198,7 @@ describe('changes', () => {
       for (const [path, file] of Object.entries(processFiles(400, '1', 'stress', '/else')))
         node.put(path, file);
       const keeper = node.keeper(node.site(node.config(CO_RUNNER)));
-      const answer = await keeper.submit(request('a', action as Action));
+      const answer = await keeper.submit(request('a', action as NodeAction));
       expect(answer.outcome.status).to.equal('refused');
       expect(answer.reason).to.equal(reason);
       expect(answer.outcome.message).to.include(text);
