@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Action, ManualClock, type Outcome, silentLogger } from '@sage/core';
+import { ManualClock, type NodeAction, type Outcome, silentLogger } from '@sage/core';
 import { type AgentConfig, loadAgentConfig } from '../src/config.js';
 import type { Site } from '../src/drivers/site.js';
 import { Journal } from '../src/journal.js';
@@ -107,8 +107,8 @@ export function processFiles(pid: number, cpus: string, command = 'node', cgroup
   };
 }
 
-export const quota = (cores: number, target = 'rate'): Action => ({ kind: 'cpu-quota', target, cores });
+export const quota = (cores: number, target = 'rate'): NodeAction => ({ kind: 'cpu-quota', target, cores });
 
-export function request(id: string, action: Action, leaseSeconds?: number) {
+export function request(id: string, action: NodeAction, leaseSeconds?: number) {
   return { id, action, leaseSeconds };
 }
