@@ -3,9 +3,12 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 
 export interface LinkConfig {
-  readonly device: string;
-  /** `major:minor`, hexadecimal as tc writes them. */
-  readonly classid: string;
+  /** undefined: the node's end of the target's own pair of interfaces. */
+  readonly device: string | undefined;
+  /** `major:minor`, hexadecimal as tc writes them; undefined: the agent queues in an HTB of its own. */
+  readonly classid: string | undefined;
+  /** The target's, on an interface that several share; empty: the interface is the target's alone. */
+  readonly addresses: readonly string[];
   readonly maxMbit: number;
 }
 
@@ -44,6 +47,8 @@ export interface AgentConfig {
   readonly tokenFile: string | undefined;
   readonly sysRoot: string;
   readonly leaseSeconds: number;
+  /** Whether targets and co-runners get resctrl groups that count what they hold of the cache. */
+  readonly cacheMonitoring: boolean;
   readonly targets: readonly TargetConfig[];
   readonly coRunners: { readonly allow: readonly RegExp[]; readonly suspend: boolean };
 }
@@ -69,12 +74,28 @@ const targetSchema = z
     max_cpu_cores: z.number().min(0.05).max(4096).default(1),
     link: z
       .strictObject({
-        device: z.string().regex(/^[A-Za-z0-9_.@-]{1,15}$/, 'expected the name of a network interface'),
+        device: z
+          .string()
+          .regex(/^[A-Za-z0-9_.@-]{1,15}$/, 'expected the name of a network interface')
+          .optional(),
         classid: z
           .string()
-          .regex(/^[0-9a-f]{1,4}:[0-9a-f]{1,4}$/, 'expected a class such as "1:10" (hexadecimal)'),
-        max_mbit: z.number().min(0.1).max(1e6),
+          .regex(/^[0-9a-f]{1,4}:[0-9a-f]{1,4}$/, 'expected a class such as "1:10" (hexadecimal)')
+          .optional(),
+        addresses: z
+          .array(z.union([z.ipv4(), z.ipv6()], 'expected an IPv4 or IPv6 address'))
+          .max(16)
+          .default([]),
+        max_mbit: z.number().min(0.1).max(1e5),
       })
+      .refine(({ classid, addresses }) => classid === undefined || addresses.length === 0, {
+        error: 'expected a class that is there, or addresses for one of its own, not both',
+      })
+      .refine(
+        ({ device, classid, addresses }) =>
+          device !== undefined || (classid === undefined && addresses.length === 0),
+        { error: 'expected a device with the class or the addresses' },
+      )
       .optional(),
     relay: z
       .strictObject({ url: httpUrl, link: name, nominal_delay_ms: z.number().min(0).default(0) })
@@ -123,6 +144,7 @@ const schema = z
     token_file: z.string().min(1).optional(),
     sys_root: z.string().startsWith('/', 'expected an absolute path').default('/'),
     lease_seconds: z.number().min(1).max(86_400).default(600),
+    cache_monitoring: z.boolean().default(false),
     targets: z.array(targetSchema).min(1).max(1000),
     co_runners: z
       .strictObject({
@@ -140,6 +162,9 @@ const schema = z
       }
       seen.add(target.name);
     });
+    for (const { index, message } of linkConflicts(config.targets.map(({ link }) => link))) {
+      context.addIssue({ code: 'custom', path: ['targets', index, 'link'], message });
+    }
     if (config.token_file === undefined && !isLoopback(config.listen.host)) {
       context.addIssue({
         code: 'custom',
@@ -148,6 +173,25 @@ const schema = z
       });
     }
   });
+
+/** An interface is one target's alone, or all that share it say by which addresses they are known. */
+function linkConflicts(links: readonly z.output<typeof targetSchema>['link'][]) {
+  const own = links.flatMap((link, index) =>
+    link?.device === undefined || link.classid !== undefined ? [] : [{ ...link, device: link.device, index }],
+  );
+  const conflicts: { readonly index: number; readonly message: string }[] = [];
+  own.forEach(({ device, addresses, index }, at) => {
+    for (const earlier of own.slice(0, at).filter((each) => each.device === device)) {
+      const twice = addresses.find((address) => earlier.addresses.includes(address));
+      if (addresses.length === 0 || earlier.addresses.length === 0) {
+        conflicts.push({ index, message: `expected addresses of each target that shares ${device}` });
+      } else if (twice !== undefined) {
+        conflicts.push({ index, message: `expected an address of one target only, got ${twice} twice` });
+      }
+    }
+  });
+  return conflicts;
+}
 
 /** Every error at once, one a line, each with its path and what was expected. */
 export function loadAgentConfig(text: string): Outcome<AgentConfig, 'config'> {
@@ -172,6 +216,7 @@ function resolve(raw: z.output<typeof schema>): AgentConfig {
     tokenFile: raw.token_file,
     sysRoot: raw.sys_root,
     leaseSeconds: raw.lease_seconds,
+    cacheMonitoring: raw.cache_monitoring,
     targets: raw.targets.map((target) => ({
       name: target.name,
       pids: target.pids,
@@ -180,6 +225,7 @@ function resolve(raw: z.output<typeof schema>): AgentConfig {
       link: target.link && {
         device: target.link.device,
         classid: target.link.classid,
+        addresses: target.link.addresses,
         maxMbit: target.link.max_mbit,
       },
       relay: target.relay && {

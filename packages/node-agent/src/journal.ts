@@ -142,7 +142,10 @@ function readLines(path: string): readonly string[] {
   }
 }
 
-const OPERATIONS = new Set(['write', 'mkdir', 'tasks', 'move', 'stop', 'htb', 'http']);
+const OPERATIONS = new Set([
+  ...['write', 'mkdir', 'tasks', 'move', 'stop', 'htb', 'http'],
+  ...['link-mirror', 'link-root', 'link-class', 'link-redirect'],
+]);
 
 function parseLine(text: string): Line | undefined {
   let value: unknown;

@@ -12,9 +12,10 @@ import type { Site } from './drivers/site.js';
 import type { Journal, OpenEntry } from './journal.js';
 import { knobKey, planAction } from './plan.js';
 import type { ActionRequest } from './request.js';
+import { lockFor } from './resctrl-lock.js';
 import { SerialQueue } from './serial-queue.js';
 import { applyStep, describeStep, undoStep, verifyStep } from './steps/execute.js';
-import { inherit, type Refusal, type Step } from './steps/step.js';
+import { inherit, isNeeded, type Refusal, type Step } from './steps/step.js';
 
 export type AnswerReason = Refusal | 'conflict' | 'failed';
 
@@ -63,7 +64,7 @@ export class Keeper {
   }
 
   async submit(request: ActionRequest): Promise<Answer> {
-    const done = await this.#queue.run(() => this.#perform(request));
+    const done = await this.#queue.run(() => this.#performLocked(request));
     if (done.ok) return done.value;
     return { outcome: this.#outcome(request, 'refused', done.message), reason: 'busy' };
   }
@@ -106,6 +107,16 @@ export class Keeper {
     const left = [...this.#held.keys()];
     if (left.length === 0) return success(undefined);
     return failure('undo', `not undone, left to the next start: ${left.join(', ')}`);
+  }
+
+  async #performLocked(request: ActionRequest): Promise<Answer> {
+    const locked = await lockFor(this.site.system, request.action);
+    if (!locked.ok) return this.#answer(request, 'refused', locked.message, locked.reason);
+    try {
+      return await this.#perform(request);
+    } finally {
+      locked.value();
+    }
   }
 
   async #perform(request: ActionRequest): Promise<Answer> {
@@ -197,7 +208,7 @@ export class Keeper {
     steps: readonly Step[],
     why: string,
   ): Promise<Answer> {
-    const undone = await this.#undoAll(steps);
+    const undone = await this.#undoAll(entry.id, steps);
     if (!undone.ok) {
       this.#held.set(entry.id, {
         ...entry,
@@ -212,10 +223,23 @@ export class Keeper {
     return this.#answer(request, 'failed', `${why}; rolled back`, 'failed');
   }
 
-  async #undoAll(steps: readonly Step[]): Promise<Outcome<readonly string[]>> {
+  /** Without flock(1) it is undone all the same: what is in force must not stay for that. */
+  async #undoLocked({ id, action, steps }: OpenEntry): Promise<Outcome<readonly string[]>> {
+    const locked = await lockFor(this.site.system, action);
+    if (!locked.ok && locked.reason === 'busy') return failure('undo', locked.message);
+    try {
+      return await this.#undoAll(id, steps);
+    } finally {
+      if (locked.ok) locked.value();
+    }
+  }
+
+  async #undoAll(id: string, steps: readonly Step[]): Promise<Outcome<readonly string[]>> {
     const done: string[] = [];
     const failed: string[] = [];
+    const others = [...this.#held.values()].filter((held) => held.id !== id).flatMap((held) => held.steps);
     for (const step of steps.toReversed()) {
+      if (isNeeded(step, others)) continue;
       const undone = await undoStep(this.site.system, step);
       if (undone.ok) done.push(undone.value);
       else failed.push(undone.message);
@@ -226,7 +250,7 @@ export class Keeper {
   async #release(id: string, why: string): Promise<Answer | undefined> {
     const held = this.#held.get(id);
     if (held === undefined) return this.#answers.get(id);
-    const undone = await this.#undoAll(held.steps);
+    const undone = await this.#undoLocked(held);
     if (!undone.ok) {
       const retryAtMs = this.options.clock.now() + RETRY_AFTER_MS;
       this.#held.set(id, { ...held, leaseEndsMs: 0, retryAtMs });

@@ -1,10 +1,11 @@
 import { failure, type NodeAction } from '@sage/core';
+import { planCacheWays } from './drivers/cache-ways.js';
 import { planCpuQuota } from './drivers/cgroup-cpu.js';
 import { planLimitCoRunners } from './drivers/co-runners.js';
 import { planCpuFrequency } from './drivers/cpufreq.js';
 import { planLinkRate } from './drivers/link-rate.js';
+import { planMemoryBandwidth } from './drivers/memory-bandwidth.js';
 import { planLinkDelay, planPoolSize } from './drivers/relay-and-pools.js';
-import { planLlcWays } from './drivers/resctrl.js';
 import type { Planned, Site } from './drivers/site.js';
 
 /** Which steps an action takes on this node now, or why it is refused. Writes nothing. */
@@ -25,11 +26,13 @@ export async function planAction(
     case 'cpu-frequency':
       return planCpuFrequency(site, target, action.minKhz);
     case 'limit-corunner':
-      return planLimitCoRunners(site, target, action.pids, id, limited);
+      return planLimitCoRunners(site, target, action, id, limited);
     case 'llc-ways':
-      return planLlcWays(site, target, action.ways);
+      return planCacheWays(site, target, action.ways);
+    case 'memory-bandwidth':
+      return planMemoryBandwidth(site, target, action.value);
     case 'link-rate':
-      return planLinkRate(site, target, action.mbitPerSecond);
+      return planLinkRate(site, target, action.mbitPerSecond, action.direction);
     case 'link-delay':
       return planLinkDelay(site, target, action.delayMs);
     case 'pool-size':
@@ -42,6 +45,7 @@ export async function planAction(
 /** Actions with the same key set the same knob: a later one takes over from an earlier one. */
 export function knobKey(id: string, action: NodeAction): string {
   const base = `${action.kind}:${action.target}`;
+  if (action.kind === 'link-rate') return `${base}:${action.direction ?? 'egress'}`;
   if (action.kind === 'pool-size') return `${base}:${action.pool}`;
   // Each names its own processes.
   return action.kind === 'limit-corunner' ? `${base}:${id}` : base;

@@ -1,14 +1,15 @@
 import type { TargetState } from '@sage/core';
 import type { TargetConfig } from './config.js';
+import { cacheWaysState } from './drivers/cache-ways.js';
 import { findTargetGroup, quotaCores, readCpuQuota } from './drivers/cgroup-cpu.js';
 import { findCoRunners } from './drivers/co-runners.js';
 import { findTargetPolicies, whyNotRaisable } from './drivers/cpufreq.js';
-import { readLinkClass } from './drivers/link-rate.js';
+import { limitableResources } from './drivers/limit-shared.js';
+import { linkRateState } from './drivers/link-rate.js';
+import { memoryBandwidthState } from './drivers/memory-bandwidth.js';
 import { readPools, readRelayLink } from './drivers/relay-and-pools.js';
-import { groupWays, readL3Info, readTargetCacheGroup } from './drivers/resctrl.js';
 import type { Site } from './drivers/site.js';
 import type { Sampler } from './sampling/sampler.js';
-import { countWays } from './steps/schemata.js';
 
 /** What can be turned at a target, and where it stands now. Knobs that this node does not have are absent. */
 export async function readTargetState(
@@ -17,7 +18,7 @@ export async function readTargetState(
   sampler: Sampler,
 ): Promise<TargetState> {
   const [link, relay, pools] = await Promise.all([
-    target.link === undefined ? undefined : readLinkClass(site.system, target.link),
+    linkRateState(site, target),
     readRelayLink(site, target),
     readPools(site, target),
   ]);
@@ -27,11 +28,11 @@ export async function readTargetState(
     ...quotaState(site, target),
     ...(throttled === undefined ? {} : { cpuThrottledRatio: throttled }),
     ...frequencyState(site, target),
-    ...cacheState(site, target),
+    ...cacheWaysState(site, target),
+    ...memoryBandwidthState(site, target),
     coRunners: findCoRunners(site, target, sampler.usage),
-    ...(link?.ok && target.link
-      ? { linkMbitPerSecond: { current: link.value.rate / 1e6, max: target.link.maxMbit } }
-      : {}),
+    limitable: ['cpu', ...limitableResources(site, target)],
+    ...link,
     ...(relay && target.relay
       ? { linkDelayMs: { current: relay.delayMs, nominal: target.relay.nominalDelayMs } }
       : {}),
@@ -55,11 +56,4 @@ function frequencyState(site: Site, target: TargetConfig): Pick<TargetState, 'cp
   return {
     cpuFrequencyKhz: { currentMin, max: Math.min(...policies.value.map((policy) => policy.hardwareMax)) },
   };
-}
-
-function cacheState(site: Site, target: TargetConfig): Pick<TargetState, 'llcWays'> {
-  const info = readL3Info(site.system);
-  const group = info.ok ? readTargetCacheGroup(site, target) : undefined;
-  if (!info.ok || group === undefined || group.masks.size === 0) return {};
-  return { llcWays: { current: groupWays(group), max: countWays(info.value.cbmMask) } };
 }

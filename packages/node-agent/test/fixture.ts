@@ -41,6 +41,10 @@ export class Node {
     return existsSync(join(this.root, path)) ? readFileSync(join(this.root, path), 'utf8') : undefined;
   }
 
+  delete(path: string): void {
+    rmSync(join(this.root, path), { recursive: true });
+  }
+
   get journalPath(): string {
     return join(this.root, 'journal.jsonl');
   }

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
+import { parseTakenBits } from '../src/drivers/cache-ways.js';
 import { parseCfs, parseCpuMax } from '../src/drivers/cgroup-cpu.js';
-import { parseRootQdisc } from '../src/drivers/link-rate.js';
 import { parseCgroupPath, parseCpuMounts, parseThrottledSeconds } from '../src/procfs/cgroup.js';
 import { overlaps, parseCpuList } from '../src/procfs/cpu-list.js';
-import { busyRatio, parseCpuTimes, parseNetDev, parsePressureMicroseconds } from '../src/procfs/host.js';
+import { busyRatio, parseCpuTimes, parseNetDev } from '../src/procfs/host.js';
+import { parsePressureMicroseconds } from '../src/procfs/pressure.js';
 import { parseIoBytes, parseProcessStat, parseProcessStatus, parseSchedStat } from '../src/procfs/process.js';
 import { parseHtbClasses } from '../src/steps/htb-class.js';
 import { composeSchemata, parseSchemata, placeMask, sameSchemata } from '../src/steps/schemata.js';
@@ -66,10 +67,15 @@ describe('files of the kernel', () => {
     ],
     ['', []],
   ]);
-  table('root qdisc', parseRootQdisc, [
-    ['[{"kind":"htb","handle":"1:","root":true,"options":{}}]', { kind: 'htb', handle: '1:' }],
-    ['[]', undefined],
-    ['not json', undefined],
+  table('bit_usage', (text) => [...parseTakenBits(text)], [
+    [
+      '0=SSSSXX;3=EEPS00\n',
+      [
+        [0, 0n],
+        [3, 0b111000n],
+      ],
+    ],
+    ['', []],
   ]);
 
   it('takes the command of stat whole, parentheses and spaces too', () => {
@@ -134,12 +140,12 @@ describe('HTB classes', () => {
       ['1:1', 1e9],
       ['1:10', 1.5e6],
     ]);
-    expect(classes[1]).to.deep.equal({ ...wanted, backlogBytes: 12288 });
+    expect(classes[1]).to.deep.equal({ ...wanted, backlogBytes: 12288, drops: 0 });
   });
   it('reads the JSON of newer tc, rates in byte/s', () => {
     const text =
       '[{"class":"htb","handle":"1:10","prio":3,"quantum":3000,"rate":187500,"ceil":250000,"burst":1599,"cburst":1600,"backlog":0}]';
-    expect(parseHtbClasses(text)).to.deep.equal([{ ...wanted, backlogBytes: 0 }]);
+    expect(parseHtbClasses(text)).to.deep.equal([{ ...wanted, backlogBytes: 0, drops: undefined }]);
   });
   it('finds none in nonsense', () => {
     expect(parseHtbClasses('[{')).to.deep.equal([]);
@@ -149,14 +155,23 @@ describe('HTB classes', () => {
 
 describe('schemata', () => {
   it('reads padded masks and gaps in cache ids', () => {
-    const masks = parseSchemata('    MB:0=100;2=100\n    L3:0=0000f;2=fffff\n');
+    const text = '    MB:0=100;2=2048\n    L3:0=0000f;2=fffff\nL3CODE:0=3\n';
+    expect([...parseSchemata(text, 'MB')]).to.deep.equal([
+      [0, 100n],
+      [2, 2048n],
+    ]);
+    expect([...parseSchemata(text, 'L3CODE')]).to.deep.equal([[0, 3n]]);
+    const masks = parseSchemata(text, 'L3');
     expect([...masks]).to.deep.equal([
       [0, 0xfn],
       [2, 0xfffffn],
     ]);
-    expect(composeSchemata(masks)).to.equal('L3:0=f;2=fffff');
+    expect(composeSchemata(masks, 'L3')).to.equal('L3:0=f;2=fffff');
     expect(sameSchemata('  L3:0=0000f;2=fffff\n', 'L3:2=fffff')).to.equal(true);
     expect(sameSchemata('  L3:0=0000f\n', 'L3:0=1f')).to.equal(false);
+    expect(sameSchemata('  MB:0= 50\n L3:0=f\n', 'L3:0=f\nMB:0=50')).to.equal(true);
+    expect(sameSchemata('  MB:0= 50\n L3:0=f\n', 'L3:0=f\nMB:0=60')).to.equal(false);
+    expect(composeSchemata(new Map([[1, 50n]]), 'MB')).to.equal('MB:1=50');
   });
   for (const [ways, allowed, shared, mask] of [
     [4, 0xfffffn, 0xc0000n, 0xfn],

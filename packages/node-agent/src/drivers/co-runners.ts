@@ -1,10 +1,12 @@
-import { createHash } from 'node:crypto';
-import { type CoRunner, failure, success } from '@sage/core';
+import { type CoRunner, failure, type NodeAction, success } from '@sage/core';
 import type { TargetConfig } from '../config.js';
 import { findCpuHierarchy, readCgroupDirectory } from '../procfs/cgroup.js';
 import { overlaps } from '../procfs/cpu-list.js';
 import { readCommandLine, readProcessStat, readProcessStatus } from '../procfs/process.js';
+import { shortHash } from '../short-hash.js';
 import type { Step } from '../steps/step.js';
+import { isAllowedCommand } from './allow-list.js';
+import { isLimitedResource, planLimitResource, whyNotSharingResource } from './limit-shared.js';
 import { type Planned, type Site, targetCpus, targetPids } from './site.js';
 
 /** What limited processes get together: 5 % of a core. */
@@ -12,10 +14,6 @@ export const LIMITED_CORES = 0.05;
 const GROUP_PREFIX = 'sage-limited-';
 const PERIOD_US = 100_000;
 const LEAST_NOTICEABLE_CORES = 0.005;
-
-export function isAllowedCommand(site: Site, command: string): boolean {
-  return command !== '' && site.config.coRunners.allow.some((pattern) => pattern.test(command));
-}
 
 /** Whether a process shares the target's cgroup or processors; and if not, why. */
 export function whyNotSharing(site: Site, target: TargetConfig, pid: number): string | undefined {
@@ -37,13 +35,13 @@ export function whyNotSharing(site: Site, target: TargetConfig, pid: number): st
 export function findCoRunners(
   site: Site,
   target: TargetConfig,
-  usage: ReadonlyMap<number, { readonly command: string; readonly cpuCores: number }>,
+  usage: ReadonlyMap<number, Omit<CoRunner, 'pid'>>,
 ): readonly CoRunner[] {
   const own = new Set(site.config.targets.flatMap((each) => targetPids(site, each)));
   return [...usage]
     .filter(([pid, use]) => use.cpuCores > LEAST_NOTICEABLE_CORES && pid !== site.ownPid && !own.has(pid))
     .filter(([pid]) => whyNotSharing(site, target, pid) === undefined)
-    .map(([pid, use]) => ({ pid, command: use.command.slice(0, 200), cpuCores: use.cpuCores }))
+    .map(([pid, use]) => ({ pid, ...use, command: use.command.slice(0, 200) }))
     .sort((a, b) => b.cpuCores - a.cpuCores);
 }
 
@@ -51,13 +49,13 @@ export function findCoRunners(
  * Into a group of our own with a small quota where there is a cpu controller; else, where the configuration allows it,
  * stopped. `id` names the group; `limited` tells processes that are limited already.
  */
-export function planLimitCoRunners(
+export async function planLimitCoRunners(
   site: Site,
   target: TargetConfig,
-  pids: readonly number[],
+  { pids, of = 'cpu' }: Extract<NodeAction, { kind: 'limit-corunner' }>,
   id: string,
   limited: (pid: number) => boolean,
-): Planned {
+): Promise<Planned> {
   const processes: { pid: number; startTicks: number }[] = [];
   const own = new Set(site.config.targets.flatMap((each) => targetPids(site, each)));
   for (const pid of new Set(pids)) {
@@ -69,13 +67,25 @@ export function planLimitCoRunners(
     const command = readCommandLine(site.system, pid);
     if (!isAllowedCommand(site, command))
       return refused(`"${command.slice(0, 80)}" matches no co_runners.allow`);
-    if (limited(pid)) continue;
-    const why = whyNotSharing(site, target, pid);
+    if (of === 'cpu' && limited(pid)) continue;
+    const why = isLimitedResource(of)
+      ? whyNotSharingResource(site, target, pid, of)
+      : whyNotSharing(site, target, pid);
     if (why !== undefined) return refused(`does not share with ${target.name}: ${why}`);
     if (stat.state === 'T') return refused('was stopped by someone else');
     processes.push({ pid, startTicks: stat.startTicks });
   }
   if (processes.length === 0) return success([]);
+  if (isLimitedResource(of)) {
+    return planLimitResource(
+      site,
+      target,
+      processes.map(({ pid }) => pid),
+      id,
+      of,
+    );
+  }
+  if (of !== 'cpu') return failure('unsupported', `no driver limits co-runners of ${of}`);
 
   const group = planGroup(site, processes, id);
   if (group.ok) return group;
@@ -101,7 +111,7 @@ function planGroup(
   if (version === 2 && !enabled.includes('cpu')) {
     return failure('unsupported', `${mount}/cgroup.subtree_control does not enable cpu`);
   }
-  const directory = `${mount}/${GROUP_PREFIX}${createHash('sha256').update(id).digest('hex').slice(0, 8)}`;
+  const directory = `${mount}/${GROUP_PREFIX}${shortHash(id)}`;
   const from = processes.map(({ pid }) => readCgroupDirectory(system, hierarchy.value, pid) ?? mount);
   const quotaUs = LIMITED_CORES * PERIOD_US;
   const quota: Step =

@@ -4,8 +4,10 @@ import { readProcessStat } from '../procfs/process.js';
 import { errorCode, type System } from '../system.js';
 import { putNumber, readNumber } from './control-http.js';
 import { changeArguments, readHtbClass, sameClass, sameRates } from './htb-class.js';
+import { applyLinkStep, describeLinkStep, undoLinkStep, verifyLinkStep } from './link-steps.js';
 import { sameSchemata } from './schemata.js';
-import type { HtbStep, MakeDirectoryStep, MoveStep, Step, StopStep, TasksStep, WriteStep } from './step.js';
+import type { HtbStep, MakeDirectoryStep, MoveStep, Step, StopStep, WriteStep } from './step.js';
+import { appendBenign, moveThreads, returnThreads, verifyThreads } from './threads.js';
 
 /** The write or command, as a person would type it. */
 export function describeStep(step: Step): string {
@@ -24,6 +26,8 @@ export function describeStep(step: Step): string {
       return `tc ${changeArguments(step.device, step.classid, step.value, false).join(' ')} (was ${step.was.rate}bit)`;
     case 'http':
       return `PUT ${step.listUrl}/${step.name} {"${step.field}":${step.value}} (was ${step.was})`;
+    default:
+      return describeLinkStep(step);
   }
 }
 
@@ -34,7 +38,7 @@ export async function applyStep(system: System, step: Step): Promise<Outcome<voi
         system.write(step.path, step.value);
         return success(undefined);
       case 'mkdir':
-        return makeGroup(system, step);
+        return await makeGroup(system, step);
       case 'tasks':
         return moveThreads(system, step);
       case 'move':
@@ -56,6 +60,8 @@ export async function applyStep(system: System, step: Step): Promise<Outcome<voi
           step.field,
           step.value,
         );
+      default:
+        return await applyLinkStep(system, step);
     }
   } catch (error) {
     return failure(
@@ -93,10 +99,13 @@ export async function verifyStep(system: System, step: Step): Promise<Outcome<vo
       const message = `${step.listUrl}: ${step.name} has ${step.field} ${found.value} after ${step.value} was set`;
       return found.value === step.value ? success(undefined) : failure('verify', message);
     }
-    // A signal is delivered when kill returns; threads that ended meanwhile are no failure.
-    case 'stop':
     case 'tasks':
+      return verifyThreads(system, step);
+    // A signal is delivered when kill returns.
+    case 'stop':
       return success(undefined);
+    default:
+      return await verifyLinkStep(system, step);
   }
 }
 
@@ -112,7 +121,7 @@ export async function undoStep(system: System, step: Step): Promise<Outcome<stri
       case 'mkdir':
         return removeGroup(system, step);
       case 'tasks':
-        return success(`threads of ${step.pids.join(', ')} go back with the group`);
+        return returnThreads(system, step);
       case 'move':
         return undoMove(system, step);
       case 'stop':
@@ -132,6 +141,8 @@ export async function undoStep(system: System, step: Step): Promise<Outcome<stri
         const done = await putNumber(system, url, step.field, step.was);
         return done.ok ? success(`PUT ${url} {"${step.field}":${step.was}}`) : done;
       }
+      default:
+        return await undoLinkStep(system, step);
     }
   } catch (error) {
     return failure('undo', `undo of ${describeStep(step)}: ${errorMessage(error)}`);
@@ -154,14 +165,30 @@ function undoWrite(system: System, step: WriteStep): Outcome<string> {
   return success(`write ${JSON.stringify(step.was)} to ${step.path}`);
 }
 
-function makeGroup(system: System, step: MakeDirectoryStep): Outcome<void> {
-  try {
-    system.makeDirectory(step.path);
-  } catch (error) {
-    // Left by an earlier run of ours: the name carries our prefix.
-    if (errorCode(error) !== 'EEXIST') throw error;
+const BUSY_TRIES = 5;
+const BUSY_WAIT_MS = 500;
+
+async function makeGroup(system: System, step: MakeDirectoryStep): Promise<Outcome<void>> {
+  for (let left = BUSY_TRIES; ; left--) {
+    try {
+      system.makeDirectory(step.path);
+      return success(undefined);
+    } catch (error) {
+      const code = errorCode(error);
+      // Made for another change, or left by an earlier run of ours: the name carries our prefix.
+      if (code === 'EEXIST') return success(undefined);
+      if (code === 'ENOSPC' && isResctrl(step.path)) {
+        throw new Error(`no group left: the processor's are all taken${lastCommandStatus(system, step)}`);
+      }
+      // resctrl reuses a monitor's id once the cache has forgotten it, and looks for such once a second.
+      if (code !== 'EBUSY' || left <= 1) throw error;
+      await system.sleep(BUSY_WAIT_MS);
+    }
   }
-  return success(undefined);
+}
+
+function isResctrl(path: string): boolean {
+  return path.startsWith('/sys/fs/resctrl/');
 }
 
 function removeGroup(system: System, step: MakeDirectoryStep): Outcome<string> {
@@ -192,31 +219,6 @@ function existing(system: System, procs: string): string {
     directory = directory.slice(0, directory.lastIndexOf('/'));
   }
   return `${directory}/cgroup.procs`;
-}
-
-function moveThreads(system: System, step: TasksStep): Outcome<void> {
-  const done = new Set<string>();
-  // Threads started while we write are found by looking again, until a look finds none.
-  for (let look = 0; look < 8; look++) {
-    const threads = step.pids
-      .flatMap((pid) => system.list(`/proc/${pid}/task`))
-      .filter((tid) => !done.has(tid));
-    if (threads.length === 0) return success(undefined);
-    for (const tid of threads) {
-      appendBenign(system, step.path, Number(tid));
-      done.add(tid);
-    }
-  }
-  return success(undefined);
-}
-
-/** One id a write; ESRCH says that it has ended, which is no failure. */
-function appendBenign(system: System, path: string, id: number): void {
-  try {
-    system.append(path, `${id}\n`);
-  } catch (error) {
-    if (errorCode(error) !== 'ESRCH') throw error;
-  }
 }
 
 async function undoHtb(system: System, step: HtbStep): Promise<Outcome<string>> {

@@ -1,4 +1,5 @@
 import type { HtbClass } from './htb-class.js';
+import type { LinkStep } from './link-step.js';
 
 /** Why an action is not carried out. */
 export type Refusal =
@@ -13,7 +14,15 @@ export type Refusal =
  * One write with what was there before: plain data, so that a journal can hold it and a later process undo it.
  * Drivers plan steps; `execute.ts` applies, verifies and undoes them.
  */
-export type Step = WriteStep | MakeDirectoryStep | TasksStep | MoveStep | StopStep | HtbStep | HttpStep;
+export type Step =
+  | WriteStep
+  | MakeDirectoryStep
+  | TasksStep
+  | MoveStep
+  | StopStep
+  | HtbStep
+  | HttpStep
+  | LinkStep;
 
 export interface WriteStep {
   readonly op: 'write';
@@ -32,11 +41,13 @@ export interface MakeDirectoryStep {
   readonly evacuateTo: string | undefined;
 }
 
-/** Threads into a resctrl group; removing the group gives them back. */
+/** Threads into a resctrl group; removing the group gives them back to the default one. */
 export interface TasksStep {
   readonly op: 'tasks';
   readonly path: string;
   readonly pids: readonly number[];
+  /** `tasks` of the monitoring group that they leave. */
+  readonly back?: string | undefined;
 }
 
 /** A process into a control group. The start time tells the process from a later one with the same pid. */
@@ -83,9 +94,35 @@ export function knobOf(step: Step): string {
       return `htb:${step.device}/${step.classid}`;
     case 'http':
       return `http:${step.listUrl}/${step.name}`;
+    case 'link-mirror':
+    case 'link-root':
+      return `${step.op}:${step.device}`;
+    case 'link-class':
+    case 'link-redirect':
+      return `${step.op}:${step.device}/${step.minor}`;
+    case 'write':
+      // Changes of several resources or domains meet in one file, each with lines and entries of its own.
+      return step.format === 'text'
+        ? `write:${step.path}`
+        : `write:${step.path}/${step.value.replace(/=[^;\n]*/g, '')}`;
     default:
       return `${step.op}:${step.path}`;
   }
+}
+
+/**
+ * Whether several changes may each have the step: the group of a target for its cache and its bandwidth, the queue of an
+ * interface for each of its classes. Only the last of them undoes it.
+ */
+export function isShared(step: Step): boolean {
+  return ['mkdir', 'tasks', 'link-mirror', 'link-root'].includes(step.op);
+}
+
+/** Of the shared steps, those that must stay while `others` are in force. Queues know by themselves who is in them. */
+export function isNeeded(step: Step, others: readonly Step[]): boolean {
+  if (step.op !== 'mkdir' && step.op !== 'tasks') return false;
+  const folder = step.op === 'mkdir' ? step.path : step.path.replace(/\/tasks$/, '');
+  return others.some((other) => other.op === 'mkdir' && other.path === folder);
 }
 
 /**
