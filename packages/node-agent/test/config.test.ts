@@ -39,6 +39,31 @@ describe('configuration of the agent', () => {
       `${base}targets: [{ name: a, pids: [2], link: { device: a, classid: "10", max_mbit: 1 } }]`,
       'link.classid',
     ],
+    [
+      'a class and addresses',
+      `${base}targets: [{ name: a, pids: [2], link: { device: a, classid: "1:1", addresses: [10.0.0.1], max_mbit: 1 } }]`,
+      'not both',
+    ],
+    [
+      'addresses without a device',
+      `${base}targets: [{ name: a, pids: [2], link: { addresses: [10.0.0.1], max_mbit: 1 } }]`,
+      'expected a device',
+    ],
+    [
+      'an address that is none',
+      `${base}targets: [{ name: a, pids: [2], link: { device: a, addresses: [10.0.0.0/8], max_mbit: 1 } }]`,
+      'link.addresses[0]: expected an IPv4 or IPv6 address',
+    ],
+    [
+      'one interface for two, of whom one is all of it',
+      `${base}targets: [{ name: a, pids: [2], link: { device: e, addresses: [10.0.0.1], max_mbit: 1 } }, { name: b, pids: [3], link: { device: e, max_mbit: 1 } }]`,
+      'targets[1].link: expected addresses of each target that shares e',
+    ],
+    [
+      'one address for two',
+      `${base}targets: [{ name: a, pids: [2], link: { device: e, addresses: ["::1"], max_mbit: 1 } }, { name: b, pids: [3], link: { device: e, addresses: ["::1"], max_mbit: 1 } }]`,
+      'got ::1 twice',
+    ],
     ['a file URL', `${base}targets: [{ name: a, pids: [2], pools_url: "file:///etc/passwd" }]`, 'pools_url'],
     [
       'a broken expression',

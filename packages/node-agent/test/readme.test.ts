@@ -59,9 +59,12 @@ describe('README.md of the node agent', () => {
       'cpu-frequency',
       'cpu-quota',
       'limit-corunner',
+      'limit-corunner',
       'link-delay',
       'link-rate',
+      'link-rate',
       'llc-ways',
+      'memory-bandwidth',
       'pool-size',
     ]);
   });

@@ -1,3 +1,5 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failure, type NodeAction } from '@sage/core';
@@ -295,6 +297,37 @@ describe('resctrl', () => {
     expect(schemata()).to.equal(undefined);
   });
 
+  it('holds the lock on the mount point while it changes anything, and only then', async () => {
+    start(INTEL);
+    const isFree = () => spawnSync('flock', ['--nonblock', join(node.root, MOUNT), 'true']).status === 0;
+    const free: boolean[] = [];
+    const good = resctrlSystem(node, INTEL);
+    const system = resctrlSystem(node, INTEL, {
+      lock: node.system().lock,
+      write: (path, text) => {
+        free.push(isFree());
+        good.write(path, text);
+      },
+      removeDirectory: (path) => {
+        free.push(isFree());
+        good.removeDirectory(path);
+      },
+    });
+    const keeper = keeperWith(system);
+    await keeper.submit(request('c1', ways(4)));
+    expect([free, isFree()]).to.deep.equal([[false], true]);
+    await keeper.release('c1');
+    expect([free.includes(true), isFree()]).to.deep.equal([false, true]);
+
+    const holder = spawn('flock', [join(node.root, MOUNT), 'cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    holder.stdin.write('held\n');
+    await once(holder.stdout, 'data');
+    const answer = await keeper.submit(request('c2', ways(4)));
+    expect([answer.reason, schemata()]).to.deep.equal(['busy', undefined]);
+    holder.stdin.end();
+    await once(holder, 'exit');
+  }).timeout(10_000);
+
   it('tries again where mkdir is busy, and says plainly that no group is left', async () => {
     start(INTEL);
     for (const [code, times, status, text] of [
@@ -435,6 +468,7 @@ describe('resctrl', () => {
     const keeper = node.keeper(site);
     await keeper.submit(request('c', ways(4)));
     put(counters(GROUP, '9000', '0'));
+    nowMs += 1000;
     await sampler.sample();
     expect(sampler.valueOf('rate', 'llc_occupancy_bytes')).to.equal(10000);
     await keeper.release('c');

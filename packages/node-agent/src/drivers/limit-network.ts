@@ -50,13 +50,13 @@ function coRunnerDevices(site: Site, pid: number): Outcome<readonly string[], 'n
   const links = findVirtualLinks(site.system, pid);
   if (!links.ok) return links;
   const namespace = site.system.link(`/proc/${pid}/ns/net`);
-  const other = listPids(site.system).find(
-    (each) =>
-      site.system.link(`/proc/${each}/ns/net`) === namespace &&
-      !isAllowedCommand(site, readCommandLine(site.system, each)) &&
-      // Holds the namespaces of a pod open, and does nothing else.
-      site.system.read(`/proc/${each}/comm`)?.trim() !== 'pause',
-  );
+  const other = listPids(site.system).find((each) => {
+    if (site.system.link(`/proc/${each}/ns/net`) !== namespace) return false;
+    const command = readCommandLine(site.system, each);
+    // One without has ended, or is the kernel's; `pause` holds the namespaces of a pod open, and does nothing else.
+    const isIdle = command === '' || site.system.read(`/proc/${each}/comm`)?.trim() === 'pause';
+    return !isIdle && !isAllowedCommand(site, command);
+  });
   if (other !== undefined) {
     const command = readCommandLine(site.system, other).slice(0, 80);
     return failure(

@@ -16,26 +16,16 @@ export function parsePressureMicroseconds(text: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-/** Of the node: `/proc/pressure/cpu`, `memory` and `io`. */
-export function readNodePressure(system: System): Pressure {
-  return readPressure(system, (resource) => `/proc/pressure/${resource}`);
-}
-
 /**
- * Of a process's group in the v2 hierarchy, which tells pressure whether or not its controllers are those of v1. The root
- * group is everybody's, so its pressure is nobody's.
+ * Of a process's group in the v2 hierarchy, which tells pressure even where the controllers are those of v1. The root
+ * group's is the node's own, which says nothing of one service, and the node exporter has it.
  */
 export function readGroupPressure(system: System, pid: number): Pressure {
   const mount = /^\d+ \d+ \S+ \/ (\S+) .* - cgroup2 /m.exec(system.read('/proc/self/mountinfo') ?? '')?.[1];
   const path = /^0::(\/.+)$/m.exec(system.read(`/proc/${pid}/cgroup`) ?? '')?.[1];
-  if (mount === undefined || path === undefined)
-    return { cpuUs: undefined, memoryUs: undefined, ioUs: undefined };
-  return readPressure(system, (resource) => `${mount}${path}/${resource}.pressure`);
-}
-
-function readPressure(system: System, file: (resource: string) => string): Pressure {
-  const [cpuUs, memoryUs, ioUs] = ['cpu', 'memory', 'io'].map((resource) =>
-    parsePressureMicroseconds(system.read(file(resource)) ?? ''),
-  );
-  return { cpuUs, memoryUs, ioUs };
+  const total = (resource: string) =>
+    mount === undefined || path === undefined
+      ? undefined
+      : parsePressureMicroseconds(system.read(`${mount}${path}/${resource}.pressure`) ?? '');
+  return { cpuUs: total('cpu'), memoryUs: total('memory'), ioUs: total('io') };
 }

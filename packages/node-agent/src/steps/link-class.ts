@@ -23,9 +23,9 @@ export const WHOLE_MINOR = 1;
 /** Faster than any interface: what HTB never holds back. Without a burst it would wait for its timer between packets. */
 const OPEN_RATE = 'rate 100gbit ceil 100gbit burst 1mb cburst 1mb quantum 60000';
 /** A queue of this long a time: what waits longer was better lost, for its sender slows down then. */
-const QUEUE_SECONDS = 0.1;
-/** Four of the largest packets that a segmenting interface hands on. */
-const LEAST_QUEUE_BYTES = 256 * 1024;
+const QUEUE_SECONDS = 0.05;
+/** Two of the largest packets that an interface hands on to be segmented. */
+const LEAST_QUEUE_BYTES = 128 * 1024;
 
 const ROOT = `${OWN_MAJOR}:`;
 
