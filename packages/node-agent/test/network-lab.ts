@@ -70,11 +70,7 @@ export class NetworkLab {
   }
 
   async remove(): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    }
+    await Promise.all(this.#children.map(end));
     const existing = ip('netns', 'list');
     for (const name of Object.values(this.#names)) if (existing.includes(name)) ip('netns', 'del', name);
   }
@@ -126,7 +122,8 @@ export class NetworkLab {
     await once(lines, 'data');
     const sender = this.#node(from, SENDER, host, port, '');
     const [answer] = (await once(lines, 'data')) as [Buffer];
-    sender.kill('SIGKILL');
+    // Whoever looks who runs in a namespace finds neither of them any more.
+    await Promise.all([sender, receiver].map(end));
     return (8 * Number(String(answer).trim()) * FRAME_SHARE) / 1e6;
   }
 
@@ -161,6 +158,13 @@ export class NetworkLab {
     this.#children.push(child);
     return child;
   }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
 }
 
 function ip(...args: string[]): string {

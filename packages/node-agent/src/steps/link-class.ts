@@ -60,14 +60,13 @@ export function classFilterLines({ device, minor, matches }: LinkClassStep): rea
 }
 
 export async function applyRoot(system: System, step: LinkRootStep): Promise<Outcome<void>> {
+  const made = await runTc(system, rootLines(step));
+  if (made.ok) return made;
+  // The kernel adds a root over its own default only: what is there may be ours, of another change or of a run that ended.
   const qdiscs = await readQdiscs(system, step.device);
   if (!qdiscs.ok) return qdiscs;
-  if (!isOwnRoot(rootOf(qdiscs.value))) return runTc(system, rootLines(step));
-  if (!step.shared) return success(undefined);
-  const classes = await readClasses(system, step.device);
-  if (!classes.ok) return classes;
-  // A run that ended between the two lines has left the root without it.
-  return classes.value.some(isOpen) ? success(undefined) : runTc(system, [openLine(step.device)]);
+  if (!isOwnRoot(rootOf(qdiscs.value))) return made;
+  return step.shared ? runTc(system, [openLine(step.device)]) : success(undefined);
 }
 
 export async function verifyRoot(system: System, step: LinkRootStep): Promise<Outcome<void>> {

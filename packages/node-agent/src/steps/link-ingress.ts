@@ -23,14 +23,21 @@ export function mirrorLine({ device }: LinkMirrorStep): string {
 }
 
 export async function applyMirror(system: System, step: LinkMirrorStep): Promise<Outcome<void>> {
-  const { device } = step;
-  const lines = [...((await isThere(system, device)) ? [] : [mirrorLine(step)]), `link set dev ${device} up`];
+  const up = `link set dev ${step.device} up`;
+  const lines = [mirrorLine(step), up];
+  const done = await runIp(system, lines);
+  if (done.ok || !/File exists/.test(done.message)) return done;
+  return runIp(system, [up]);
+}
+
+async function runIp(system: System, lines: readonly string[]): Promise<Outcome<void>> {
   const done = await system.run('ip', ['-batch', '-'], `${lines.join('\n')}\n`);
   return done.ok ? success(undefined) : failure('ip', `ip ${lines.join('; ')}: ${done.message}`);
 }
 
 export async function verifyMirror(system: System, { device }: LinkMirrorStep): Promise<Outcome<void>> {
-  return (await isThere(system, device)) ? success(undefined) : failure('verify', `${device} does not exist`);
+  const found = await system.run('ip', ['-j', 'link', 'show', 'dev', device]);
+  return found.ok ? success(undefined) : failure('verify', `${device} does not exist: ${found.message}`);
 }
 
 export async function undoMirror(system: System, { device }: LinkMirrorStep): Promise<Outcome<string>> {
@@ -39,10 +46,6 @@ export async function undoMirror(system: System, { device }: LinkMirrorStep): Pr
   if (isOwnRoot(rootOf(qdiscs.value))) return success(`${device} is in use: left`);
   const done = await system.run('ip', ['link', 'del', 'dev', device]);
   return done.ok ? success(`ip link del dev ${device}`) : done;
-}
-
-async function isThere(system: System, device: string): Promise<boolean> {
-  return (await system.run('ip', ['-j', 'link', 'show', 'dev', device])).ok;
 }
 
 export function redirectLines({ device, to, minor, matches }: LinkRedirectStep): readonly string[] {
@@ -68,9 +71,9 @@ export async function applyRedirect(system: System, step: LinkRedirectStep): Pro
 }
 
 export async function verifyRedirect(system: System, step: LinkRedirectStep): Promise<Outcome<void>> {
-  const found = await readIngress(system, step.device);
-  if (!found.ok) return found;
-  const count = filtersOf(found.value.filters, step.minor).length;
+  const filters = await readFilters(system, step.device, INGRESS);
+  if (!filters.ok) return filters;
+  const count = filtersOf(filters.value, step.minor).length;
   const expected = redirectLines(step).length;
   return count === expected
     ? success(undefined)
