@@ -1,8 +1,12 @@
 import { failure, type NodeAction } from '@sage/core';
-import { planCpuQuota } from './drivers/cgroup-cpu.js';
 import { planLimitCoRunners } from './drivers/co-runners.js';
+import { planCpuQuota } from './drivers/cpu-quota.js';
+import { planCpuSet } from './drivers/cpu-set.js';
+import { planCpuWeight } from './drivers/cpu-weight.js';
 import { planCpuFrequency } from './drivers/cpufreq.js';
+import { planDiskWeight } from './drivers/disk-weight.js';
 import { planLinkRate } from './drivers/link-rate.js';
+import { planMemoryLimit } from './drivers/memory-limit.js';
 import { planLinkDelay, planPoolSize } from './drivers/relay-and-pools.js';
 import { planLlcWays } from './drivers/resctrl.js';
 import type { Planned, Site } from './drivers/site.js';
@@ -22,10 +26,18 @@ export async function planAction(
   switch (action.kind) {
     case 'cpu-quota':
       return planCpuQuota(site, target, action.cores);
+    case 'cpu-weight':
+      return planCpuWeight(site, target, action.weight);
+    case 'cpu-set':
+      return planCpuSet(site, target, action.cpus);
+    case 'memory-limit':
+      return planMemoryLimit(site, target, action.bytes);
+    case 'disk-weight':
+      return planDiskWeight(site, target, action.weight);
     case 'cpu-frequency':
       return planCpuFrequency(site, target, action.minKhz);
     case 'limit-corunner':
-      return planLimitCoRunners(site, target, action.pids, id, limited);
+      return planLimitCoRunners(site, target, { pids: action.pids, of: action.of ?? 'cpu', id, limited });
     case 'llc-ways':
       return planLlcWays(site, target, action.ways);
     case 'link-rate':
@@ -37,6 +49,11 @@ export async function planAction(
     default:
       return failure('unsupported', `no driver for ${action.kind}`);
   }
+}
+
+/** Whether both limit what co-runners take of one resource. */
+export function limitsTheSame(a: NodeAction, b: NodeAction): boolean {
+  return a.kind === 'limit-corunner' && b.kind === a.kind && (a.of ?? 'cpu') === (b.of ?? 'cpu');
 }
 
 /** Actions with the same key set the same knob: a later one takes over from an earlier one. */

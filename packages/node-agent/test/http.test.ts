@@ -108,6 +108,7 @@ describe('the API', () => {
       target: 'rate',
       cpuQuotaCores: { current: 0.2, max: 1 },
       coRunners: [],
+      limitable: ['cpu'],
       linkDelayMs: { current: 40, nominal: 1 },
       pools: [{ pool: 'db', size: 2, pending: 7, max: 16 }],
     });

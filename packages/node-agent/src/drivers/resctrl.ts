@@ -3,7 +3,8 @@ import type { TargetConfig } from '../config.js';
 import { type CacheMasks, composeSchemata, countWays, parseSchemata, placeMask } from '../steps/schemata.js';
 import type { Step } from '../steps/step.js';
 import type { System } from '../system.js';
-import { isWithin, outOfRange, type Planned, type Site, targetPids } from './site.js';
+import { targetPids } from '../targets/find-target.js';
+import { isWithin, outOfRange, type Planned, type Site } from './site.js';
 
 const MOUNT = '/sys/fs/resctrl';
 /** Groups without it are someone else's. */

@@ -1,8 +1,7 @@
 import type { TargetConfig } from '../config.js';
-import { findTargetGroup } from '../drivers/cgroup-cpu.js';
 import { readRelayLink } from '../drivers/relay-and-pools.js';
-import { type Site, targetPids } from '../drivers/site.js';
-import { parseThrottledSeconds } from '../procfs/cgroup.js';
+import type { Site } from '../drivers/site.js';
+import { type Controller, parseThrottledSeconds } from '../procfs/cgroup.js';
 import { type InterfaceBytes, parseNetDev, parsePressureMicroseconds } from '../procfs/host.js';
 import {
   parseIoBytes,
@@ -12,6 +11,7 @@ import {
   type SchedStat,
 } from '../procfs/process.js';
 import { readHtbClass } from '../steps/htb-class.js';
+import { findTarget } from '../targets/find-target.js';
 
 /** Counters of one process. What the node does not tell is undefined, never 0. */
 export interface ProcessReading {
@@ -43,7 +43,9 @@ export async function readTarget(
   target: TargetConfig,
   monotonicMs: () => number,
 ): Promise<TargetReading | undefined> {
-  const pids = targetPids(site, target);
+  const found = findTarget(site, target);
+  if (!found.ok) return undefined;
+  const { pids } = found.value;
   // What waits for an answer comes first, so that the counters below belong to one moment.
   const backlogBytes = await readBacklog(site, target);
   const network = readOwnInterfaces(site, pids) ?? (await readRelayBytes(site, target));
@@ -64,15 +66,16 @@ export async function readTarget(
     });
   }
   if (processes.size === 0) return undefined;
-  const group = findTargetGroup(site, target);
-  const inGroup = (file: string) =>
-    group.ok ? (site.system.read(`${group.value.directory}/${file}`) ?? '') : '';
+  const inGroup = (controller: Controller, file: string) => {
+    const group = found.value.group(controller);
+    return group.ok ? (site.system.read(`${group.value.directory}/${file}`) ?? '') : '';
+  };
   return {
     atMs: monotonicMs(),
     processes,
-    throttledSeconds: parseThrottledSeconds(inGroup('cpu.stat')),
-    cpuPressureUs: parsePressureMicroseconds(inGroup('cpu.pressure')),
-    memoryPressureUs: parsePressureMicroseconds(inGroup('memory.pressure')),
+    throttledSeconds: parseThrottledSeconds(inGroup('cpu', 'cpu.stat')),
+    cpuPressureUs: parsePressureMicroseconds(inGroup('cpu', 'cpu.pressure')),
+    memoryPressureUs: parsePressureMicroseconds(inGroup('memory', 'memory.pressure')),
     network,
     backlogBytes,
   };

@@ -1,21 +1,25 @@
-import type { Clock, FeatureName, MetricSample } from '@sage/core';
+import type { Clock, CoRunner, FeatureName, MetricSample } from '@sage/core';
 import type { TargetConfig } from '../config.js';
 import { isAllowedCommand } from '../drivers/co-runners.js';
 import type { Site } from '../drivers/site.js';
 import { type CpuTimes, parseCpuTimes } from '../procfs/host.js';
-import { listPids, readCommandLine, readProcessStat, TICKS_PER_SECOND } from '../procfs/process.js';
+import {
+  listPids,
+  parseIoBytes,
+  readCommandLine,
+  readProcessStat,
+  TICKS_PER_SECOND,
+} from '../procfs/process.js';
 import { featuresBetween } from './features.js';
 import { Probe } from './probe.js';
 import { readTarget, type TargetReading } from './reading.js';
 
-export interface ProcessUse {
-  readonly command: string;
-  readonly cpuCores: number;
-}
+export type ProcessUse = Omit<CoRunner, 'pid'>;
 
 interface Candidate {
   readonly startTicks: number;
   readonly cpuTicks: number;
+  readonly ioBytes: number | undefined;
   readonly atMs: number;
 }
 
@@ -107,12 +111,22 @@ export class Sampler {
       if (!isAllowedCommand(this.site, command)) continue;
       const stat = readProcessStat(this.site.system, pid);
       if (stat === undefined) continue;
-      const now = { startTicks: stat.startTicks, cpuTicks: stat.cpuTicks, atMs: this.options.monotonicMs() };
+      const now: Candidate = {
+        startTicks: stat.startTicks,
+        cpuTicks: stat.cpuTicks,
+        ioBytes: parseIoBytes(this.site.system.read(`/proc/${pid}/io`) ?? ''),
+        atMs: this.options.monotonicMs(),
+      };
       candidates.set(pid, now);
       const before = this.#candidates.get(pid);
       if (before === undefined || before.startTicks !== now.startTicks || now.atMs <= before.atMs) continue;
-      const ticksPerMs = (now.cpuTicks - before.cpuTicks) / (now.atMs - before.atMs);
-      usage.set(pid, { command, cpuCores: (1000 * ticksPerMs) / TICKS_PER_SECOND });
+      const seconds = (now.atMs - before.atMs) / 1000;
+      const ioBytes = (now.ioBytes ?? Number.NaN) - (before.ioBytes ?? Number.NaN);
+      usage.set(pid, {
+        command,
+        cpuCores: (now.cpuTicks - before.cpuTicks) / seconds / TICKS_PER_SECOND,
+        ...(Number.isNaN(ioBytes) ? {} : { diskBytesPerSecond: Math.max(0, ioBytes) / seconds }),
+      });
     }
     this.#candidates = candidates;
     this.#usage = usage;

@@ -20,8 +20,11 @@ export interface WriteStep {
   readonly path: string;
   readonly value: string;
   readonly was: string;
-  /** How to compare: as text, or as schemata, which the kernel pads and reorders. */
-  readonly format: 'text' | 'schemata';
+  /**
+   * How to compare: as text; as schemata, which the kernel pads and reorders; or as one line of several, told by its first
+   * word. `memory` is a text whose undoing waits until what is in use fits.
+   */
+  readonly format: 'text' | 'schemata' | 'line' | 'memory';
 }
 
 /** A control group of our own, told by its prefix; undo removes it. */
@@ -83,6 +86,8 @@ export function knobOf(step: Step): string {
       return `htb:${step.device}/${step.classid}`;
     case 'http':
       return `http:${step.listUrl}/${step.name}`;
+    case 'write':
+      return `write:${step.path}${step.format === 'line' ? ` ${step.value.split(' ', 1)[0]}` : ''}`;
     default:
       return `${step.op}:${step.path}`;
   }
