@@ -1,6 +1,6 @@
 import type { TargetState } from '@sage/core';
 import type { TargetConfig } from './config.js';
-import { allTargetPids, findCoRunners, limitableResources } from './drivers/co-runners.js';
+import { allTargetPids, findCoRunners, limitableInGroups } from './drivers/co-runners.js';
 import { quotaCores, readCpuQuotaKnob } from './drivers/cpu-quota.js';
 import { readCpuSetKnob } from './drivers/cpu-set.js';
 import { readCpuWeightKnob } from './drivers/cpu-weight.js';
@@ -41,7 +41,7 @@ export async function readTargetState(
     ...memoryAndDiskState(site, target),
     ...cacheState(site, target),
     coRunners: findCoRunners(site, target, sampler.usage, targets),
-    limitable: limitableResources(site),
+    limitable: limitableInGroups(site),
     ...(link?.ok && target.link
       ? { linkMbitPerSecond: { current: link.value.rate / 1e6, max: target.link.maxMbit } }
       : {}),

@@ -76,8 +76,8 @@ export class Node {
     );
   }
 
-  site(config = this.config(), system = this.system()): Site {
-    return { system, config, groups: new ControlGroups(system, () => this.clock.now()), ownPid: 1 };
+  site(config = this.config(), system = this.system(), monotonicMs = () => this.clock.now()): Site {
+    return { system, config, groups: new ControlGroups(system, monotonicMs), ownPid: 1 };
   }
 
   keeper(site = this.site()): Keeper {

@@ -6,6 +6,7 @@ import { readCommandLine, readProcessStat, readProcessStatus } from '../procfs/p
 import type { Step } from '../steps/step.js';
 import { readDisks, readProcessDisks } from '../targets/disks.js';
 import { targetCpus, targetPids } from '../targets/find-target.js';
+import { isAllowedCommand } from './allow-list.js';
 import { limitCpu, limitDisk } from './co-runner-limits.js';
 import { type ProcessInstance, planLimitedGroups } from './limited-group.js';
 import type { Planned, Site } from './site.js';
@@ -14,10 +15,6 @@ const LEAST_NOTICEABLE_CORES = 0.005;
 const LEAST_NOTICEABLE_BYTES_PER_SECOND = 65_536;
 /** Of which this driver limits what neighbours take. */
 const LIMITABLE = ['cpu', 'disk'] as const satisfies readonly SharedResource[];
-
-export function isAllowedCommand(site: Site, command: string): boolean {
-  return command !== '' && site.config.coRunners.allow.some((pattern) => pattern.test(command));
-}
 
 /** Processes of any target, which are nobody's co-runners. */
 export function allTargetPids(site: Site): ReadonlySet<number> {
@@ -56,8 +53,8 @@ export function diskSharing(site: Site, target: TargetConfig): WhyNotSharing {
   };
 }
 
-/** Resources of which co-runners can be limited on this node. */
-export function limitableResources(site: Site): readonly SharedResource[] {
+/** Resources of which control groups, or stopping them, can limit co-runners on this node. */
+export function limitableInGroups(site: Site): readonly SharedResource[] {
   const { suspend } = site.config.coRunners;
   return LIMITABLE.filter((of) => suspend || site.groups.hierarchy(of === 'disk' ? 'io' : of).ok);
 }

@@ -1,6 +1,6 @@
 import type { Clock, CoRunner, FeatureName, MetricSample } from '@sage/core';
 import type { TargetConfig } from '../config.js';
-import { isAllowedCommand } from '../drivers/co-runners.js';
+import { isAllowedCommand } from '../drivers/allow-list.js';
 import type { Site } from '../drivers/site.js';
 import { type CpuTimes, parseCpuTimes } from '../procfs/host.js';
 import {
