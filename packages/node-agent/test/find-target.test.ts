@@ -105,6 +105,22 @@ describe('a target', () => {
     });
   }
 
+  it('is found by the link to its log, wherever that leads from here', () => {
+    const link = `/var/log/containers/cart-6d5f_shop_server-${ID}.log`;
+    const { [link]: _, ...rest } = pod as Tree;
+    node = new Node(rest);
+    putLink(node, link, '/var/log/pods/elsewhere/server/0.log');
+    const listed: string[] = [];
+    const base = node.system();
+    const list = (path: string) => {
+      listed.push(path);
+      return base.list(path);
+    };
+    const site = node.site(node.config(named('pod: shop/cart-6d5f, container: server')), { ...base, list });
+    expect(unwrap(findTarget(site, site.config.targets[0] as never)).pids).to.deep.equal([100]);
+    expect(listed).to.deep.equal(['/var/log/pods']);
+  });
+
   it('is the only container of a pod that is not its sandbox, without any log too', () => {
     const tree = Object.fromEntries(
       Object.entries(pod).filter(([path]) => !path.startsWith('/var/log/') && !path.includes(OTHER_ID)),

@@ -425,6 +425,33 @@ describe('knobs of control groups', () => {
     expect(node.get(at('memory.max'))).to.equal(mib(128));
   });
 
+  // Of a plan of four writes so many are made; then nothing can be written any more, as after a kill.
+  for (const writes of [0, 1, 2, 3, 4]) {
+    it(`restores every file after a crash at write ${writes}`, async () => {
+      const limits = { 'memory.max': `${mib(256)}\n`, 'memory.high': `${mib(200)}\n` };
+      node = new Node({
+        ...V2_MOUNT,
+        ...v2Group(POD_V2, [], limits),
+        ...v2Group(CONTAINER_V2, [100], limits),
+      });
+      const before = snapshot(node);
+      const base = node.system();
+      let left = writes;
+      const write = (path: string, text: string) => {
+        if (left-- <= 0) throw new Error('killed');
+        base.write(path, text);
+      };
+      const crashed = node.keeper(node.site(node.config(inPod), { ...base, write }));
+      const { outcome } = await crashed.submit(request('k', memory(512)));
+      expect(outcome.status).to.equal(writes === 4 ? 'applied' : 'failed');
+      expect(Object.keys(before).filter((path) => snapshot(node)[path] !== before[path])).to.have.length(
+        writes,
+      );
+      await node.keeper(node.site(node.config(inPod))).restore();
+      expect(snapshot(node)).to.deep.equal(before);
+    });
+  }
+
   it('says where every knob of a target stands', async () => {
     node = new Node({
       ...v2({ 'cpu.max': '50000 100000\n', 'memory.max': `${mib(256)}\n`, 'io.bfq.weight': 'default 110\n' }),

@@ -34,8 +34,7 @@ export async function applyStep(system: System, step: Step): Promise<Outcome<voi
   try {
     switch (step.op) {
       case 'write':
-        writeValue(system, step.path, step.value);
-        return success(undefined);
+        return applyWrite(system, step);
       case 'mkdir':
         return makeGroup(system, step);
       case 'tasks':
@@ -71,13 +70,8 @@ export async function applyStep(system: System, step: Step): Promise<Outcome<voi
 /** Reads back what `applyStep` wrote. */
 export async function verifyStep(system: System, step: Step): Promise<Outcome<void>> {
   switch (step.op) {
-    case 'write': {
-      const found = system.read(step.path)?.trim();
-      const message = `${step.path} reads ${JSON.stringify(found)} after ${JSON.stringify(step.value)} was written`;
-      return found !== undefined && isValue(step, found, step.value)
-        ? success(undefined)
-        : failure('verify', message);
-    }
+    case 'write':
+      return verifyWrite(system, step);
     case 'mkdir':
       return system.exists(step.path) ? success(undefined) : failure('verify', `${step.path} does not exist`);
     case 'move':
@@ -144,6 +138,23 @@ export async function undoStep(system: System, step: Step): Promise<Outcome<stri
 function isValue(step: WriteStep, found: string, value: string): boolean {
   if (step.format === 'schemata') return sameSchemata(found, value);
   return step.format === 'line' ? hasLine(found, value) : found === value;
+}
+
+/** What the kernel has made of a value that it does not take as it is, is nobody's: what was there goes back at once. */
+function applyWrite(system: System, step: WriteStep): Outcome<void> {
+  writeValue(system, step.path, step.value);
+  const verified = verifyWrite(system, step);
+  if (!verified.ok) writeValue(system, step.path, step.was);
+  return verified;
+}
+
+function verifyWrite(system: System, step: WriteStep): Outcome<void> {
+  const found = system.read(step.path)?.trim();
+  if (found !== undefined && isValue(step, found, step.value)) return success(undefined);
+  return failure(
+    'verify',
+    `${step.path} reads ${JSON.stringify(found)} after ${JSON.stringify(step.value)} was written`,
+  );
 }
 
 /** A write of nothing does not reach the kernel; an empty line clears. */

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { Outcome } from '@sage/core';
 import {
   type ControlGroup,
@@ -15,6 +16,7 @@ export type GroupName =
   | { readonly kind: 'pod'; readonly uid: string }
   | { readonly kind: 'unit'; readonly name: string };
 
+const SHORTEST_ID = 12;
 const DEEPEST = 24;
 const MOST_GROUPS = 50_000;
 /** Looking for what is not there takes at most this share of the time. */
@@ -60,8 +62,8 @@ export class ControlGroups {
   #noted(name: GroupName): readonly ControlGroup[] {
     if (name.kind === 'pod') return this.#places.get(`pod ${name.uid}`) ?? [];
     if (name.kind === 'unit') return this.#places.get(`unit ${name.name}`) ?? [];
-    const prefix = `container ${name.id}`;
-    return [...this.#places].filter(([key]) => key.startsWith(prefix)).flatMap(([, places]) => places);
+    const alike = this.#places.get(containerKey(name.id)) ?? [];
+    return alike.filter(({ directory }) => containerIdOf(posix.basename(directory))?.startsWith(name.id));
   }
 
   /** systemd's own tree has every unit; runtimes make a container's group in the trees of all controllers. */
@@ -92,7 +94,7 @@ export class ControlGroups {
   #note(name: string, group: ControlGroup): void {
     const id = containerIdOf(name);
     const uid = podUidOf(name);
-    if (id !== undefined) this.#add(`container ${id}`, group);
+    if (id !== undefined) this.#add(containerKey(id), group);
     else if (uid !== undefined) this.#add(`pod ${uid}`, group);
     if (/\.(?:service|scope|slice)$/.test(name)) this.#add(`unit ${name}`, group);
   }
@@ -102,4 +104,9 @@ export class ControlGroups {
     if (places === undefined) this.#places.set(key, [group]);
     else places.push(group);
   }
+}
+
+/** By as many digits as a configuration has to name. */
+function containerKey(id: string): string {
+  return `container ${id.slice(0, SHORTEST_ID)}`;
 }

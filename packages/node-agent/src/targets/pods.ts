@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import { failure, type Outcome, success } from '@sage/core';
 import { type ControlGroup, readPidsBelow } from '../procfs/cgroup.js';
 import type { System } from '../system.js';
@@ -57,23 +56,28 @@ export function findPodContainer(
   // A pod that was made anew under its name leaves the logs of the one before.
   const place = uids.map((uid) => groups.find({ kind: 'pod', uid })[0]).find((found) => found !== undefined);
   if (place === undefined) return failure('not-found', `no cgroup of the pod ${pod} is here`);
+  const containers = system.directories(place.directory).flatMap((name) => {
+    const id = containerIdOf(name);
+    return id === undefined ? [] : [{ id, directory: `${place.directory}/${name}` }];
+  });
+  const linked = containers.find(({ id }) => hasLog(system, { pod, container }, id));
+  if (linked !== undefined) return success({ ...place, directory: linked.directory });
   const links = system.list(CONTAINER_LOGS);
-  const containers = system
-    .directories(place.directory)
-    .flatMap((name) => {
-      const id = containerIdOf(posix.basename(name));
-      return id === undefined
-        ? []
-        : [{ name: containerName(links, id), directory: `${place.directory}/${name}` }];
-    })
+  const named = containers
+    .map(({ id, directory }) => ({ name: containerName(links, id), directory }))
     .filter(({ name, directory }) => name !== undefined || !isSandbox(system, directory));
-  const named = containers.filter(({ name }) => container === undefined || name === container);
-  if (named.length === 1) {
-    return success({ hierarchy: place.hierarchy, directory: (named[0] as { directory: string }).directory });
-  }
-  const known = containers.map(({ name }) => name ?? '(name unknown)').join(', ') || 'none';
+  const [only, ...others] = named.filter(({ name }) => container === undefined || name === container);
+  if (only !== undefined && others.length === 0) return success({ ...place, directory: only.directory });
+  const known = named.map(({ name }) => name ?? '(name unknown)').join(', ') || 'none';
   const wanted = container === undefined ? 'only one container' : `one container "${container}"`;
   return failure('not-found', `the pod ${pod} runs ${known}: expected ${wanted}`);
+}
+
+/** Spares a node with many pods the list of all logs. The link leads to where the node's root is, not ours. */
+function hasLog(system: System, { pod, container }: PodName, id: string): boolean {
+  const [namespace, name] = pod.split('/');
+  if (name === undefined || container === undefined) return false;
+  return system.link(`${CONTAINER_LOGS}/${name}_${namespace}_${container}-${id}.log`) !== undefined;
 }
 
 /** The container that holds a pod's namespaces open runs nothing but `pause`, and has no log. */
