@@ -21,7 +21,8 @@ import { createMetrics } from './metrics.js';
 import type { ActionRequest } from './request.js';
 import { Sampler } from './sampling/sampler.js';
 import { createSystem, type System } from './system.js';
-import { readTargetState } from './target-state.js';
+import { readTargetStates } from './target-state.js';
+import { ControlGroups } from './targets/control-groups.js';
 
 export interface AgentDeps {
   readonly clock: Clock;
@@ -77,10 +78,11 @@ export async function startAgent(
     deps.logger.warn('journal lines could not be read and were dropped', { damagedLines });
 
   const system = deps.system ?? createSystem({ sysRoot: config.sysRoot, fetch: deps.fetch });
-  const site: Site = { system, config, ownPid: deps.pid };
+  const groups = new ControlGroups(system, deps.monotonicMs);
+  const site: Site = { system, config, groups, ownPid: deps.pid };
   const keeper = new Keeper(site, journal, deps);
   const sampler = new Sampler(site, deps);
-  const targets = () => Promise.all(config.targets.map((target) => readTargetState(site, target, sampler)));
+  const targets = () => readTargetStates(site, sampler);
   let ready = false;
   const api = createApi({
     keeper,

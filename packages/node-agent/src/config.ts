@@ -31,7 +31,18 @@ export interface TargetConfig {
   readonly pids: readonly number[];
   /** Below the controller's mount; undefined: that of the first pid. */
   readonly cgroup: string | undefined;
+  /** Instead of pids and cgroup. Of 12 hexadecimal digits at least. */
+  readonly containerId: string | undefined;
+  /** `namespace/name`, or the uid; `container` undefined: its only one. */
+  readonly pod: string | undefined;
+  readonly container: string | undefined;
+  readonly systemdUnit: string | undefined;
   readonly maxCpuCores: number;
+  readonly maxCpuWeight: number;
+  readonly maxDiskWeight: number;
+  readonly minMemoryBytes: number;
+  /** undefined: its memory limit is not changed. */
+  readonly maxMemoryBytes: number | undefined;
   readonly link: LinkConfig | undefined;
   readonly relay: RelayConfig | undefined;
   readonly poolsUrl: string | undefined;
@@ -71,7 +82,33 @@ const targetSchema = z
         'expected a path below the controller\'s mount without a leading "/" and without "." or ".."',
       )
       .optional(),
+    container_id: z
+      .string()
+      .regex(/^[0-9a-f]{12,64}$/, 'expected a container id: 12 to 64 hexadecimal digits, without a scheme')
+      .optional(),
+    pod: z
+      .string()
+      .regex(
+        /^(?:[a-z0-9][a-z0-9-]{0,62}\/[a-z0-9][a-z0-9.-]{0,252}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})$/,
+        'expected namespace/name of a pod, or its uid',
+      )
+      .optional(),
+    container: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected the name of a container of the pod')
+      .optional(),
+    systemd_unit: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9:_.\\@-]{1,240}\.(?:service|scope|slice)$/,
+        'expected the name of a service, scope or slice, for example rate.service',
+      )
+      .optional(),
     max_cpu_cores: z.number().min(0.05).max(4096).default(1),
+    max_cpu_weight: z.int().min(1).max(10_000).default(1000),
+    max_disk_weight: z.int().min(1).max(10_000).default(1000),
+    min_memory_bytes: z.int().min(1_048_576).default(67_108_864),
+    max_memory_bytes: z.int().min(1_048_576).optional(),
     link: z
       .strictObject({
         device: z
@@ -106,8 +143,25 @@ const targetSchema = z
       .strictObject({ host: z.string().min(1), port, mode: z.enum(['connect', 'echo']).default('connect') })
       .optional(),
   })
-  .refine((target) => target.pids.length > 0 || target.cgroup !== undefined, {
-    error: 'expected pids, or a cgroup whose processes are the target',
+  .superRefine((target, context) => {
+    const named = [
+      target.container_id,
+      target.pod,
+      target.systemd_unit,
+      target.cgroup ?? target.pids[0],
+    ].filter((name) => name !== undefined);
+    const refuse = (message: string, path: string[] = []) =>
+      context.addIssue({ code: 'custom', path, message });
+    if (named.length !== 1) {
+      refuse(
+        'expected pids, or a cgroup whose processes are the target, or one of container_id, pod, systemd_unit',
+      );
+    }
+    if (target.container !== undefined && target.pod === undefined)
+      refuse('expected a pod, too', ['container']);
+    if (target.max_memory_bytes !== undefined && target.max_memory_bytes < target.min_memory_bytes) {
+      refuse(`expected at least min_memory_bytes, ${target.min_memory_bytes}`, ['max_memory_bytes']);
+    }
   });
 
 const regularExpression = z.string().transform((source, context) => {
@@ -221,7 +275,15 @@ function resolve(raw: z.output<typeof schema>): AgentConfig {
       name: target.name,
       pids: target.pids,
       cgroup: target.cgroup,
+      containerId: target.container_id,
+      pod: target.pod,
+      container: target.container,
+      systemdUnit: target.systemd_unit,
       maxCpuCores: target.max_cpu_cores,
+      maxCpuWeight: target.max_cpu_weight,
+      maxDiskWeight: target.max_disk_weight,
+      minMemoryBytes: target.min_memory_bytes,
+      maxMemoryBytes: target.max_memory_bytes,
       link: target.link && {
         device: target.link.device,
         classid: target.link.classid,

@@ -10,7 +10,7 @@ import {
 } from '@sage/core';
 import type { Site } from './drivers/site.js';
 import type { Journal, OpenEntry } from './journal.js';
-import { knobKey, planAction } from './plan.js';
+import { knobKey, limitsTheSame, planAction } from './plan.js';
 import type { ActionRequest } from './request.js';
 import { lockFor } from './resctrl-lock.js';
 import { SerialQueue } from './serial-queue.js';
@@ -130,7 +130,12 @@ export class Keeper {
     if (this.#held.has(id)) return this.#answer(request, 'failed', 'its undo is still being tried', 'failed');
 
     const limited = (pid: number) =>
-      [...this.#held.values()].some(({ steps }) => steps.some((step) => 'pid' in step && step.pid === pid));
+      [...this.#held.values()].some((held) =>
+        held.steps.some(
+          (step) =>
+            'pid' in step && step.pid === pid && (step.op === 'stop' || limitsTheSame(held.action, action)),
+        ),
+      );
     const planned = await planAction(this.site, id, action, limited);
     if (!planned.ok) return this.#answer(request, 'refused', planned.message, planned.reason);
     const steps = planned.value;

@@ -1,10 +1,14 @@
 import { failure, type NodeAction } from '@sage/core';
 import { planCacheWays } from './drivers/cache-ways.js';
-import { planCpuQuota } from './drivers/cgroup-cpu.js';
 import { planLimitCoRunners } from './drivers/co-runners.js';
+import { planCpuQuota } from './drivers/cpu-quota.js';
+import { planCpuSet } from './drivers/cpu-set.js';
+import { planCpuWeight } from './drivers/cpu-weight.js';
 import { planCpuFrequency } from './drivers/cpufreq.js';
+import { planDiskWeight } from './drivers/disk-weight.js';
 import { planLinkRate } from './drivers/link-rate.js';
 import { planMemoryBandwidth } from './drivers/memory-bandwidth.js';
+import { planMemoryLimit } from './drivers/memory-limit.js';
 import { planLinkDelay, planPoolSize } from './drivers/relay-and-pools.js';
 import type { Planned, Site } from './drivers/site.js';
 
@@ -23,10 +27,18 @@ export async function planAction(
   switch (action.kind) {
     case 'cpu-quota':
       return planCpuQuota(site, target, action.cores);
+    case 'cpu-weight':
+      return planCpuWeight(site, target, action.weight);
+    case 'cpu-set':
+      return planCpuSet(site, target, action.cpus);
+    case 'memory-limit':
+      return planMemoryLimit(site, target, action.bytes);
+    case 'disk-weight':
+      return planDiskWeight(site, target, action.weight);
     case 'cpu-frequency':
       return planCpuFrequency(site, target, action.minKhz);
     case 'limit-corunner':
-      return planLimitCoRunners(site, target, action, id, limited);
+      return planLimitCoRunners(site, target, { pids: action.pids, of: action.of ?? 'cpu', id, limited });
     case 'llc-ways':
       return planCacheWays(site, target, action.ways);
     case 'memory-bandwidth':
@@ -37,9 +49,12 @@ export async function planAction(
       return planLinkDelay(site, target, action.delayMs);
     case 'pool-size':
       return planPoolSize(site, target, action.pool, action.size);
-    default:
-      return failure('unsupported', `no driver for ${action.kind}`);
   }
+}
+
+/** Whether both limit what co-runners take of one resource. */
+export function limitsTheSame(a: NodeAction, b: NodeAction): boolean {
+  return a.kind === 'limit-corunner' && b.kind === a.kind && (a.of ?? 'cpu') === (b.of ?? 'cpu');
 }
 
 /** Actions with the same key set the same knob: a later one takes over from an earlier one. */

@@ -22,6 +22,8 @@ export interface System {
   read(path: string): string | undefined;
   /** Names in a folder; empty where there is none. */
   list(path: string): readonly string[];
+  /** Names of the folders in a folder, links not followed; empty where there is none. */
+  directories(path: string): readonly string[];
   link(path: string): string | undefined;
   exists(path: string): boolean;
   writable(path: string): boolean;
@@ -53,6 +55,10 @@ export function createSystem(options: SystemOptions): System {
   return {
     read: (path) => orUndefined(() => readFileSync(at(path), 'utf8')),
     list: (path) => orUndefined(() => readdirSync(at(path))) ?? [],
+    directories: (path) =>
+      (orUndefined(() => readdirSync(at(path), { withFileTypes: true })) ?? [])
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => name),
     link: (path) => orUndefined(() => readlinkSync(at(path))),
     exists: (path) => permits(at(path), constants.F_OK),
     writable: (path) => permits(at(path), constants.W_OK),

@@ -22,6 +22,47 @@ describe('configuration of the agent', () => {
     ['pid 1', `${base}targets: [{ name: rate, pids: [1] }]`, 'expected a pid above 1'],
     ['neither pids nor cgroup', `${base}targets: [{ name: rate }]`, 'expected pids, or a cgroup'],
     ['a path trick', `${base}targets: [{ name: rate, cgroup: ../x }]`, 'targets[0].cgroup: '],
+    [
+      'two ways to name a target',
+      `${base}targets: [{ name: a, pids: [2], systemd_unit: a.service }]`,
+      'targets[0]: expected pids, or a cgroup',
+    ],
+    [
+      'a container id that is a path',
+      `${base}targets: [{ name: a, container_id: ../../aaaaaaaaaaaa }]`,
+      'targets[0].container_id: expected a container id',
+    ],
+    [
+      'a container id that is too short to be one',
+      `${base}targets: [{ name: a, container_id: 4f1c2d9ab03 }]`,
+      'expected a container id: 12 to 64',
+    ],
+    [
+      'a container id with its scheme',
+      `${base}targets: [{ name: a, container_id: "docker://4f1c2d9ab03e" }]`,
+      'without a scheme',
+    ],
+    ['a pod that is a path', `${base}targets: [{ name: a, pod: ../b }]`, 'expected namespace/name of a pod'],
+    [
+      'a pod without namespace',
+      `${base}targets: [{ name: a, pod: cart }]`,
+      'expected namespace/name of a pod',
+    ],
+    [
+      'a container without its pod',
+      `${base}targets: [{ name: a, pids: [2], container: server }]`,
+      'targets[0].container: expected a pod, too',
+    ],
+    [
+      'a unit that is a path',
+      `${base}targets: [{ name: a, systemd_unit: ../a.service }]`,
+      'expected the name of a service, scope or slice',
+    ],
+    [
+      'a ceiling of memory below its floor',
+      `${base}targets: [{ name: a, pids: [2], min_memory_bytes: 67108864, max_memory_bytes: 33554432 }]`,
+      'targets[0].max_memory_bytes: expected at least min_memory_bytes, 67108864',
+    ],
     ['an absolute cgroup', `${base}targets: [{ name: rate, cgroup: /x }]`, 'targets[0].cgroup: '],
     [
       'a name with a slash',

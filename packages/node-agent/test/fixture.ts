@@ -15,6 +15,7 @@ import type { Site } from '../src/drivers/site.js';
 import { Journal } from '../src/journal.js';
 import { Keeper } from '../src/keeper.js';
 import { createSystem, type System } from '../src/system.js';
+import { ControlGroups } from '../src/targets/control-groups.js';
 
 export function unwrap<T>(outcome: Outcome<T>): T {
   if (!outcome.ok) throw new Error(`${outcome.reason}: ${outcome.message}`);
@@ -79,8 +80,8 @@ export class Node {
     );
   }
 
-  site(config = this.config(), system = this.system()): Site {
-    return { system, config, ownPid: 1 };
+  site(config = this.config(), system = this.system(), monotonicMs = () => this.clock.now()): Site {
+    return { system, config, groups: new ControlGroups(system, monotonicMs), ownPid: 1 };
   }
 
   keeper(site = this.site()): Keeper {

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { parseTakenBits } from '../src/drivers/cache-ways.js';
-import { parseCfs, parseCpuMax } from '../src/drivers/cgroup-cpu.js';
-import { parseCgroupPath, parseCpuMounts, parseThrottledSeconds } from '../src/procfs/cgroup.js';
-import { overlaps, parseCpuList } from '../src/procfs/cpu-list.js';
+import { parseCfs, parseCpuMax } from '../src/drivers/cpu-quota.js';
+import { cgroupHierarchies, parseCgroupPath, parseThrottledSeconds } from '../src/procfs/cgroup.js';
+import { formatCpuList, overlaps, parseCpuList } from '../src/procfs/cpu-list.js';
 import { busyRatio, parseCpuTimes, parseNetDev } from '../src/procfs/host.js';
+import { parseMounts } from '../src/procfs/mountinfo.js';
 import { parsePressureMicroseconds } from '../src/procfs/pressure.js';
 import { parseIoBytes, parseProcessStat, parseProcessStatus, parseSchedStat } from '../src/procfs/process.js';
 import { parseHtbClasses } from '../src/steps/htb-class.js';
@@ -56,14 +57,22 @@ describe('files of the kernel', () => {
     ['max 100000\n', { quotaUs: undefined, periodUs: 100000 }],
     ['x', undefined],
   ]);
-  table('mountinfo', parseCpuMounts, [
+  const hierarchies = (text: string) => cgroupHierarchies(parseMounts(text), () => 'cpuset cpu io memory\n');
+  table('mountinfo', hierarchies, [
     [
-      '32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct\n34 31 0:31 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n',
-      [{ version: 1, mount: '/sys/fs/cgroup/cpu', root: '/' }],
+      '32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct\n31 23 0:28 / /sys rw - tmpfs tmpfs rw\n',
+      [{ version: 1, mount: '/sys/fs/cgroup/cpu', root: '/', controllers: ['rw', 'cpu', 'cpuacct'] }],
     ],
     [
-      '30 23 0:26 /box /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n',
-      [{ version: 2, mount: '/sys/fs/cgroup', root: '/box' }],
+      '30 23 0:26 /box /sys/fs/cgroup rw,nosuid shared:9 master:2 - cgroup2 cgroup2 rw,nsdelegate\n',
+      [
+        {
+          version: 2,
+          mount: '/sys/fs/cgroup',
+          root: '/box',
+          controllers: ['cpuset', 'cpu', 'io', 'memory'],
+        },
+      ],
     ],
     ['', []],
   ]);
@@ -95,9 +104,36 @@ describe('files of the kernel', () => {
 
   it('finds a process in either version of cgroups', () => {
     const text = '4:memory:/m\n2:cpu,cpuacct:/sage/rate\n0::/slice\n';
-    expect(parseCgroupPath(text, 1)).to.equal('/sage/rate');
-    expect(parseCgroupPath(text, 2)).to.equal('/slice');
-    expect(parseCgroupPath('', 2)).to.equal(undefined);
+    const v2 = { version: 2, controllers: [] } as const;
+    expect(parseCgroupPath(text, { version: 1, controllers: ['rw', 'cpu'] })).to.equal('/sage/rate');
+    expect(parseCgroupPath(text, v2)).to.equal('/slice');
+    expect(parseCgroupPath('', v2)).to.equal(undefined);
+  });
+
+  it('reads mounts with spaces, options and other machines', () => {
+    const text =
+      '36 35 98:0 /mnt1 /my\\040data ro,noatime master:1 - ext3 /dev/root rw,errors=continue\n' +
+      '40 35 0:52 / /nfs rw - nfs4 host:/x rw,vers=4.2\nnonsense\n';
+    expect(parseMounts(text)).to.deep.equal([
+      {
+        device: '98:0',
+        root: '/mnt1',
+        point: '/my data',
+        readOnly: true,
+        type: 'ext3',
+        source: '/dev/root',
+        options: ['rw', 'errors=continue'],
+      },
+      {
+        device: '0:52',
+        root: '/',
+        point: '/nfs',
+        readOnly: false,
+        type: 'nfs4',
+        source: 'host:/x',
+        options: ['rw', 'vers=4.2'],
+      },
+    ]);
   });
 
   it('reads v1 quotas, -1 being none', () => {
@@ -113,6 +149,12 @@ describe('files of the kernel', () => {
     expect(busyRatio(before, after, [0, 1])).to.equal(0.25);
     expect(busyRatio(before, before, [0])).to.equal(undefined);
   });
+
+  for (const text of ['0-3,8,10-11', '0', '']) {
+    it(`writes the processors ${text} as the kernel reads them back`, () => {
+      expect(formatCpuList(parseCpuList(text))).to.equal(text);
+    });
+  }
 
   it('knows overlapping processors', () => {
     expect(overlaps([0, 1], [1, 2])).to.equal(true);

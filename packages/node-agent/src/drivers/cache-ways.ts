@@ -9,6 +9,7 @@ import {
   placeMask,
 } from '../steps/schemata.js';
 import type { System } from '../system.js';
+import { targetPids } from '../targets/find-target.js';
 import {
   groupOf,
   limitedGroup,
@@ -20,7 +21,7 @@ import {
   usedDomains,
   whyNoResctrl,
 } from './resctrl.js';
-import { isWithin, outOfRange, type Planned, type Site, targetPids } from './site.js';
+import { isWithin, outOfRange, type Planned, type Site } from './site.js';
 
 /** What limited co-runners get together of the ways of a cache, or the fewest that the processor allows. */
 const LIMITED_SHARE = 0.1;

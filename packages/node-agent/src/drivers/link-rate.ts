@@ -3,9 +3,10 @@ import type { LinkConfig, TargetConfig } from '../config.js';
 import { type HtbReading, readHtbClass } from '../steps/htb-class.js';
 import { readQdiscs, rootOf } from '../steps/tc.js';
 import type { System } from '../system.js';
+import { targetPids } from '../targets/find-target.js';
 import { findVirtualLinks } from '../targets/network.js';
 import { type OwnQueue, planQueue, queueDevice, readOwnRate, wholeQueue } from './own-queue.js';
-import { isWithin, outOfRange, type Planned, type Site, targetPids } from './site.js';
+import { isWithin, outOfRange, type Planned, type Site } from './site.js';
 
 export const LEAST_MBIT = 0.1;
 /** Of the first target's class on an interface that several share; below are the classes of whole interfaces. */

@@ -2,6 +2,7 @@ import { failure, type Outcome, success, type TargetState } from '@sage/core';
 import type { TargetConfig } from '../config.js';
 import { composeSchemata, type Domains, parseSchemata } from '../steps/schemata.js';
 import type { System } from '../system.js';
+import { targetPids } from '../targets/find-target.js';
 import {
   groupOf,
   limitedGroup,
@@ -13,7 +14,7 @@ import {
   usedDomains,
   whyNoResctrl,
 } from './resctrl.js';
-import { isWithin, outOfRange, type Planned, type Site, targetPids } from './site.js';
+import { isWithin, outOfRange, type Planned, type Site } from './site.js';
 
 /** What limited co-runners may take of the bandwidth, or the least that the processor allows. */
 const LIMITED_SHARE = 0.1;

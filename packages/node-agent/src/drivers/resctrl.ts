@@ -5,7 +5,8 @@ import { shortHash } from '../short-hash.js';
 import { parseSchemata } from '../steps/schemata.js';
 import type { Step } from '../steps/step.js';
 import type { System } from '../system.js';
-import { type Planned, type Site, targetCpus } from './site.js';
+import { targetCpus } from '../targets/find-target.js';
+import type { Planned, Site } from './site.js';
 
 /** Where resctrl is by convention; another mount point is nobody's habit. */
 export const RESCTRL = '/sys/fs/resctrl';

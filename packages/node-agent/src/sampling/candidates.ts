@@ -1,21 +1,22 @@
+import type { CoRunner } from '@sage/core';
 import { isAllowedCommand } from '../drivers/allow-list.js';
 import type { Site } from '../drivers/site.js';
 import type { CacheReading } from '../procfs/cache-counters.js';
 import { parseNetDev } from '../procfs/host.js';
-import { listPids, readCommandLine, readProcessStat, TICKS_PER_SECOND } from '../procfs/process.js';
+import {
+  listPids,
+  parseIoBytes,
+  readCommandLine,
+  readProcessStat,
+  TICKS_PER_SECOND,
+} from '../procfs/process.js';
 
-/** What a process uses a second; what is not measured is absent. */
-export interface ProcessUse {
-  readonly command: string;
-  readonly cpuCores: number;
-  readonly llcBytes?: number;
-  readonly memoryBytesPerSecond?: number;
-  readonly networkBytesPerSecond?: number;
-}
+export type ProcessUse = Omit<CoRunner, 'pid'>;
 
 interface Counters {
   readonly startTicks: number;
   readonly cpuTicks: number;
+  readonly diskBytes: number | undefined;
   readonly networkBytes: number | undefined;
   readonly cache: CacheReading | undefined;
   readonly atMs: number;
@@ -59,6 +60,7 @@ export class Candidates {
       const now: Counters = {
         startTicks: stat.startTicks,
         cpuTicks: stat.cpuTicks,
+        diskBytes: parseIoBytes(system.read(`/proc/${pid}/io`) ?? ''),
         networkBytes: bytes && bytes.received + bytes.transmitted,
         cache: caches.get(subjectOf(pid)),
         atMs: this.monotonicMs(),
@@ -83,11 +85,13 @@ function useBetween(before: Counters, now: Counters): Omit<ProcessUse, 'command'
   // A counter that ran backwards was reset.
   const rate = (a: number | undefined, b: number | undefined) =>
     a === undefined || b === undefined || b < a ? undefined : (b - a) / seconds;
+  const disk = rate(before.diskBytes, now.diskBytes);
   const memory = rate(before.cache?.memoryBytes, now.cache?.memoryBytes);
   const network = rate(before.networkBytes, now.networkBytes);
   const occupancy = now.cache?.occupancyBytes;
   return {
     cpuCores: (now.cpuTicks - before.cpuTicks) / seconds / TICKS_PER_SECOND,
+    ...(disk === undefined ? {} : { diskBytesPerSecond: disk }),
     ...(occupancy === undefined ? {} : { llcBytes: occupancy }),
     ...(memory === undefined ? {} : { memoryBytesPerSecond: memory }),
     ...(network === undefined ? {} : { networkBytesPerSecond: network }),

@@ -1,8 +1,9 @@
 import type { LinkConfig, TargetConfig } from '../config.js';
 import { linkQueues, targetDevice } from '../drivers/link-rate.js';
-import { type Site, targetPids } from '../drivers/site.js';
+import type { Site } from '../drivers/site.js';
 import { parseHtbClasses } from '../steps/htb-class.js';
 import { classidOf, parseQdiscs, type Qdisc } from '../steps/tc.js';
+import { targetPids } from '../targets/find-target.js';
 
 /** Of the queues of a target's link at one moment. */
 export interface QueueReading {

@@ -1,9 +1,8 @@
 import type { TargetConfig } from '../config.js';
-import { findTargetGroup } from '../drivers/cgroup-cpu.js';
 import { readRelayLink } from '../drivers/relay-and-pools.js';
-import { type Site, targetPids } from '../drivers/site.js';
+import type { Site } from '../drivers/site.js';
 import type { CacheReading } from '../procfs/cache-counters.js';
-import { parseThrottledSeconds } from '../procfs/cgroup.js';
+import { type Controller, parseThrottledSeconds } from '../procfs/cgroup.js';
 import { type InterfaceBytes, parseNetDev } from '../procfs/host.js';
 import { type Pressure, readGroupPressure } from '../procfs/pressure.js';
 import {
@@ -13,6 +12,7 @@ import {
   readSchedStats,
   type SchedStat,
 } from '../procfs/process.js';
+import { findTarget } from '../targets/find-target.js';
 import type { QueueReading } from './link-queues.js';
 
 /** Counters of one process. What the node does not tell is undefined, never 0. */
@@ -52,7 +52,9 @@ export async function readTarget(
   { queues, caches }: SharedReadings,
   monotonicMs: () => number,
 ): Promise<TargetReading | undefined> {
-  const pids = targetPids(site, target);
+  const found = findTarget(site, target);
+  if (!found.ok) return undefined;
+  const { pids } = found.value;
   // What waits for an answer comes first, so that the counters below belong to one moment.
   const network = readOwnInterfaces(site, pids) ?? (await readRelayBytes(site, target));
   const processes = new Map<string, ProcessReading>();
@@ -72,14 +74,15 @@ export async function readTarget(
     });
   }
   if (processes.size === 0) return undefined;
-  const group = findTargetGroup(site, target);
-  const inGroup = (file: string) =>
-    group.ok ? (site.system.read(`${group.value.directory}/${file}`) ?? '') : '';
+  const inGroup = (controller: Controller, file: string) => {
+    const group = found.value.group(controller);
+    return group.ok ? (site.system.read(`${group.value.directory}/${file}`) ?? '') : '';
+  };
   return {
     atMs: monotonicMs(),
     processes,
-    throttledSeconds: parseThrottledSeconds(inGroup('cpu.stat')),
     pressure: readGroupPressure(site.system, pids[0] as number),
+    throttledSeconds: parseThrottledSeconds(inGroup('cpu', 'cpu.stat')),
     network,
     queue: queues.get(target.name),
     cache: caches.get(target.name),

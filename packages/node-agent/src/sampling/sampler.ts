@@ -1,7 +1,8 @@
 import type { Clock, FeatureName, MetricSample } from '@sage/core';
 import type { TargetConfig } from '../config.js';
-import { type Site, targetPids } from '../drivers/site.js';
+import type { Site } from '../drivers/site.js';
 import { type CpuTimes, parseCpuTimes } from '../procfs/host.js';
+import { targetPids } from '../targets/find-target.js';
 import { CacheMonitor } from './cache-monitor.js';
 import { Candidates, type ProcessUse } from './candidates.js';
 import { featuresBetween } from './features.js';

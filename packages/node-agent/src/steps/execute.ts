@@ -1,9 +1,12 @@
+import { posix } from 'node:path';
 import { errorMessage, failure, type Outcome, success } from '@sage/core';
 import { readGroupPids } from '../procfs/cgroup.js';
+import { leastMemoryLimit, readMemoryUse } from '../procfs/memory-use.js';
 import { readProcessStat } from '../procfs/process.js';
 import { errorCode, type System } from '../system.js';
 import { putNumber, readNumber } from './control-http.js';
 import { changeArguments, readHtbClass, sameClass, sameRates } from './htb-class.js';
+import { hasLine } from './keyed-line.js';
 import { applyLinkStep, describeLinkStep, undoLinkStep, verifyLinkStep } from './link-steps.js';
 import { sameSchemata } from './schemata.js';
 import type { HtbStep, MakeDirectoryStep, MoveStep, Step, StopStep, WriteStep } from './step.js';
@@ -35,8 +38,7 @@ export async function applyStep(system: System, step: Step): Promise<Outcome<voi
   try {
     switch (step.op) {
       case 'write':
-        system.write(step.path, step.value);
-        return success(undefined);
+        return applyWrite(system, step);
       case 'mkdir':
         return await makeGroup(system, step);
       case 'tasks':
@@ -74,13 +76,8 @@ export async function applyStep(system: System, step: Step): Promise<Outcome<voi
 /** Reads back what `applyStep` wrote. */
 export async function verifyStep(system: System, step: Step): Promise<Outcome<void>> {
   switch (step.op) {
-    case 'write': {
-      const found = system.read(step.path)?.trim();
-      const message = `${step.path} reads ${JSON.stringify(found)} after ${JSON.stringify(step.value)} was written`;
-      return found !== undefined && isValue(step, found, step.value)
-        ? success(undefined)
-        : failure('verify', message);
-    }
+    case 'write':
+      return verifyWrite(system, step);
     case 'mkdir':
       return system.exists(step.path) ? success(undefined) : failure('verify', `${step.path} does not exist`);
     case 'move':
@@ -150,7 +147,30 @@ export async function undoStep(system: System, step: Step): Promise<Outcome<stri
 }
 
 function isValue(step: WriteStep, found: string, value: string): boolean {
-  return step.format === 'schemata' ? sameSchemata(found, value) : found === value;
+  if (step.format === 'schemata') return sameSchemata(found, value);
+  return step.format === 'line' ? hasLine(found, value) : found === value;
+}
+
+/** What the kernel has made of a value that it does not take as it is, is nobody's: what was there goes back at once. */
+function applyWrite(system: System, step: WriteStep): Outcome<void> {
+  writeValue(system, step.path, step.value);
+  const verified = verifyWrite(system, step);
+  if (!verified.ok) writeValue(system, step.path, step.was);
+  return verified;
+}
+
+function verifyWrite(system: System, step: WriteStep): Outcome<void> {
+  const found = system.read(step.path)?.trim();
+  if (found !== undefined && isValue(step, found, step.value)) return success(undefined);
+  return failure(
+    'verify',
+    `${step.path} reads ${JSON.stringify(found)} after ${JSON.stringify(step.value)} was written`,
+  );
+}
+
+/** A write of nothing does not reach the kernel; an empty line clears. */
+function writeValue(system: System, path: string, value: string): void {
+  system.write(path, value === '' ? '\n' : value);
 }
 
 function undoWrite(system: System, step: WriteStep): Outcome<string> {
@@ -161,8 +181,19 @@ function undoWrite(system: System, step: WriteStep): Outcome<string> {
   if (!isValue(step, found, step.value)) {
     return success(`${step.path} reads ${JSON.stringify(found)}, written by someone else: left`);
   }
-  system.write(step.path, step.was);
+  const why = step.format === 'memory' ? whyNotLowerable(system, step) : undefined;
+  if (why !== undefined) return failure('undo', why);
+  writeValue(system, step.path, step.was);
   return success(`write ${JSON.stringify(step.was)} to ${step.path}`);
+}
+
+/** Below what is in use the kernel would kill (v2) or refuse (v1): the limit stays until the use has gone down. */
+function whyNotLowerable(system: System, step: WriteStep): string | undefined {
+  const used = readMemoryUse(system, posix.dirname(step.path)) ?? 0;
+  const least = leastMemoryLimit(used);
+  return Number(step.was) < least
+    ? `${step.path} stays at ${step.value}: ${step.was} would not hold the ${used} bytes in use`
+    : undefined;
 }
 
 const BUSY_TRIES = 5;

@@ -29,8 +29,11 @@ export interface WriteStep {
   readonly path: string;
   readonly value: string;
   readonly was: string;
-  /** How to compare: as text, or as schemata, which the kernel pads and reorders. */
-  readonly format: 'text' | 'schemata';
+  /**
+   * How to compare: as text; as schemata, which the kernel pads and reorders; or as one line of several, told by its first
+   * word. `memory` is a text whose undoing waits until what is in use fits.
+   */
+  readonly format: 'text' | 'schemata' | 'line' | 'memory';
 }
 
 /** A control group of our own, told by its prefix; undo removes it. */
@@ -84,6 +87,12 @@ export interface HttpStep {
   readonly was: number;
 }
 
+/** Which lines and entries of a file a write is for, where several changes meet in one. */
+function linesOf({ format, value }: WriteStep): string {
+  if (format === 'line') return ` ${value.split(' ', 1)[0]}`;
+  return format === 'schemata' ? ` ${value.replace(/=[^;\n]*/g, '')}` : '';
+}
+
 /** Steps with the same knob are the same place on the node. */
 export function knobOf(step: Step): string {
   switch (step.op) {
@@ -101,10 +110,7 @@ export function knobOf(step: Step): string {
     case 'link-redirect':
       return `${step.op}:${step.device}/${step.minor}`;
     case 'write':
-      // Changes of several resources or domains meet in one file, each with lines and entries of its own.
-      return step.format === 'text'
-        ? `write:${step.path}`
-        : `write:${step.path}/${step.value.replace(/=[^;\n]*/g, '')}`;
+      return `write:${step.path}${linesOf(step)}`;
     default:
       return `${step.op}:${step.path}`;
   }
