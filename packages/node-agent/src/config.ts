@@ -1,6 +1,7 @@
 import { failure, type Outcome, success } from '@sage/core';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { resolveSafety, type SafetyConfig, safetyKeys } from './config-safety.js';
 
 export interface LinkConfig {
   readonly device: string;
@@ -36,7 +37,7 @@ export interface TargetConfig {
   readonly probe: ProbeConfig | undefined;
 }
 
-export interface AgentConfig {
+export interface AgentConfig extends SafetyConfig {
   readonly listen: { readonly host: string; readonly port: number };
   readonly node: string;
   readonly journal: string;
@@ -130,6 +131,7 @@ const schema = z
         suspend: z.boolean().default(false),
       })
       .default({ allow: [], suspend: false }),
+    ...safetyKeys,
   })
   .superRefine((config, context) => {
     const seen = new Set<string>();
@@ -140,12 +142,9 @@ const schema = z
       }
       seen.add(target.name);
     });
-    if (config.token_file === undefined && !isLoopback(config.listen.host)) {
-      context.addIssue({
-        code: 'custom',
-        path: ['listen'],
-        message: `expected a loopback address, or a token_file: without a token nothing listens on ${config.listen.host}`,
-      });
+    const knowsClients = config.token_file !== undefined || config.tls?.client_ca_file !== undefined;
+    if (!knowsClients && !isLoopback(config.listen.host)) {
+      context.addIssue({ code: 'custom', path: ['listen'], message: openToTheWorld(config.listen.host) });
     }
   });
 
@@ -192,7 +191,13 @@ function resolve(raw: z.output<typeof schema>): AgentConfig {
       probe: target.probe,
     })),
     coRunners: raw.co_runners,
+    ...resolveSafety(raw, raw.journal),
   };
+}
+
+/** What is wrong with an address beyond loopback where nothing tells clients from strangers. */
+export function openToTheWorld(host: string): string {
+  return `expected a loopback address, or a token_file or tls.client_ca_file: without one nothing listens on ${host}`;
 }
 
 export function isLoopback(host: string): boolean {

@@ -138,7 +138,7 @@ export async function undoStep(system: System, step: Step): Promise<Outcome<stri
   }
 }
 
-function isValue(step: WriteStep, found: string, value: string): boolean {
+export function isValue(step: WriteStep, found: string, value: string): boolean {
   return step.format === 'schemata' ? sameSchemata(found, value) : found === value;
 }
 
@@ -242,7 +242,7 @@ async function undoHtb(system: System, step: HtbStep): Promise<Outcome<string>> 
   return success(`tc ${written.join(' ')}`);
 }
 
-function isSame(system: System, step: MoveStep | StopStep): boolean {
+export function isSame(system: System, step: MoveStep | StopStep): boolean {
   return readProcessStat(system, step.pid)?.startTicks === step.startTicks;
 }
 
