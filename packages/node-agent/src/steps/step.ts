@@ -90,14 +90,23 @@ export function knobOf(step: Step): string {
 
 /**
  * What undoes both an earlier change and a later one to the same knobs: the later values, over what was there before
- * the earlier. Steps of the earlier that the later does not touch stay, first.
+ * the earlier, or over what somebody else has put there since. Steps of the earlier that the later does not touch stay,
+ * first.
  */
 export function inherit(earlier: readonly Step[], later: readonly Step[]): readonly Step[] {
   const before = new Map(earlier.map((step) => [knobOf(step), step]));
   const merged = later.map((step) => {
     const old = before.get(knobOf(step));
     before.delete(knobOf(step));
-    return old !== undefined && 'was' in old && 'was' in step ? ({ ...step, was: old.was } as Step) : step;
+    const takesOver = old !== undefined && 'was' in old && 'was' in step && !isTurnedSince(old, step);
+    return takesOver ? ({ ...step, was: old.was } as Step) : step;
   });
   return [...before.values(), ...merged];
+}
+
+/** Whether the later step has found something else than the earlier had put there. */
+function isTurnedSince(earlier: Step, later: Step): boolean {
+  if (earlier.op === 'http' && later.op === 'http') return later.was !== earlier.value;
+  const isText = earlier.op === 'write' && later.op === 'write' && later.format === 'text';
+  return isText && later.was !== earlier.value;
 }
