@@ -10,6 +10,7 @@ interface Stored {
 /** A disk in memory that fails and loses what it was not told to keep. */
 export class MemoryFiles implements JournalFiles {
   readonly #files = new Map<string, Stored>();
+  refuseToCreate = false;
 
   constructor(private readonly faults: Faults) {}
 
@@ -19,6 +20,7 @@ export class MemoryFiles implements JournalFiles {
   }
 
   create(path: string): JournalFile {
+    if (this.refuseToCreate) throw code('ENOSPC');
     this.faults.meet(`create ${path}`);
     const stored: Stored = { durable: Buffer.alloc(0), pending: Buffer.alloc(0) };
     this.#files.set(path, stored);

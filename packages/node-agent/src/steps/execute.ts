@@ -147,7 +147,10 @@ function undoWrite(system: System, step: WriteStep): Outcome<string> {
   if (found === undefined) return success(`${step.path} is gone`);
   if (isValue(step, found, step.was))
     return success(`${step.path} already reads ${JSON.stringify(step.was)}`);
-  if (!isValue(step, found, step.value)) {
+  const isOurs = [step.value, step.replaces].some(
+    (value) => value !== undefined && isValue(step, found, value),
+  );
+  if (!isOurs) {
     return success(`${step.path} reads ${JSON.stringify(found)}, written by someone else: left`);
   }
   system.write(step.path, step.was);

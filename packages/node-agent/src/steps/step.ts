@@ -22,6 +22,8 @@ export interface WriteStep {
   readonly was: string;
   /** How to compare: as text, or as schemata, which the kernel pads and reorders. */
   readonly format: 'text' | 'schemata';
+  /** What an earlier change of ours had put there, which this one takes over: until this is written, that stands. */
+  readonly replaces?: string;
 }
 
 /** A control group of our own, told by its prefix; undo removes it. */
@@ -98,8 +100,9 @@ export function inherit(earlier: readonly Step[], later: readonly Step[]): reado
   const merged = later.map((step) => {
     const old = before.get(knobOf(step));
     before.delete(knobOf(step));
-    const takesOver = old !== undefined && 'was' in old && 'was' in step && !isTurnedSince(old, step);
-    return takesOver ? ({ ...step, was: old.was } as Step) : step;
+    if (old === undefined || !('was' in old && 'was' in step) || isTurnedSince(old, step)) return step;
+    const replaces = old.op === 'write' ? { replaces: old.value } : {};
+    return { ...step, was: old.was, ...replaces } as Step;
   });
   return [...before.values(), ...merged];
 }
