@@ -34,6 +34,8 @@ if (command.value.kind === 'check') {
   process.exit(0);
 }
 
+// Whoever read the log has gone: what is in force must still be kept and undone.
+process.stderr.on('error', () => {});
 const logger = createLogger((line) => process.stderr.write(line), Date.now);
 const started = await startAgent(command.value.config, {
   clock: systemClock,

@@ -11,8 +11,16 @@ export interface Fault {
   readonly kind: FaultKind;
 }
 
+/** Whatever changes the node or the disk goes through one of these. */
+export interface Effects {
+  /** Throws where the effect fails before it happens; `half` is what of it happens even then. */
+  meet(what: string, half?: () => void): void;
+  /** As `meet`, for effects that can also happen and fail afterwards. */
+  around<T>(effect: () => T): T;
+}
+
 /** Effects on the node and on the disk, in one order, and which of them go wrong. */
-export class Faults {
+export class Faults implements Effects {
   readonly #schedule: Fault[];
   #well = 0;
   /** After a crash nothing works until the next start. */
@@ -23,13 +31,11 @@ export class Faults {
     this.#schedule = [...schedule];
   }
 
-  /** Throws where the effect fails before it happens; `half` is what of it happens even then. */
   meet(_what: string, half: () => void = () => {}): void {
     const late = this.#next(half);
     if (late) throw code('EIO');
   }
 
-  /** As `meet`, for effects that can also happen and fail afterwards. */
   around<T>(effect: () => T): T {
     const late = this.#next(() => {});
     const value = effect();

@@ -1,5 +1,5 @@
 import type { JournalFile, JournalFiles } from '../src/journal-file.js';
-import { code, type Faults } from './faults.js';
+import { code, type Effects } from './faults.js';
 
 interface Stored {
   durable: Buffer;
@@ -12,7 +12,7 @@ export class MemoryFiles implements JournalFiles {
   readonly #files = new Map<string, Stored>();
   refuseToCreate = false;
 
-  constructor(private readonly faults: Faults) {}
+  constructor(private readonly faults: Effects) {}
 
   read(path: string): string | undefined {
     const stored = this.#files.get(path);

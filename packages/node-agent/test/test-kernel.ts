@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { type Outcome, success } from '@sage/core';
 import { parseSchemata } from '../src/steps/schemata.js';
 import type { System } from '../src/system.js';
-import { code, type Faults } from './faults.js';
+import { code, type Effects } from './faults.js';
 import type { Tree } from './fixture.js';
 
 const CPU = '/sys/fs/cgroup/cpu';
@@ -15,11 +15,14 @@ const NEW_CPU_GROUP: Tree = {
   'cpu.stat': 'nr_periods 0\nnr_throttled 0\nthrottled_time 0\n',
 };
 
+/** Path → content: a map, or a folder of the disk. */
+export type Files = Pick<Map<string, string>, 'get' | 'set' | 'has' | 'delete' | 'keys'>;
+
 /**
  * Files with the manners of the kernel's: groups are born with their files, a process is in one group of a hierarchy,
  * wrong values are refused. What an agent must never even try is in `violations`.
  */
-export class MemoryKernel implements System {
+export class TestKernel implements System {
   readonly violations: string[] = [];
   /** By their addresses. */
   readonly pools = new Map([
@@ -27,18 +30,20 @@ export class MemoryKernel implements System {
     ['http://pools/a/cache', 4],
     ['http://pools/b/db', 8],
   ]);
-  readonly #files: Map<string, string>;
+  readonly #files: Files;
 
   constructor(
-    tree: Tree,
-    private readonly faults: Faults,
+    files: Files,
+    private readonly faults: Effects,
   ) {
-    this.#files = new Map(Object.entries(tree));
+    this.#files = files;
   }
 
   /** All that a change could have touched, for comparing. */
   snapshot(): Readonly<Record<string, string>> {
-    const all = [...this.#files].filter(([path]) => path.startsWith('/sys/') || path.endsWith('/cgroup'));
+    const paths = [...this.#files.keys()].filter(
+      (path) => path.startsWith('/sys/') || path.endsWith('/cgroup'),
+    );
     const text = (path: string, value: string) =>
       /\/(cgroup\.procs|tasks)$/.test(path)
         ? value
@@ -47,14 +52,9 @@ export class MemoryKernel implements System {
             .sort()
             .join(' ')
         : value.trim();
-    const entries = all.map(([path, value]) => [path, text(path, value)] as const);
+    const entries = paths.map((path) => [path, text(path, this.#files.get(path) ?? '')] as const);
     const pools = [...this.pools].map(([pool, size]) => [pool, String(size)] as const);
     return Object.fromEntries([...entries, ...pools].sort(([a], [b]) => (a < b ? -1 : 1)));
-  }
-
-  /** As somebody else would write it, without faults. */
-  put(path: string, text: string): void {
-    this.#files.set(path, text);
   }
 
   read(path: string): string | undefined {
