@@ -149,7 +149,7 @@ async function serve(
   await sampler.sample();
   ready = true;
   const timers = [
-    every(TICK_MS, () => sampler.sample(), logger),
+    every(1000 * config.sampleSeconds, () => sampler.sample(), logger),
     every(TICK_MS, () => keeper.expire(), logger),
     every(1000 * config.drift.everySeconds, () => keeper.reconcile(), logger),
   ];

@@ -45,6 +45,8 @@ export interface AgentConfig extends SafetyConfig {
   readonly tokenFile: string | undefined;
   readonly sysRoot: string;
   readonly leaseSeconds: number;
+  /** Between two readings of the targets; a sample says what happened in between. */
+  readonly sampleSeconds: number;
   readonly targets: readonly TargetConfig[];
   readonly coRunners: { readonly allow: readonly RegExp[]; readonly suspend: boolean };
 }
@@ -124,6 +126,7 @@ const schema = z
     token_file: z.string().min(1).optional(),
     sys_root: z.string().startsWith('/', 'expected an absolute path').default('/'),
     lease_seconds: z.number().min(1).max(86_400).default(600),
+    sample_seconds: z.number().min(0.5).max(60).default(5),
     targets: z.array(targetSchema).min(1).max(1000),
     co_runners: z
       .strictObject({
@@ -171,6 +174,7 @@ function resolve(raw: z.output<typeof schema>): AgentConfig {
     tokenFile: raw.token_file,
     sysRoot: raw.sys_root,
     leaseSeconds: raw.lease_seconds,
+    sampleSeconds: raw.sample_seconds,
     targets: raw.targets.map((target) => ({
       name: target.name,
       pids: target.pids,

@@ -33,7 +33,7 @@ const REMEMBERED = 200;
 const COMPACT_ABOVE_LINES = 5000;
 
 /**
- * What is in force, on disk before it is: JSON lines with checksums, each with fsync. A line cut off by a crash never
+ * What is in force, on disk before it is: JSON lines with checksums, those that open with fsync. A line cut off by a crash never
  * took effect, because nothing is written to the node before its line is safe.
  *
  *     5d0c2a61 {"type":"open","id":"a1","action":{"kind":"cpu-quota","target":"rate","cores":1},"steps":[…],"leaseEndsMs":1700000600000}
@@ -91,14 +91,18 @@ export class Journal {
     return this.#closed;
   }
 
+  /** On the disk once it returns, before anything is written to the node. */
   recordOpen(entry: OpenEntry): Outcome<void, 'journal'> {
-    return this.#append({ type: 'open', ...entry });
+    return this.#append({ type: 'open', ...entry }, { sync: true });
   }
 
-  /** What has ended is known here even where it cannot be written down; that is made up for with the next line. */
+  /**
+   * On the disk with the next line that opens something: undoing once more what a power cut has made unknown changes
+   * nothing. What cannot be written down is known here all the same, and made up for with the next line.
+   */
   recordClose(outcome: NodeActionOutcome): Outcome<void, 'journal'> {
     const line: Line = { type: 'close', outcome };
-    const recorded = this.#append(line);
+    const recorded = this.#append(line, { sync: false });
     if (recorded.ok) return recorded;
     this.#remember(line);
     this.#isBehind = true;
@@ -111,14 +115,14 @@ export class Journal {
     this.#file = undefined;
   }
 
-  #append(line: Line): Outcome<void, 'journal'> {
+  #append(line: Line, { sync }: { readonly sync: boolean }): Outcome<void, 'journal'> {
     try {
       if (this.#isBehind) this.#compact();
       if (this.#file === undefined) return failure('journal', `the journal ${this.#path} is closed`);
       const bytes = encode(line);
       try {
         writeAll(this.#file, bytes);
-        this.#file.sync();
+        if (sync) this.#file.sync();
       } catch (error) {
         this.#takeBack(this.#file);
         throw error;
