@@ -36,7 +36,9 @@ const limits = z.strictObject({
   actions: z.array(kind).default([...ACTION_KINDS]),
   changes_per_minute: z.int().min(1).max(10_000).default(60),
   changes_in_force: z.int().min(1).max(10_000).default(256),
-  bounds: z.partialRecord(kind, bound).default({}),
+  bounds: z
+    .partialRecord(kind, bound, { error: `expected kinds of actions as keys: ${ACTION_KINDS.join(', ')}` })
+    .default({}),
 });
 
 const drift = z.strictObject({

@@ -70,7 +70,7 @@ describe('configuration of the agent', () => {
     [
       'a bound of such a kind',
       `${base}${target}limits: { bounds: { reboot: { min: 1 } } }\n`,
-      'limits.bounds.reboot: expected one of cpu-quota, ',
+      'limits.bounds: expected kinds of actions as keys: cpu-quota, ',
     ],
     [
       'a floor above its ceiling',
