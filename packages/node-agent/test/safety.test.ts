@@ -111,6 +111,18 @@ describe('what keeps the node safe', () => {
       expect(node.get(`${group}/cgroup.procs`)).to.equal('200\n');
     });
 
+    it('of a whole group that was removed is repaired', async () => {
+      const keeper = keeperOf(CO_RUNNERS);
+      const { outcome } = await keeper.submit(request('a', limit));
+      const group = outcome.writes[0]?.replace('mkdir ', '');
+      rmSync(`${node.root}${group}`, { recursive: true });
+      await keeper.reconcile();
+      expect(node.get(`${group}/cgroup.procs`)).to.equal('200\n');
+      expect(node.get(`${group}/cpu.cfs_quota_us`)).to.equal('5000');
+      await keeper.release('a');
+      expect(node.get(`${group}/cgroup.procs`)).to.equal(undefined);
+    });
+
     it('of a process that has ended is none', async () => {
       const keeper = keeperOf(CO_RUNNERS);
       const { outcome } = await keeper.submit(request('a', limit));

@@ -2,7 +2,7 @@ import { readGroupPids } from '../procfs/cgroup.js';
 import { readProcessStat } from '../procfs/process.js';
 import type { System } from '../system.js';
 import { readNumber } from './control-http.js';
-import { isSame, isValue } from './execute.js';
+import { isSame, isValue, verifyStep } from './execute.js';
 import { readHtbClass, sameRates } from './htb-class.js';
 import type { HtbStep, HttpStep, MoveStep, Step, StopStep, TasksStep, WriteStep } from './step.js';
 
@@ -26,8 +26,6 @@ export async function standingOf(system: System, step: Step): Promise<Standing> 
   switch (step.op) {
     case 'write':
       return writeStanding(system, step);
-    case 'mkdir':
-      return system.exists(step.path) ? IN_FORCE : drifted(`${step.path} was removed`, step);
     case 'tasks':
       return tasksStanding(system, step);
     case 'move':
@@ -38,7 +36,16 @@ export async function standingOf(system: System, step: Step): Promise<Standing> 
       return htbStanding(system, step);
     case 'http':
       return httpStanding(system, step);
+    default:
+      return readBackStanding(system, step);
   }
+}
+
+/** Of steps that bring nothing of anybody else's back: as when they were applied. */
+async function readBackStanding(system: System, step: Step): Promise<Standing> {
+  const verified = await verifyStep(system, step);
+  if (verified.ok) return IN_FORCE;
+  return verified.reason === 'verify' ? drifted(verified.message, step) : UNKNOWN;
 }
 
 function drifted(found: string, step: Step): Standing {
