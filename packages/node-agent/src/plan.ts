@@ -60,8 +60,8 @@ export function limitsTheSame(a: NodeAction, b: NodeAction): boolean {
 /** Actions with the same key set the same knob: a later one takes over from an earlier one. */
 export function knobKey(id: string, action: NodeAction): string {
   const base = `${action.kind}:${action.target}`;
-  if (action.kind === 'link-rate') return `${base}:${action.direction ?? 'egress'}`;
   if (action.kind === 'pool-size') return `${base}:${action.pool}`;
+  if (action.kind === 'link-rate') return `${base}:${action.direction ?? 'egress'}`;
   // Each names its own processes.
   return action.kind === 'limit-corunner' ? `${base}:${id}` : base;
 }

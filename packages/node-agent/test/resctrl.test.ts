@@ -208,7 +208,7 @@ describe('resctrl', () => {
     expect(await state()).to.deep.include({
       llcWays: { current: 20, max: 20 },
       memoryBandwidth: { current: 100, max: 100, unit: 'percent' },
-      limitable: ['cpu', 'llc', 'memory-bandwidth'],
+      limitable: ['llc', 'memory-bandwidth'],
     });
     const keeper = node.keeper(site);
     await keeper.submit(request('c', ways(5)));

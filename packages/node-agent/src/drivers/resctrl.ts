@@ -94,12 +94,13 @@ export function planGroup(
     system.list(`/proc/${pid}/task`).every((tid) => members.has(tid)),
   );
   if (exists && everyThreadIn && lines.value === '') return success([]);
-  const steps: Step[] = [{ op: 'mkdir', path: folder, evacuateTo: undefined }];
+  const steps: Step[] = [{ op: 'mkdir', path: folder }];
   if (lines.value !== '') {
     steps.push({ op: 'write', path: `${folder}/schemata`, ...lines, format: 'schemata' });
   }
   if (!exists || !everyThreadIn) {
-    steps.push({ op: 'tasks', path: `${folder}/tasks`, pids, back: monitorTasks(system, pids) });
+    const back = monitorTasks(system, pids);
+    steps.push({ op: 'tasks', path: `${folder}/tasks`, pids, ...(back === undefined ? {} : { back }) });
   }
   return success(steps);
 }
