@@ -12,6 +12,8 @@ import {
   PAUSE_ID,
   POD,
   POD_SLICE,
+  POD_V1,
+  POD_V2,
   putLink,
   V1_MOUNTS,
   V2_MOUNT,
@@ -20,8 +22,6 @@ import {
 } from './group-trees.js';
 
 const named = (how: string) => `targets: [{ name: rate, ${how} }]`;
-const POD_V2 = `kubepods.slice/kubepods-burstable.slice/${POD_SLICE}`;
-const POD_V1 = `kubepods/burstable/pod${POD}`;
 const LOGS: Tree = {
   [`/var/log/pods/shop_cart-6d5f_${POD}/server/0.log`]: '',
   [`/var/log/containers/cart-6d5f_shop_server-${ID}.log`]: '',

@@ -4,46 +4,28 @@ import { Sampler } from '../src/sampling/sampler.js';
 import { readTargetState } from '../src/target-state.js';
 import { Node, processFiles, request, type Tree } from './fixture.js';
 import {
+  at,
+  atV1,
+  CONTAINER_V1,
+  CONTAINER_V2,
+  config,
   expectRefusal,
   expectWrites,
   ID,
-  POD,
-  POD_SLICE,
+  inPod,
+  MIB,
+  POD_V1,
+  POD_V2,
   putDisk,
-  putLink,
+  RATE,
   snapshot,
   V1_MOUNTS,
   V2_MOUNT,
+  v1,
   v1Group,
+  v2,
   v2Group,
 } from './group-trees.js';
-
-const MIB = 1024 ** 2;
-const RATE = 'demo/rate';
-const LIMITS =
-  'max_cpu_cores: 4, max_cpu_weight: 5000, max_disk_weight: 5000, min_memory_bytes: 33554432, max_memory_bytes: 4294967296';
-const config = `targets: [{ name: rate, cgroup: ${RATE}, ${LIMITS} }]`;
-const inPod = `targets: [{ name: rate, container_id: ${ID}, ${LIMITS} }]`;
-const POD_V2 = `kubepods.slice/kubepods-burstable.slice/${POD_SLICE}`;
-const CONTAINER_V2 = `${POD_V2}/cri-containerd-${ID}.scope`;
-const POD_V1 = `kubepods/burstable/pod${POD}`;
-const CONTAINER_V1 = `${POD_V1}/${ID}`;
-
-const v2 = (files: Tree = {}): Tree => ({
-  ...V2_MOUNT,
-  ...v2Group('demo', []),
-  ...v2Group(RATE, [100], files),
-});
-const v1 = (files: Tree = {}): Tree => ({
-  ...V1_MOUNTS,
-  ...v1Group('demo', []),
-  ...v1Group(RATE, [100], files),
-});
-const at = (file: string, path = RATE) => `/sys/fs/cgroup/${path}/${file}`;
-const atV1 = (file: string, path = RATE) => {
-  const controller = file.split('.')[0] as string;
-  return `/sys/fs/cgroup/${controller === 'cpu' ? 'cpu,cpuacct' : controller}/${path}/${file}`;
-};
 
 const quota = (cores: number): NodeAction => ({ kind: 'cpu-quota', target: 'rate', cores });
 const weight = (value: number): NodeAction => ({ kind: 'cpu-weight', target: 'rate', weight: value });
@@ -53,7 +35,6 @@ const memory = (mebibytes: number): NodeAction => ({
   target: 'rate',
   bytes: mebibytes * MIB,
 });
-const diskWeight = (value: number): NodeAction => ({ kind: 'disk-weight', target: 'rate', weight: value });
 
 const mib = (count: number) => String(count * MIB);
 
@@ -224,72 +205,6 @@ describe('knobs of control groups', () => {
     });
   }
 
-  for (const [what, scheduler, tree, action, writes] of [
-    [
-      'BFQ, v2, beside a weight of one device',
-      'none [bfq]',
-      v2({ 'io.bfq.weight': 'default 100\n' }),
-      diskWeight(320),
-      [[at('io.bfq.weight'), 'default 120', 'default 100']],
-    ],
-    [
-      'BFQ, v2, of older kernels',
-      '[bfq]',
-      v2({ 'io.bfq.weight': '100\n' }),
-      diskWeight(50),
-      [[at('io.bfq.weight'), '50', '100']],
-    ],
-    [
-      'the cost model, v2',
-      '[none] bfq',
-      { ...v2(), '/sys/fs/cgroup/io.cost.qos': '8:16 enable=0\n8:0 enable=1 ctrl=auto\n' },
-      diskWeight(320),
-      [[at('io.weight'), 'default 320', 'default 100']],
-    ],
-    [
-      'BFQ, v1',
-      '[bfq]',
-      v1({ 'blkio.bfq.weight': '100\n' }),
-      diskWeight(320),
-      [[atV1('blkio.bfq.weight'), '120', '100']],
-    ],
-    [
-      'CFQ, v1',
-      'noop [cfq]',
-      v1({ 'blkio.weight': '500\n' }),
-      diskWeight(150),
-      [[atV1('blkio.weight'), '750', '500']],
-    ],
-  ] as const satisfies readonly (readonly [
-    string,
-    string,
-    Tree,
-    NodeAction,
-    readonly (readonly [string, string, string])[],
-  ])[]) {
-    it(`writes a disk weight: ${what}`, async () => {
-      node = new Node(tree);
-      disk(scheduler);
-      await expectWrites(node, config, action, writes);
-    });
-  }
-
-  it('changes the default of disk weights, and leaves those of single devices', async () => {
-    node = new Node(v2({ 'io.bfq.weight': 'default 100\n8:16 50\n' }));
-    disk('[bfq]');
-    const path = at('io.bfq.weight');
-    const base = node.system();
-    // The kernel takes one line and shows all.
-    const write = (file: string, text: string) =>
-      base.write(file, file === path ? `${text}\n8:16 50\n` : text);
-    const keeper = node.keeper(node.site(node.config(config), { ...base, write }));
-    const { outcome } = await keeper.submit(request('k', diskWeight(210)));
-    expect(outcome.status, outcome.message).to.equal('applied');
-    expect(node.get(path)).to.equal('default 110\n8:16 50\n');
-    await keeper.release('k');
-    expect(node.get(path)).to.equal('default 100\n8:16 50\n');
-  });
-
   for (const [what, tree, action, why] of [
     ['a quota above the configured', v2(), quota(5), ['out-of-range', 'expected 0.05 to 4 cores']],
     ['a quota of nothing', v2(), quota(0.01), ['out-of-range', 'expected 0.05 to 4 cores']],
@@ -358,12 +273,6 @@ describe('knobs of control groups', () => {
       { ...v2(), '/proc/meminfo': 'MemTotal: 1048576 kB\n' },
       memory(2000),
       ['out-of-range', `to ${mib(1024)} bytes`],
-    ],
-    [
-      'a disk weight where nothing heeds it',
-      v2(),
-      diskWeight(200),
-      ['unsupported', 'no disk weight has an effect on 8:0 (mq-deadline)'],
     ],
   ] as const satisfies readonly (readonly [string, Tree, NodeAction, readonly [string, string]])[]) {
     it(`refuses ${what}`, async () => {
@@ -472,203 +381,5 @@ describe('knobs of control groups', () => {
       coRunners: [],
       limitable: ['cpu', 'disk'],
     });
-  });
-});
-
-describe('co-runners', () => {
-  let node: Node;
-  afterEach(() => node.remove());
-
-  const ALLOW = 'co_runners: { allow: ["^stress"] }';
-  const limit = (pids: readonly number[], of?: 'cpu' | 'disk'): NodeAction => ({
-    kind: 'limit-corunner',
-    target: 'rate',
-    pids,
-    ...(of === undefined ? {} : { of }),
-  });
-  const inV2 = (pid: number, group: string, command = 'stress'): Tree => ({
-    ...processFiles(pid, '0-7', command),
-    [`/proc/${pid}/cgroup`]: `0::/${group}\n`,
-    [`/proc/${pid}/mountinfo`]: '27 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n',
-  });
-  const start = (tree: Tree) => {
-    node = new Node({ ...v2(), ...inV2(100, RATE, 'node'), ...tree });
-    putDisk(node, '[none]');
-    const keeper = node.keeper(node.site(node.config(`${config}\n${ALLOW}`)));
-    return { keeper, before: snapshot(node) };
-  };
-  const BATCH = 'batch/job';
-  const DISK = '8:0 rbps=1048576 wbps=1048576 riops=max wiops=max';
-
-  it('alone in their group are limited there, v2', async () => {
-    const { keeper, before } = start({
-      ...v2Group(BATCH, [200, 201], { 'io.max': '8:16 rbps=5 wbps=max riops=max wiops=max\n' }),
-      ...inV2(200, BATCH),
-      ...inV2(201, BATCH),
-    });
-    const cpu = await keeper.submit(request('c', limit([200, 201])));
-    expect(cpu.outcome.writes).to.deep.equal([
-      `write "5000 100000" to ${at('cpu.max', BATCH)} (was "max 100000")`,
-    ]);
-    const io = await keeper.submit(request('d', limit([200, 201], 'disk')));
-    expect(io.outcome.writes).to.deep.equal([
-      `write "${DISK}" to ${at('io.max', BATCH)} (was "8:0 rbps=max wbps=max riops=max wiops=max")`,
-    ]);
-    expect(io.outcome.status, io.outcome.message).to.equal('applied');
-    expect((await keeper.submit(request('e', limit([200, 201])))).outcome.status).to.equal('unchanged');
-    await keeper.release('c');
-    await keeper.release('d');
-    // The kernel leaves out the line of a disk without limits; here it stays as it was written.
-    expect(snapshot(node)).to.deep.equal({
-      ...before,
-      [at('io.max', BATCH)]: '8:0 rbps=max wbps=max riops=max wiops=max',
-    });
-  });
-
-  it('keep lower limits, and limits of operations', async () => {
-    const { keeper } = start({
-      ...v2Group(BATCH, [200], {
-        'cpu.max': '2000 100000\n',
-        'io.max': '8:0 rbps=max wbps=4096 riops=max wiops=120\n',
-      }),
-      ...inV2(200, BATCH),
-    });
-    expect((await keeper.submit(request('c', limit([200])))).outcome.status).to.equal('unchanged');
-    const io = await keeper.submit(request('d', limit([200], 'disk')));
-    expect(io.outcome.writes[0]).to.include('"8:0 rbps=1048576 wbps=4096 riops=max wiops=120"');
-    await keeper.release('d');
-    expect(node.get(at('io.max', BATCH))?.trim()).to.equal('8:0 rbps=max wbps=4096 riops=max wiops=120');
-  });
-
-  it('among others move into a group beside their own, v2', async () => {
-    const { keeper } = start({
-      ...v2Group('batch', [], { 'cgroup.subtree_control': 'cpu io memory\n' }),
-      ...v2Group(BATCH, [200, 201]),
-      ...inV2(200, BATCH),
-      ...inV2(201, BATCH, 'other'),
-    });
-    const { outcome } = await keeper.submit(request('d', limit([200], 'disk')));
-    expect(outcome.status, outcome.message).to.equal('applied');
-    const group = /^mkdir (\S+)$/.exec(outcome.writes[0] as string)?.[1] as string;
-    expect(group).to.match(/^\/sys\/fs\/cgroup\/batch\/sage-limited-[0-9a-f]{8}$/);
-    expect(outcome.writes.slice(1)).to.deep.equal([
-      `write "${DISK}" to ${group}/io.max (was "8:0 rbps=max wbps=max riops=max wiops=max")`,
-      `write 200 to ${group}/cgroup.procs (was in ${at('cgroup.procs', BATCH)})`,
-    ]);
-    await keeper.release('d');
-    expect(node.get(`${group}/io.max`)).to.equal(undefined);
-  });
-
-  it('are limited in each way to the disk, v1', async () => {
-    node = new Node({
-      ...v1(),
-      ...v1Group(BATCH, [200]),
-      ...inV2(100, RATE, 'node'),
-      ...inV2(200, BATCH),
-      '/proc/200/cgroup': `5:blkio:/${BATCH}\n2:cpu,cpuacct:/${BATCH}\n`,
-    });
-    putDisk(node, '[none]');
-    const before = snapshot(node);
-    const keeper = node.keeper(node.site(node.config(`${config}\n${ALLOW}`)));
-    const { outcome } = await keeper.submit(request('d', limit([200], 'disk')));
-    expect(outcome.writes).to.deep.equal(
-      ['read', 'write'].map(
-        (way) => `write "8:0 1048576" to ${atV1(`blkio.throttle.${way}_bps_device`, BATCH)} (was "8:0 0")`,
-      ),
-    );
-    await keeper.release('d');
-    expect(Object.keys(snapshot(node))).to.deep.equal(Object.keys(before));
-  });
-
-  for (const [what, tree, action, why] of [
-    [
-      'that would leave a memory limit, v2',
-      {
-        ...v2Group('batch', [], { 'cgroup.subtree_control': 'cpu io memory\n' }),
-        ...v2Group(BATCH, [200, 201], { 'memory.max': '1073741824\n' }),
-        ...inV2(200, BATCH),
-      },
-      limit([200]),
-      ['unsupported', 'would leave its memory limit'],
-    ],
-    [
-      'beside whose group none can be, v2',
-      { ...v2Group('batch', []), ...v2Group(BATCH, [200, 201]), ...inV2(200, BATCH) },
-      limit([200], 'disk'),
-      ['unsupported', '/batch/cgroup.subtree_control does not enable io'],
-    ],
-    [
-      'on another disk',
-      {
-        ...v2Group(BATCH, [200]),
-        ...inV2(200, BATCH),
-        '/proc/200/mountinfo': '27 1 9:0 / / rw - ext4 /dev/md0 rw\n',
-      },
-      limit([200], 'disk'),
-      ['not-allowed', 'it is on disk (none), the target on disk 8:0'],
-    ],
-    [
-      'on other processors',
-      { ...v2Group(BATCH, [200]), ...inV2(200, BATCH), '/proc/200/status': 'Cpus_allowed_list:\t8\n' },
-      limit([200]),
-      ['not-allowed', 'it runs on cpu 8'],
-    ],
-    [
-      'off the allow-list',
-      { ...v2Group(BATCH, [200]), ...inV2(200, BATCH, 'other') },
-      limit([200], 'disk'),
-      ['not-allowed', 'matches no co_runners.allow'],
-    ],
-    ['that are a target', {}, limit([100], 'disk'), ['not-allowed', 'belongs to a target']],
-  ] as const satisfies readonly (readonly [string, Tree, NodeAction, readonly [string, string]])[]) {
-    it(`are refused: ${what}`, async () => {
-      node = new Node({ ...v2(), ...inV2(100, RATE, 'node'), ...tree });
-      putDisk(node, '[none]');
-      await expectRefusal(node, `${config}\n${ALLOW}`, action, why);
-    });
-  }
-
-  it('are on the disk that holds the upper layer of a container, and under a volume', async () => {
-    node = new Node({
-      ...v2(),
-      ...inV2(100, RATE, 'node'),
-      '/proc/1/mountinfo':
-        '27 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
-      '/proc/100/mountinfo':
-        '50 1 0:60 / / rw - overlay overlay rw,lowerdir=/l/a:/l/b,upperdir=/var/lib/docker/o/diff,workdir=/w\n',
-      ...v2Group(BATCH, [200]),
-      ...inV2(200, BATCH),
-      '/proc/200/mountinfo': '27 1 253:0 / /data rw - xfs /dev/mapper/vg-data rw\n',
-      '/sys/devices/virtual/block/dm-0/slaves/sda1/dev': '8:1\n',
-      '/sys/class/block/sda1/dev': '8:1\n',
-    });
-    putDisk(node, '[none]');
-    putLink(node, '/sys/dev/block/253:0', '../../devices/virtual/block/dm-0');
-    const keeper = node.keeper(node.site(node.config(`${config}\n${ALLOW}`)));
-    const { outcome } = await keeper.submit(request('d', limit([200], 'disk')));
-    expect(outcome.writes[0], outcome.message).to.include(`write "${DISK}"`);
-  });
-
-  it('tell what they take of the processor and of the disk, of what they share', async () => {
-    node = new Node({ ...v2(), ...inV2(100, RATE, 'node'), ...inV2(200, BATCH), ...inV2(201, BATCH) });
-    putDisk(node, '[none]');
-    node.put('/proc/201/status', 'Cpus_allowed_list:\t9\n');
-    const use = (pid: number, bytes: number) =>
-      node.put(`/proc/${pid}/io`, `read_bytes: ${bytes}\nwrite_bytes: 0\ncancelled_write_bytes: 0\n`);
-    use(200, 0);
-    use(201, 0);
-    const site = node.site(node.config(`${config}\n${ALLOW}`));
-    let nowMs = 0;
-    const sampler = new Sampler(site, { clock: node.clock, monotonicMs: () => nowMs });
-    await sampler.sample();
-    nowMs += 2000;
-    use(200, 4 * MIB);
-    use(201, 2 * MIB);
-    await sampler.sample();
-    const { coRunners } = await readTargetState(site, site.config.targets[0] as never, sampler);
-    expect(coRunners).to.deep.equal([
-      { pid: 200, command: 'stress --flag', cpuCores: 0, diskBytesPerSecond: 2 * MIB },
-      { pid: 201, command: 'stress --flag', cpuCores: 0, diskBytesPerSecond: MIB },
-    ]);
   });
 });

@@ -89,6 +89,35 @@ function below(folder: string, files: Tree): Tree {
   return Object.fromEntries(Object.entries(files).map(([file, text]) => [`${folder}/${file}`, text]));
 }
 
+/** What most tests have: the target `rate` in a group below another, or in the container of a pod. */
+export const MIB = 1024 ** 2;
+export const RATE = 'demo/rate';
+export const LIMITS =
+  'max_cpu_cores: 4, max_cpu_weight: 5000, max_disk_weight: 5000, min_memory_bytes: 33554432, max_memory_bytes: 4294967296';
+export const config = `targets: [{ name: rate, cgroup: ${RATE}, ${LIMITS} }]`;
+export const inPod = `targets: [{ name: rate, container_id: ${ID}, ${LIMITS} }]`;
+export const POD_V2 = `kubepods.slice/kubepods-burstable.slice/${POD_SLICE}`;
+export const CONTAINER_V2 = `${POD_V2}/cri-containerd-${ID}.scope`;
+export const POD_V1 = `kubepods/burstable/pod${POD}`;
+export const CONTAINER_V1 = `${POD_V1}/${ID}`;
+
+export const v2 = (files: Tree = {}): Tree => ({
+  ...V2_MOUNT,
+  ...v2Group('demo', []),
+  ...v2Group(RATE, [100], files),
+});
+export const v1 = (files: Tree = {}): Tree => ({
+  ...V1_MOUNTS,
+  ...v1Group('demo', []),
+  ...v1Group(RATE, [100], files),
+});
+/** Where a file of a group is, in v2 and in v1. */
+export const at = (file: string, path = RATE) => `/sys/fs/cgroup/${path}/${file}`;
+export const atV1 = (file: string, path = RATE) => {
+  const controller = file.split('.')[0] as string;
+  return `/sys/fs/cgroup/${controller === 'cpu' ? 'cpu,cpuacct' : controller}/${path}/${file}`;
+};
+
 /** A disk `8:0` with one partition `8:1`, as /sys has it: links and all. */
 export function putDisk(node: Node, scheduler: string): void {
   const disk = '/sys/devices/pci0000:00/block/sda';

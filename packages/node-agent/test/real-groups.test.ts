@@ -189,7 +189,7 @@ describe('control groups of this machine', function () {
     for (const name of ['rate', 'batch']) real.make(name);
     const folder = mkdtempSync(join(process.cwd(), '.sage-test-'));
     try {
-      const code = `const fs = require('fs'); const file = fs.openSync(process.argv[1], fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_DSYNC); const block = Buffer.alloc(65536, 1); for (;;) fs.writeSync(file, block, 0, block.length, 0);`;
+      const code = `const fs = require('node:fs'); const file = fs.openSync(process.argv[1], fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_DSYNC); const block = Buffer.alloc(65536, 1); for (;;) fs.writeSync(file, block, 0, block.length, 0);`;
       const target = real.spawn('rate', 'sleep', ['100']);
       const writer = real.spawn('batch', process.execPath, [
         '-e',
