@@ -10,6 +10,7 @@ import {
   success,
   type Window,
 } from '@sage/core';
+import type { Orchestrator } from '@sage/orchestrator';
 import { Controller } from './acting/controller.js';
 import { AlertReceiver } from './alerts/receiver.js';
 import type { Config } from './config/config.js';
@@ -73,7 +74,16 @@ export async function startEngine(config: Config, deps: EngineDeps): Promise<Out
     processes: kernelProcesses(process.pid),
   });
   if (!data.ok) return data;
-  const engine = new RunningEngine(config, deps, parts, data.value);
+  const orchestrator = await parts.orchestrator(config, {
+    ...deps,
+    // Nothing says yet how far a service may be scaled.
+    bounds: () => undefined,
+  });
+  if (!orchestrator.ok) {
+    await data.value.lock.release();
+    return failure('orchestrator', `orchestrator: ${orchestrator.message}`);
+  }
+  const engine = new RunningEngine(config, { ...deps, parts }, data.value, orchestrator.value);
   const started = await engine.start();
   if (started.ok) return success(engine);
   await engine.close();
@@ -84,6 +94,7 @@ class RunningEngine implements Engine {
   readonly #deps: EngineDeps;
   readonly #parts: Parts;
   readonly #data: DataDir;
+  readonly #orchestrator: Orchestrator | undefined;
   readonly #metrics: EngineMetrics;
   readonly #learning: LearningLoop;
   readonly #annotator: Annotator;
@@ -98,14 +109,20 @@ class RunningEngine implements Engine {
   #collector: CollectorPart | undefined;
   #http: Listening | undefined;
 
-  constructor(config: Config, deps: EngineDeps, parts: Parts, data: DataDir) {
-    const { clock, logger, fetch } = deps;
+  constructor(
+    config: Config,
+    deps: EngineDeps & { readonly parts: Parts },
+    data: DataDir,
+    orchestrator: Orchestrator | undefined,
+  ) {
+    const { clock, logger, fetch, parts } = deps;
     const live = () => this.#config;
     const emit = (event: EngineEvent) => this.#emit(event);
     this.#config = config;
     this.#deps = deps;
     this.#parts = parts;
     this.#data = data;
+    this.#orchestrator = orchestrator;
     const metrics = createMetrics({
       objectives: () => this.#readings(),
       openIncidents: () => data.incidents.open,
@@ -141,7 +158,14 @@ class RunningEngine implements Engine {
       parts,
       store: data.incidents,
       history: data.history,
-      controller: new Controller({ parts, agents, config: live, logger, count }),
+      controller: new Controller({
+        parts,
+        agents,
+        ...(orchestrator === undefined ? {} : { orchestrator }),
+        config: live,
+        logger,
+        count,
+      }),
       model: () => this.#learning.model,
       config: live,
       clock,
@@ -249,6 +273,7 @@ class RunningEngine implements Engine {
       ['the training', () => this.#learning.close()],
       ['the alerts', () => this.#receiver.close()],
       ['the incidents in work', () => this.#pipeline.idle()],
+      ['the orchestrator', () => this.#orchestrator?.close()],
       ['the annotations', () => this.#annotator.close()],
       ['the windows', () => this.#data.history.flush()],
       ['the incidents', () => this.#data.incidents.save()],

@@ -13,6 +13,7 @@ import type {
   TargetState,
   Window,
 } from '@sage/core';
+import type { Orchestrator, OrchestratorDeps } from '@sage/orchestrator';
 import type { Config } from './config/config.js';
 
 /** The collector extension, as the engine sees it. */
@@ -115,4 +116,9 @@ export interface Parts {
     config: Config,
     deps: { readonly fetch: typeof globalThis.fetch; readonly logger: Logger },
   ): MetricSource | undefined;
+  /** undefined where the configuration names none. A failure: what it names cannot be used. */
+  orchestrator(
+    config: Config,
+    deps: Pick<OrchestratorDeps, 'logger' | 'bounds'> & { readonly clock: Clock },
+  ): Promise<Outcome<Orchestrator | undefined>>;
 }

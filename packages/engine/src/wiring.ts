@@ -1,7 +1,8 @@
 import { planActions } from '@sage/actuation';
 import { buildCausalGraph } from '@sage/causal-graph';
 import { ObjectiveWatcher, type ReceiverStarter, startCollector } from '@sage/collector-extension';
-import type { Outcome } from '@sage/core';
+import { createRng, type Outcome, success } from '@sage/core';
+import { openOrchestrator } from '@sage/orchestrator';
 import { diagnose } from '@sage/root-cause';
 import { createJaegerAgentReceiver, createOtlpReceiver } from '@sage/telemetry-source';
 import type { Config } from './config/config.js';
@@ -25,6 +26,11 @@ export const sageParts: Parts = {
   plan: ({ minProbability, ...context }) =>
     planActions({ ...context, limits: { minProbability, maxActions: MAX_ACTIONS } }),
   prometheus: ({ prometheus }, deps) => prometheus && prometheusMetrics(prometheus, deps),
+  // No seed of the configuration: several that were refused together shall not come back together.
+  orchestrator: async ({ orchestrator }, { clock, ...deps }) =>
+    orchestrator === undefined
+      ? success(undefined)
+      : openOrchestrator(orchestrator, { ...deps, rng: createRng(clock.now()) }),
 };
 
 async function startSpanSide({

@@ -165,6 +165,27 @@ describe('configuration', () => {
       `${minimal}\nlearning: { history_windows: 50 }`,
       /^learning.min_windows: expected a number no greater than learning.history_windows \(50\), got 60, the default$/,
     ],
+    [
+      'two orchestrators',
+      `${minimal}\norchestrator: { kubernetes: {}, static: { file: x } }`,
+      /^orchestrator: expected one of kubernetes, swarm, static, got kubernetes and static$/,
+    ],
+    ['no orchestrator where one is announced', `${minimal}\norchestrator: {}`, /, got none of them$/],
+    [
+      'an address that Docker cannot have',
+      `${minimal}\norchestrator: { swarm: { url: 'ssh://docker' } }`,
+      /^orchestrator.swarm.url: expected unix:\/\/\/path, http:\/\/host:port or https:\/\/host:port, got "ssh:\/\/docker"$/,
+    ],
+    [
+      'certificates of which one is missing and one is empty',
+      `${minimal}\norchestrator: { swarm: { url: 'https://d:2376', tls: { ca_file: token, key_file: empty } } }`,
+      /^orchestrator.swarm.tls.cert_file: expected a text, got nothing\norchestrator.swarm.tls.key_file: expected a file with a key, got empty, which is empty$/,
+    ],
+    [
+      'an unknown key of an orchestrator, and says which it knows',
+      `${minimal}\norchestrator: { kubernetes: { namespace: shop } }`,
+      /^orchestrator.kubernetes.namespace: expected namespaces \(did you mean it\?\)/,
+    ],
     ['broken YAML', 'objectives: [\n  {', /^line 2, column \d+: expected valid YAML/],
   ];
   for (const [name, text, expected] of cases) {
@@ -228,6 +249,43 @@ prometheus: { url: 1, token_file: no, basic_auth: { username: a } }`;
     expect(prometheusOf('headers: { X-Scope-OrgID: shop }')).to.deep.include({
       credentials: undefined,
       headers: { 'X-Scope-OrgID': 'shop' },
+    });
+  });
+
+  const orchestratorOf = (keys: string) => {
+    const loaded = loadConfig(`${minimal}\norchestrator: ${keys}`, {
+      readFile,
+      resolvePath: (path) => `/etc/sage/${path}`,
+    });
+    if (!loaded.ok) throw new Error(loaded.message);
+    return loaded.value.orchestrator;
+  };
+
+  it('knows what runs the services, with files beside the configuration', () => {
+    expect(orchestratorOf('{ kubernetes: { kubeconfig: kubeconfig, namespaces: [shop] } }')).to.deep.equal({
+      kind: 'kubernetes',
+      kubeconfig: '/etc/sage/kubeconfig',
+      context: undefined,
+      namespaces: ['shop'],
+      selector: undefined,
+      serviceLabel: undefined,
+    });
+    expect(orchestratorOf('{ kubernetes: {} }')).to.deep.include({ kubeconfig: undefined, namespaces: [] });
+    expect(orchestratorOf('{ swarm: {} }')).to.deep.equal({
+      kind: 'swarm',
+      url: 'unix:///var/run/docker.sock',
+      tls: undefined,
+      serviceLabel: undefined,
+      pollSeconds: 10,
+    });
+    const tls = '{ ca_file: token, cert_file: token, key_file: token }';
+    expect(orchestratorOf(`{ swarm: { url: 'https://d:2376', tls: ${tls} } }`)).to.deep.include({
+      tls: { ca: 'secret', cert: 'secret', key: 'secret' },
+    });
+    expect(orchestratorOf('{ static: { file: placement.yaml } }')).to.deep.equal({
+      kind: 'static',
+      file: '/etc/sage/placement.yaml',
+      pollSeconds: 5,
     });
   });
 

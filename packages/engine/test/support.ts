@@ -223,6 +223,7 @@ export function fakeParts(overrides: Partial<Parts>): Parts {
     diagnose: missing,
     plan: missing,
     prometheus: () => undefined,
+    orchestrator: async () => success(undefined),
     ...overrides,
   };
 }

@@ -11,6 +11,7 @@ import {
   type Outcome,
   type PlannedAction,
 } from '@sage/core';
+import type { Orchestrator } from '@sage/orchestrator';
 import type { Config } from '../config/config.js';
 import type { HeldAction } from '../incidents/incident.js';
 import type { NodeTargets, Parts } from '../parts.js';
@@ -19,6 +20,8 @@ import type { NodeAgentClient } from '../sources/node-agent-client.js';
 export interface ControllerOptions {
   readonly parts: Pick<Parts, 'plan'>;
   readonly agents: () => readonly NodeAgentClient[];
+  /** Absent: it is not known where services run. */
+  readonly orchestrator?: Orchestrator;
   readonly config: () => Config;
   readonly logger: Logger;
   readonly count: (action: string, outcome: string) => void;

@@ -1,4 +1,5 @@
 import type { FeatureName, Objective } from '@sage/core';
+import type { OrchestratorConfig } from '@sage/orchestrator';
 import type { Credentials } from '../http/credentials.js';
 
 /** Where to listen. Port 0 lets the system choose. */
@@ -45,6 +46,8 @@ export interface Config {
   readonly receivers: { readonly otlpHttp: Address | undefined; readonly jaegerUdp: Address | undefined };
   readonly prometheus: PrometheusConfig | undefined;
   readonly nodeAgents: readonly AgentConfig[];
+  /** undefined: nothing is known of where services run, and nothing is scaled. */
+  readonly orchestrator: OrchestratorConfig | undefined;
   readonly grafana: GrafanaConfig | undefined;
   /** undefined: anybody who reaches the address may post alerts. */
   readonly alertmanager: { readonly credentials: Credentials | undefined };

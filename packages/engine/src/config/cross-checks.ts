@@ -1,5 +1,5 @@
 import { type ConfigIssue, describe, pathText } from './issues.js';
-import { validValue, valueAt } from './schema-walk.js';
+import { knownKeys, validValue, valueAt } from './schema-walk.js';
 
 /**
  * What no key can be wrong in by itself. Apart from the schema, which looks at such things only once all else is
@@ -11,6 +11,7 @@ export function crossChecks(input: unknown): ConfigIssue[] {
     ...repeatedNames(input, 'node_agents', 'a name that no other agent has'),
     ...slideFits(input),
     ...historyHoldsEnough(input),
+    ...oneOrchestrator(input),
     ...oneWayIn(input, 'prometheus'),
     ...oneWayIn(input, 'alertmanager'),
   ];
@@ -44,6 +45,15 @@ function historyHoldsEnough(input: unknown): ConfigIssue[] {
   const held = validValue(input, ['learning', 'history_windows']);
   if (typeof needed !== 'number' || typeof held !== 'number' || needed <= held) return [];
   return [issueAt(input, path, `a number no greater than learning.history_windows (${held})`)];
+}
+
+function oneOrchestrator(input: unknown): ConfigIssue[] {
+  const section = valueAt(input, ['orchestrator']);
+  if (section === null || typeof section !== 'object') return [];
+  const given = Object.keys(section).filter((key) => knownKeys(['orchestrator']).includes(key));
+  if (given.length === 1) return [];
+  const expected = `one of ${knownKeys(['orchestrator']).join(', ')}`;
+  return [{ path: 'orchestrator', expected, actual: given.join(' and ') || 'none of them' }];
 }
 
 /** A request has one header Authorization. */

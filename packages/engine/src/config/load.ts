@@ -4,6 +4,7 @@ import type { Credentials } from '../http/credentials.js';
 import type { Address, Config } from './config.js';
 import { crossChecks } from './cross-checks.js';
 import { type ConfigIssue, formatIssue, issuesOf } from './issues.js';
+import { type OrchestratorSources, orchestratorOf } from './orchestrator.js';
 import { configSchema, type RawConfig } from './schema.js';
 import { knownKeys } from './schema-walk.js';
 import { readSecretFiles } from './secret-files.js';
@@ -14,6 +15,8 @@ const DEFAULT_RANGE_SECONDS = 120;
 export interface LoadConfigOptions {
   /** Reads a token or password file; the path is as written in the configuration. */
   readonly readFile: (path: string) => string;
+  /** Where a file lies that is read later; absent: as it is written. */
+  readonly resolvePath?: (path: string) => string;
 }
 
 /** As `Failure`, with every issue apart for programs; `message` has one line for each. */
@@ -25,7 +28,8 @@ export interface ConfigFailure {
 }
 
 /** YAML text → configuration, or all that is wrong with it at once: `syntax` (with line and column) or `invalid`. */
-export function loadConfig(text: string, { readFile }: LoadConfigOptions): Outcome<Config> | ConfigFailure {
+export function loadConfig(text: string, options: LoadConfigOptions): Outcome<Config> | ConfigFailure {
+  const { readFile, resolvePath = (path) => path } = options;
   const document = parseDocument(text, { prettyErrors: false });
   if (document.errors.length > 0) {
     return refuse(
@@ -51,7 +55,7 @@ export function loadConfig(text: string, { readFile }: LoadConfigOptions): Outco
     ...secrets.issues,
   ];
   if (!parsed.success || issues.length > 0) return refuse('invalid', issues);
-  return success(resolve(parsed.data, secrets.contents));
+  return success(resolve(parsed.data, { secrets: secrets.contents, resolvePath }));
 }
 
 /** The same check for people: one line per error, or that there is none. */
@@ -66,7 +70,8 @@ function refuse(reason: 'syntax' | 'invalid', issues: readonly ConfigIssue[]): C
   return { ok: false, reason, issues, message: issues.map(formatIssue).join('\n') };
 }
 
-function resolve(raw: RawConfig, secrets: ReadonlyMap<string, string>): Config {
+function resolve(raw: RawConfig, sources: OrchestratorSources): Config {
+  const { secrets } = sources;
   const token = (file: string | undefined) => (file === undefined ? undefined : secrets.get(file));
   const { prometheus, grafana, learning } = raw;
   return {
@@ -99,6 +104,7 @@ function resolve(raw: RawConfig, secrets: ReadonlyMap<string, string>): Config {
       url: trimSlash(url),
       token: token(token_file),
     })),
+    orchestrator: orchestratorOf(raw.orchestrator, sources),
     grafana: grafana && {
       url: trimSlash(grafana.url),
       token: token(grafana.token_file),

@@ -62,6 +62,32 @@ const prometheus = z.strictObject({
     .default({}),
 });
 
+const orchestrator = z.strictObject({
+  kubernetes: z
+    .strictObject({
+      kubeconfig: text.optional(),
+      context: text.optional(),
+      namespaces: z.array(text).default([]),
+      selector: text.optional(),
+      service_label: text.optional(),
+    })
+    .optional(),
+  swarm: z
+    .strictObject({
+      url: z
+        .string()
+        .regex(/^(unix:\/\/\/|(tcp|https?):\/\/)[^@]+$/, {
+          error: 'unix:///path, http://host:port or https://host:port',
+        })
+        .default('unix:///var/run/docker.sock'),
+      tls: z.strictObject({ ca_file: text, cert_file: text, key_file: text }).optional(),
+      service_label: text.optional(),
+      poll_seconds: z.number().min(1).max(3600).default(10),
+    })
+    .optional(),
+  static: z.strictObject({ file: text }).optional(),
+});
+
 const learning = z.strictObject({
   schedule: z
     .string()
@@ -83,6 +109,7 @@ export const configSchema = z.strictObject({
   node_agents: z
     .array(z.strictObject({ name: text, url: url('token_file'), token_file: text.optional() }))
     .default([]),
+  orchestrator: orchestrator.optional(),
   grafana: z
     .strictObject({
       url: url('grafana.token_file'),

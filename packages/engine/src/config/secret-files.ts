@@ -18,7 +18,7 @@ export function readSecretFiles(input: unknown, readFile: (path: string) => stri
     try {
       const secret = readFile(file).trim();
       if (secret === '') {
-        const expected = path.at(-1) === 'token_file' ? 'a file with a token' : 'a file with a password';
+        const expected = `a file with a ${CONTENTS[String(path.at(-1))]}`;
         issues.push({ path: pathText(path), expected, actual: `${file}, which is empty` });
       }
       contents.set(file, secret);
@@ -33,7 +33,15 @@ export function readSecretFiles(input: unknown, readFile: (path: string) => stri
   return { contents, issues };
 }
 
-/** Wherever the schema knows a token_file or a password_file. */
+const CONTENTS: Readonly<Record<string, string>> = {
+  token_file: 'token',
+  password_file: 'password',
+  ca_file: 'certificate',
+  cert_file: 'certificate',
+  key_file: 'key',
+};
+
+/** Wherever the schema knows a file of those. */
 function secretPaths(input: unknown): PropertyKey[][] {
   const agents = valueAt(input, ['node_agents']);
   return [
@@ -42,6 +50,7 @@ function secretPaths(input: unknown): PropertyKey[][] {
       [section, 'basic_auth', 'password_file'],
     ]),
     ['grafana', 'token_file'],
+    ...['ca_file', 'cert_file', 'key_file'].map((key) => ['orchestrator', 'swarm', 'tls', key]),
     ...(Array.isArray(agents) ? agents.map((_, index) => ['node_agents', index, 'token_file']) : []),
   ];
 }
