@@ -20,7 +20,7 @@ export { createLogger, type Logger, silentLogger } from './log.js';
 export { nearest } from './nearest.js';
 export { type Objective, type ObjectiveReading, objectiveNode, readObjective } from './objective.js';
 export { errorMessage, type Failure, failure, type Outcome, type Success, success } from './outcome.js';
-export type { Instance, ScaleState } from './placement.js';
+export type { Instance, ScaleBounds, ScaleState } from './placement.js';
 export { formatElapsed, ProgressDisplay, type TextSink } from './progress-display.js';
 export { createRng, type Rng } from './random.js';
 export { median, quantile, quantileOfSorted, type RobustScale, robustScale } from './statistics.js';

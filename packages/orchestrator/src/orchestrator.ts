@@ -1,4 +1,4 @@
-import type { Instance, Logger, Outcome, Rng, ScaleState } from '@sage/core';
+import type { Instance, Logger, Outcome, Rng, ScaleBounds, ScaleState } from '@sage/core';
 
 /**
  * Why a service cannot be scaled, or how far it is cannot be told.
@@ -35,12 +35,6 @@ export interface Orchestrator {
   scale(service: string, replicas: number): Promise<Outcome<ScaleState, ScaleFailure>>;
   /** Ends what is under way. */
   close(): Promise<void>;
-}
-
-/** How many replicas of a service there may be at the least and at the most. */
-export interface ScaleBounds {
-  readonly min: number;
-  readonly max: number;
 }
 
 export interface OrchestratorDeps {
