@@ -11,6 +11,7 @@ import {
   type Window,
 } from '@sage/core';
 import { Controller } from './acting/controller.js';
+import type { Orchestrator } from './acting/orchestrator.js';
 import { AlertReceiver } from './alerts/receiver.js';
 import type { Config } from './config/config.js';
 import { restartNeeded } from './config/reload.js';
@@ -44,6 +45,8 @@ export interface EngineDeps {
   readonly version?: string;
   /** Other parts than Sage's own. */
   readonly parts?: Parts;
+  /** Where services run, and how many of them. Whoever gives it closes it. */
+  readonly orchestrator?: Orchestrator;
   /** First pause before a request to Grafana is tried again, ms. */
   readonly retryMs?: number;
 }
@@ -141,7 +144,14 @@ class RunningEngine implements Engine {
       parts,
       store: data.incidents,
       history: data.history,
-      controller: new Controller({ parts, agents, config: live, logger, count }),
+      controller: new Controller({
+        parts,
+        agents,
+        orchestrator: deps.orchestrator,
+        config: live,
+        logger,
+        count,
+      }),
       model: () => this.#learning.model,
       config: live,
       clock,
@@ -154,6 +164,7 @@ class RunningEngine implements Engine {
         const { objective, verdict, reason } = diagnosis;
         logger.info('diagnosis', { objective, verdict, reason });
       },
+      onJudged: (judged) => metrics.judged(judged),
       onUnknownObjective: (qos) => {
         metrics.alerts.inc({ outcome: 'unknown-objective' });
         logger.warn('an alert names no objective by its label qos', { qos: qos ?? '(none)' });
@@ -199,6 +210,7 @@ class RunningEngine implements Engine {
     this.#learning.start();
     this.#poller.start(this.#config.windows.slideSeconds * 1000);
     this.#inBackground(this.#pipeline.closeUnconfigured());
+    this.#inBackground(this.#pipeline.resume());
     this.#annotator.recover();
     this.#receiver.recover();
     this.#reloaded(true);
@@ -294,6 +306,10 @@ class RunningEngine implements Engine {
         credentials: () => this.#config.alertmanager.credentials,
         count: (outcome) => this.#metrics.alerts.inc({ outcome }),
       }),
+      plans: {
+        credentials: () => this.#config.alertmanager.credentials,
+        decide: (incident, plan, decided) => this.#pipeline.decide(incident, plan, decided),
+      },
       registry: this.#metrics.registry,
       incidents,
       state: () => this.state(),

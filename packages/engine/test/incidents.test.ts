@@ -306,7 +306,7 @@ describe('acting', () => {
         parts: {
           // The ladder of one pool: what is in force is passed over.
           plan: ({ inForce }) => {
-            const held = inForce.map((action) => (action.kind === 'pool-size' ? action.size : 0));
+            const held = inForce.map(({ action }) => (action.kind === 'pool-size' ? action.size : 0));
             const size = 2 * Math.max(16, ...held);
             return { ...plan, actions: [{ node: 'n1', action: pool(size), reason: 'requests wait' }] };
           },

@@ -11,6 +11,7 @@ export function crossChecks(input: unknown): ConfigIssue[] {
     ...repeatedNames(input, 'node_agents', 'a name that no other agent has'),
     ...slideFits(input),
     ...historyHoldsEnough(input),
+    ...scaleBoundsFit(input),
     ...oneWayIn(input, 'prometheus'),
     ...oneWayIn(input, 'alertmanager'),
   ];
@@ -44,6 +45,21 @@ function historyHoldsEnough(input: unknown): ConfigIssue[] {
   const held = validValue(input, ['learning', 'history_windows']);
   if (typeof needed !== 'number' || typeof held !== 'number' || needed <= held) return [];
   return [issueAt(input, path, `a number no greater than learning.history_windows (${held})`)];
+}
+
+/** Of the least and the most replicas, where both are said or the least is inherited. */
+function scaleBoundsFit(input: unknown): ConfigIssue[] {
+  const scale = ['actuation', 'scale'];
+  const services = valueAt(input, [...scale, 'services']);
+  const named = services !== null && typeof services === 'object' ? Object.keys(services) : [];
+  const least = valueAt(input, [...scale, 'min']);
+  return [scale, ...named.map((name) => [...scale, 'services', name])].flatMap((path) => {
+    const min = valueAt(input, [...path, 'min']) ?? least ?? 1;
+    const max = valueAt(input, [...path, 'max']);
+    if (typeof min !== 'number' || typeof max !== 'number' || min <= max) return [];
+    const expected = `a number no less than the least number of replicas (${min})`;
+    return [{ path: pathText([...path, 'max']), expected, actual: describe(max) }];
+  });
 }
 
 /** A request has one header Authorization. */
