@@ -129,8 +129,14 @@ function nextRung({ node, state }: PlacedTarget, input: PlanInput, need: Need): 
       .filter(({ action }) => !resting.some((knob) => knobOf(knob.action) === knobOf(action)))
       .map((step) => ({ node, ...step }));
   const untouched = (step: Step) => !held.some((knob) => knobOf(knob.action) === knobOf(step.action));
-  const rungs = ladder(input.culprit.resource).map(usable);
-  return rungs.find((steps) => steps.length > 0 && steps.every(untouched)) ?? rungs.find(isNotEmpty) ?? [];
+  let further: readonly PlacedStep[] = [];
+  for (const rung of ladder(input.culprit.resource)) {
+    const steps = usable(rung);
+    if (steps.length === 0) continue;
+    if (steps.every(untouched)) return steps;
+    if (further.length === 0) further = steps;
+  }
+  return further;
 }
 
 function scaleStep(input: PlanInput, need: Need): PlacedStep[] {
@@ -176,8 +182,4 @@ function neighboursText({ placement, culprit }: PlanInput): string[] {
 /** Nothing to go by is all of the way. */
 function clamp(enough = 1): number {
   return enough > 0 && enough < 1 ? enough : 1;
-}
-
-function isNotEmpty<T>(list: readonly T[]): boolean {
-  return list.length > 0;
 }
