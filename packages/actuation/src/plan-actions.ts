@@ -61,9 +61,9 @@ export interface PlanInput {
 
 /**
  * What to do about a culprit, one resource of one service: per replica, or for the one replica that is bad, the first
- * rung of its ladder that has something left to turn, turned as far as the counterfactual asks; when no target has any,
- * one step out. A rung in force is passed over, so that planning again climbs, and is turned further only where no other
- * is left. For `workload` the only rung is scaling out. Nothing is done for other verdicts nor below `minProbability`:
+ * rung of its ladder that has something to turn, turned as far as the counterfactual asks; when no target has any, one
+ * step out. A rung in force is passed over, so that planning again climbs, and is turned further once all others are in
+ * force and there is no room to scale. For `workload` the only rung is scaling out. Nothing is done for other verdicts nor below `minProbability`:
  * then, and where no rung is left, it recommends in words.
  */
 export function planActions(input: PlanInput): ActionPlan {
@@ -88,7 +88,7 @@ export function planActions(input: PlanInput): ActionPlan {
 
   const need: Need = { enough: clamp(input.relief?.enough), evidence: culprit.evidence };
   const local = verdict === 'workload' ? nothingLocal : localSteps(input, need);
-  const steps = local.steps.length > 0 ? local.steps : scaleStep(input, need);
+  const steps = firstOf(local.steps, () => scaleStep(input, need), local.further);
   const chosen = steps.slice(0, Math.max(0, limits.maxActions));
   if (chosen.length > 0) return asPlan(chosen, input);
   const why = steps.length > 0 ? `Sage may take no more than ${limits.maxActions} actions.` : local.why;
@@ -99,26 +99,35 @@ interface PlacedStep extends Step {
   readonly node: string;
 }
 
-interface LocalSteps {
+interface RungSteps {
   readonly steps: readonly PlacedStep[];
+  /** Of a rung that is in force already. */
+  readonly further: readonly PlacedStep[];
+}
+
+interface LocalSteps extends RungSteps {
   /** Why there is none, where that is not the end of the ladder. */
   readonly why?: string;
 }
 
-const nothingLocal: LocalSteps = { steps: [] };
+const nothingLocal: LocalSteps = { steps: [], further: [] };
 
 function localSteps(input: PlanInput, need: Need): LocalSteps {
   const { placement, culprit } = input;
   const { service, replica } = culprit;
   const all = placement.targetsOf(service);
-  if (all.length === 0) return { steps: [], why: `No node agent looks after ${service}.` };
+  if (all.length === 0) return { ...nothingLocal, why: `No node agent looks after ${service}.` };
   const targets = replica === undefined ? all : all.filter((target) => isReplica(target, replica));
-  if (replica !== undefined && targets.length === 0) return { steps: [], why: replicaUnknown(replica) };
-  return { steps: targets.flatMap((target) => nextRung(target, input, need)) };
+  if (replica !== undefined && targets.length === 0) return { ...nothingLocal, why: replicaUnknown(replica) };
+  const rungs = targets.map((target) => nextRung(target, input, need));
+  return {
+    steps: rungs.flatMap(({ steps }) => steps),
+    further: rungs.flatMap(({ further }) => further),
+  };
 }
 
-/** The first rung of which no knob is in force; where there is none, the first that can be turned further. */
-function nextRung({ node, state }: PlacedTarget, input: PlanInput, need: Need): readonly PlacedStep[] {
+/** The first rung of which no knob is in force, and the first that can be turned further. */
+function nextRung({ node, state }: PlacedTarget, input: PlanInput, need: Need): RungSteps {
   const here = (knobs: readonly TurnedKnob[] = []) => knobs.filter((knob) => knob.node === node);
   const held = here(input.inForce);
   const resting = here(input.resting);
@@ -133,10 +142,20 @@ function nextRung({ node, state }: PlacedTarget, input: PlanInput, need: Need): 
   for (const rung of ladder(input.culprit.resource)) {
     const steps = usable(rung);
     if (steps.length === 0) continue;
-    if (steps.every(untouched)) return steps;
+    if (steps.every(untouched)) return { steps, further };
     if (further.length === 0) further = steps;
   }
-  return further;
+  return { steps: [], further };
+}
+
+function firstOf(
+  steps: readonly PlacedStep[],
+  scaling: () => readonly PlacedStep[],
+  further: readonly PlacedStep[],
+): readonly PlacedStep[] {
+  if (steps.length > 0) return steps;
+  const out = scaling();
+  return out.length > 0 ? out : further;
 }
 
 function scaleStep(input: PlanInput, need: Need): PlacedStep[] {

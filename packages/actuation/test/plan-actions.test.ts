@@ -239,6 +239,15 @@ const CASES: readonly Case[] = [
     actions: [quota(2)],
   },
   {
+    name: 'cpu: …but first it is scaled out',
+    resource: 'cpu',
+    state: { target, cpuQuotaCores: { current: 1, max: 2 } },
+    scale: {},
+    enough: 0.25,
+    inForce: [quota(1)],
+    actions: [scale(4)],
+  },
+  {
     name: 'cpu: a knob that rests is passed over',
     resource: 'cpu',
     resting: [limit([99])],

@@ -40,7 +40,7 @@ export interface ActuationConfig {
   /** Of objectives that say nothing else. */
   readonly mode: ActuationMode;
   /** By the name of the objective. */
-  readonly modes: Readonly<Record<string, ActuationMode>>;
+  readonly modes: ReadonlyMap<string, ActuationMode>;
   readonly minProbability: number;
   readonly maxActions: number;
   /** undefined: every kind. */
@@ -48,7 +48,7 @@ export interface ActuationConfig {
   /** Services that may be scaled, by name; undefined in `others`: those that are not named are not. */
   readonly scale: {
     readonly others: ScaleBounds | undefined;
-    readonly services: Readonly<Record<string, ScaleBounds>>;
+    readonly services: ReadonlyMap<string, ScaleBounds>;
   };
 }
 
@@ -79,10 +79,10 @@ export interface Config {
 
 /** What may be done about an objective. */
 export function modeOf({ actuation }: Config, objective: string): ActuationMode {
-  return actuation.modes[objective] ?? actuation.mode;
+  return actuation.modes.get(objective) ?? actuation.mode;
 }
 
 /** How far a service may be scaled; undefined: not at all. */
 export function scaleBoundsOf({ actuation }: Config, service: string): ScaleBounds | undefined {
-  return actuation.scale.services[service] ?? actuation.scale.others;
+  return actuation.scale.services.get(service) ?? actuation.scale.others;
 }

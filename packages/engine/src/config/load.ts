@@ -129,7 +129,7 @@ function actuationOf({ actuation, objectives }: RawConfig): ActuationConfig {
   const min = scale.min ?? 1;
   return {
     mode,
-    modes: Object.fromEntries(
+    modes: new Map(
       objectives.flatMap((objective) =>
         objective.actuation === undefined ? [] : [[objective.name, objective.actuation]],
       ),
@@ -139,7 +139,7 @@ function actuationOf({ actuation, objectives }: RawConfig): ActuationConfig {
     allow: allow as readonly ActionKind[] | undefined,
     scale: {
       others: scale.max === undefined ? undefined : { min, max: scale.max },
-      services: Object.fromEntries(
+      services: new Map(
         Object.entries(scale.services).map(([service, bounds]) => [
           service,
           { min: bounds.min ?? min, max: bounds.max },
