@@ -131,7 +131,7 @@ export function createMetrics(view: MetricsView): EngineMetrics {
     diagnoses: counterFromZero('sage_diagnoses_total', 'Diagnoses made.', ['verdict'], VERDICTS),
     actions: counterFromZero(
       'sage_actions_total',
-      'What node agents answered.',
+      'What node agents and the orchestrator answered.',
       ['action', 'outcome'],
       ACTION_OUTCOMES,
     ),
