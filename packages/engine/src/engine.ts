@@ -13,7 +13,7 @@ import {
 import type { Orchestrator } from '@sage/orchestrator';
 import { Controller } from './acting/controller.js';
 import { AlertReceiver } from './alerts/receiver.js';
-import type { Config } from './config/config.js';
+import { type Config, scaleBoundsOf } from './config/config.js';
 import { restartNeeded } from './config/reload.js';
 import type { EngineEvent } from './events.js';
 import { alertsRoute } from './http/alerts-route.js';
@@ -74,16 +74,16 @@ export async function startEngine(config: Config, deps: EngineDeps): Promise<Out
     processes: kernelProcesses(process.pid),
   });
   if (!data.ok) return data;
+  let engine: RunningEngine | undefined;
   const orchestrator = await parts.orchestrator(config, {
     ...deps,
-    // Nothing says yet how far a service may be scaled.
-    bounds: () => undefined,
+    bounds: (service) => scaleBoundsOf(engine?.config ?? config, service),
   });
   if (!orchestrator.ok) {
     await data.value.lock.release();
     return failure('orchestrator', `orchestrator: ${orchestrator.message}`);
   }
-  const engine = new RunningEngine(config, { ...deps, parts }, data.value, orchestrator.value);
+  engine = new RunningEngine(config, { ...deps, parts }, data.value, orchestrator.value);
   const started = await engine.start();
   if (started.ok) return success(engine);
   await engine.close();
@@ -161,7 +161,7 @@ class RunningEngine implements Engine {
       controller: new Controller({
         parts,
         agents,
-        ...(orchestrator === undefined ? {} : { orchestrator }),
+        orchestrator,
         config: live,
         logger,
         count,
@@ -178,6 +178,7 @@ class RunningEngine implements Engine {
         const { objective, verdict, reason } = diagnosis;
         logger.info('diagnosis', { objective, verdict, reason });
       },
+      onJudged: (judged) => metrics.judged(judged),
       onUnknownObjective: (qos) => {
         metrics.alerts.inc({ outcome: 'unknown-objective' });
         logger.warn('an alert names no objective by its label qos', { qos: qos ?? '(none)' });
@@ -196,6 +197,11 @@ class RunningEngine implements Engine {
       logger,
       onError: (source) => metrics.sourceErrors.inc({ source }),
     });
+  }
+
+  /** As it was read last. */
+  get config(): Config {
+    return this.#config;
   }
 
   get url(): string {
@@ -223,6 +229,7 @@ class RunningEngine implements Engine {
     this.#learning.start();
     this.#poller.start(this.#config.windows.slideSeconds * 1000);
     this.#inBackground(this.#pipeline.closeUnconfigured());
+    this.#inBackground(this.#pipeline.resume());
     this.#annotator.recover();
     this.#receiver.recover();
     this.#reloaded(true);
@@ -319,6 +326,10 @@ class RunningEngine implements Engine {
         credentials: () => this.#config.alertmanager.credentials,
         count: (outcome) => this.#metrics.alerts.inc({ outcome }),
       }),
+      plans: {
+        credentials: () => this.#config.alertmanager.credentials,
+        decide: (incident, plan, decided) => this.#pipeline.decide(incident, plan, decided),
+      },
       registry: this.#metrics.registry,
       incidents,
       state: () => this.state(),

@@ -221,6 +221,8 @@ export function fakeParts(overrides: Partial<Parts>): Parts {
       backend: async () => 'fake',
     },
     diagnose: missing,
+    relief: () => undefined,
+    loadRelief: () => undefined,
     plan: missing,
     prometheus: () => undefined,
     orchestrator: async () => success(undefined),

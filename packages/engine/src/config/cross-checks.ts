@@ -12,6 +12,7 @@ export function crossChecks(input: unknown): ConfigIssue[] {
     ...slideFits(input),
     ...historyHoldsEnough(input),
     ...oneOrchestrator(input),
+    ...scaleBoundsFit(input),
     ...oneWayIn(input, 'prometheus'),
     ...oneWayIn(input, 'alertmanager'),
   ];
@@ -54,6 +55,21 @@ function oneOrchestrator(input: unknown): ConfigIssue[] {
   if (given.length === 1) return [];
   const expected = `one of ${knownKeys(['orchestrator']).join(', ')}`;
   return [{ path: 'orchestrator', expected, actual: given.join(' and ') || 'none of them' }];
+}
+
+/** Of the least and the most replicas, where both are said or the least is inherited. */
+function scaleBoundsFit(input: unknown): ConfigIssue[] {
+  const scale = ['actuation', 'scale'];
+  const services = valueAt(input, [...scale, 'services']);
+  const named = services !== null && typeof services === 'object' ? Object.keys(services) : [];
+  const least = valueAt(input, [...scale, 'min']);
+  return [scale, ...named.map((name) => [...scale, 'services', name])].flatMap((path) => {
+    const min = valueAt(input, [...path, 'min']) ?? least ?? 1;
+    const max = valueAt(input, [...path, 'max']);
+    if (typeof min !== 'number' || typeof max !== 'number' || min <= max) return [];
+    const expected = `a number no less than the least number of replicas (${min})`;
+    return [{ path: pathText([...path, 'max']), expected, actual: describe(max) }];
+  });
 }
 
 /** A request has one header Authorization. */

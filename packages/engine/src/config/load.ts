@@ -1,7 +1,14 @@
-import { errorMessage, type FeatureName, type Objective, type Outcome, success } from '@sage/core';
+import {
+  type ActionKind,
+  errorMessage,
+  type FeatureName,
+  type Objective,
+  type Outcome,
+  success,
+} from '@sage/core';
 import { parseDocument } from 'yaml';
 import type { Credentials } from '../http/credentials.js';
-import type { Address, Config } from './config.js';
+import type { ActuationConfig, Address, Config } from './config.js';
 import { crossChecks } from './cross-checks.js';
 import { type ConfigIssue, formatIssue, issuesOf } from './issues.js';
 import { type OrchestratorSources, orchestratorOf } from './orchestrator.js';
@@ -118,8 +125,33 @@ function resolve(raw: RawConfig, sources: OrchestratorSources): Config {
       epochs: learning.epochs,
       seed: learning.seed,
     },
-    actuation: { mode: raw.actuation.mode, minProbability: raw.actuation.min_probability },
+    actuation: actuationOf(raw),
     trigger: { collector: raw.trigger.collector, brokenWindows: raw.trigger.broken_windows },
+  };
+}
+
+function actuationOf({ actuation, objectives }: RawConfig): ActuationConfig {
+  const { mode, min_probability, max_actions, allow, scale } = actuation;
+  const min = scale.min ?? 1;
+  return {
+    mode,
+    modes: new Map(
+      objectives.flatMap((objective) =>
+        objective.actuation === undefined ? [] : [[objective.name, objective.actuation]],
+      ),
+    ),
+    minProbability: min_probability,
+    maxActions: max_actions,
+    allow: allow as readonly ActionKind[] | undefined,
+    scale: {
+      others: scale.max === undefined ? undefined : { min, max: scale.max },
+      services: new Map(
+        Object.entries(scale.services).map(([service, bounds]) => [
+          service,
+          { min: bounds.min ?? min, max: bounds.max },
+        ]),
+      ),
+    },
   };
 }
 

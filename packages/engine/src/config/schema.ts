@@ -1,4 +1,4 @@
-import { FEATURE_NAMES } from '@sage/core';
+import { ACTION_KINDS, FEATURE_NAMES } from '@sage/core';
 import { validate as validCron } from 'node-cron';
 import { z } from 'zod';
 
@@ -18,12 +18,31 @@ const url = (instead: string) =>
     .refine(hasNoUserinfo, { error: `a URL without user and password: they belong in ${instead}` });
 const label = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'a Prometheus label name' });
 
+const mode = z.enum(['observe', 'recommend', 'act']);
+
+const replicas = z.number().int().min(1).max(10_000);
+
+const actuation = z.strictObject({
+  mode: mode.default('observe'),
+  min_probability: z.number().min(0).max(1).default(0.7),
+  max_actions: z.number().int().min(0).max(100).default(8),
+  allow: z.array(z.enum(ACTION_KINDS as [string, ...string[]])).optional(),
+  scale: z
+    .strictObject({
+      min: replicas.optional(),
+      max: replicas.optional(),
+      services: z.record(text, z.strictObject({ min: replicas.optional(), max: replicas })).default({}),
+    })
+    .prefault({}),
+});
+
 const objective = z.strictObject({
   name: text,
   service: text,
   operation: text,
   percentile: z.enum(['p50', 'p95', 'p99']).default('p99'),
   threshold_ms: positive,
+  actuation: mode.optional(),
 });
 
 const windows = z.strictObject({
@@ -119,12 +138,7 @@ export const configSchema = z.strictObject({
     .optional(),
   alertmanager: z.strictObject(credentials).prefault({}),
   learning: learning.prefault({}),
-  actuation: z
-    .strictObject({
-      mode: z.enum(['observe', 'recommend', 'act']).default('observe'),
-      min_probability: z.number().min(0).max(1).default(0.7),
-    })
-    .prefault({}),
+  actuation: actuation.prefault({}),
   trigger: z
     .strictObject({
       collector: z.boolean().default(true),
