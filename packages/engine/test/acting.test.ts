@@ -109,6 +109,15 @@ describe('treatment', () => {
     expect(states).to.deep.equal(['done', 'done', 'done', 'advice']);
   });
 
+  it('tells a person to scale where the orchestrator does not say how far that goes', async () => {
+    cluster.targets.set('n1', []);
+    cluster.scaleFailure = 'unreachable';
+    const at = await start({ actuation: SCALE });
+    await at.breakDown();
+    expect(cluster.log).to.deep.equal([]);
+    expect(at.story).to.match(/Give cart more processor time: move its neighbours, or scale it out/);
+  });
+
   it('takes the next rung at once where an agent refuses one, and lets that rest', async () => {
     cluster.refused.add('cpu-weight');
     const at = await start();

@@ -90,6 +90,16 @@ describe('a plan that waits for approval', () => {
     ]);
   });
 
+  it('that its agent refuses is followed by the next rung, which waits in its turn', async () => {
+    cluster.targets.set('n1', [{ ...CART, cpuFrequencyKhz: { currentMin: 1e6, max: 2e6 } }]);
+    cluster.refused.add('cpu-weight');
+    const rig = await proposed();
+    await decide(rig, 'approve');
+    await until(() => states(rig).length === 2);
+    expect(states(rig)).to.deep.equal(['done', 'proposed']);
+    expect(incidentOf(rig).actions[1]?.plan.actions[0]?.action.kind).to.equal('cpu-frequency');
+  });
+
   it('is left when it is rejected, for good', async () => {
     const rig = await proposed();
     expect(await decide(rig, 'reject')).to.deep.equal({ status: 200, text: 'rejected' });

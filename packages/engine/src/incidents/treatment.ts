@@ -1,6 +1,7 @@
 import { judgeOutcome, WINDOWS_TO_JUDGE } from '@sage/actuation';
 import type { CausalModel } from '@sage/causal-graph';
 import {
+  type ActionOutcome,
   type ActionPlan,
   type Clock,
   type Diagnosis,
@@ -110,11 +111,17 @@ export class Treatment {
     return decided;
   }
 
-  /** What was decided and not done, because of a crash in between: done now, or forgotten with the incident. */
+  /** What was decided and not done yet, be it because of a crash. Where nothing comes of it, the next rung is looked for. */
   async resume(): Promise<void> {
-    for (const { id, actions } of this.#options.store.all) {
+    const { store } = this.#options;
+    for (const { id, actions } of store.all) {
       for (const [index, { state }] of actions.entries()) {
-        if (state === 'due') await this.carryOut(id, index + 1);
+        if (state !== 'due') continue;
+        const outcomes = await this.carryOut(id, index + 1);
+        const incident = store.get(id);
+        if (incident?.status !== 'open' || incident.diagnosis === null || outcomes.some(isEffective))
+          continue;
+        await this.act(id, incident.diagnosis);
       }
     }
   }
@@ -250,7 +257,7 @@ export class Treatment {
         return;
       }
       const outcomes = await this.carryOut(id, number);
-      if (outcomes.some(({ status }) => status === 'applied' || status === 'dry-run')) return;
+      if (outcomes.some(isEffective)) return;
     }
   }
 
@@ -330,6 +337,11 @@ export class Treatment {
   #objective(name: string): Objective | undefined {
     return this.#options.config().objectives.find((objective) => objective.name === name);
   }
+}
+
+/** In a dry run it would have been. */
+function isEffective({ status }: ActionOutcome): boolean {
+  return status === 'applied' || status === 'dry-run';
 }
 
 function isApplied({ outcomes }: IncidentAction): boolean {
