@@ -1,8 +1,10 @@
 #!/usr/bin/env node
+import './small-heap.js';
 import { readFileSync } from 'node:fs';
 import { createLogger, systemClock } from '@sage/core';
 import { startAgent } from './agent.js';
 import { parseCommandLine, USAGE } from './command-line.js';
+import { readCredentials } from './credentials.js';
 
 const command = parseCommandLine(process.argv.slice(2));
 if (!command.ok) {
@@ -20,6 +22,20 @@ if (command.value.kind === 'version') {
   process.exit(0);
 }
 
+if (command.value.kind === 'check') {
+  const { config } = command.value;
+  const credentials = readCredentials(config);
+  if (!credentials.ok) {
+    process.stderr.write(`sage-node-agent: ${credentials.message}\n`);
+    process.exit(2);
+  }
+  const mode = config.dryRun ? 'dry run' : 'changes are made';
+  process.stdout.write(`the configuration is valid: ${mode}, ${config.targets.length} targets\n`);
+  process.exit(0);
+}
+
+// Whoever read the log has gone: what is in force must still be kept and undone.
+process.stderr.on('error', () => {});
 const logger = createLogger((line) => process.stderr.write(line), Date.now);
 const started = await startAgent(command.value.config, {
   clock: systemClock,
@@ -33,6 +49,11 @@ if (!started.ok) {
   process.exit(started.reason === 'config' ? 2 : 1);
 }
 
+process.on('SIGHUP', () => {
+  const reloaded = started.value.reload();
+  if (reloaded.ok) logger.info('the token and the certificates were read anew');
+  else logger.error('not reloaded, what was is kept', { why: reloaded.message });
+});
 let stopping = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, async () => {

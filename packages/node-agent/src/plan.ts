@@ -43,6 +43,7 @@ export async function planAction(
 export function knobKey(id: string, action: NodeAction): string {
   const base = `${action.kind}:${action.target}`;
   if (action.kind === 'pool-size') return `${base}:${action.pool}`;
+  if (action.kind === 'link-rate') return `${base}:${action.direction ?? 'egress'}`;
   // Each names its own processes.
   return action.kind === 'limit-corunner' ? `${base}:${id}` : base;
 }

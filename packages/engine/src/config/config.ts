@@ -1,6 +1,7 @@
 import type { ScaleBounds } from '@sage/actuation';
 import type { ActionKind, FeatureName, Objective } from '@sage/core';
 import type { Credentials } from '../http/credentials.js';
+import type { TlsIdentity } from '../http/tls-fetch.js';
 
 /** Where to listen. Port 0 lets the system choose. */
 export interface Address {
@@ -13,6 +14,8 @@ export interface AgentConfig {
   /** Without a trailing slash. */
   readonly url: string;
   readonly token: string | undefined;
+  /** undefined: as Node.js does by itself, showing no certificate. */
+  readonly tls: TlsIdentity | undefined;
 }
 
 export interface GrafanaConfig {
