@@ -29,21 +29,27 @@ const SHORT_ID = 12;
  * there; without an orchestrator its name is the service's.
  */
 export function place(nodes: readonly NodeTargets[], instances: readonly Instance[] = []): Placement {
-  const byNode = new Map<string, Instance[]>();
+  const byReplica = new Map<string, Map<string, Instance>>();
+  const byService = new Map<string, Map<string, readonly Instance[]>>();
   const services = new Map<string, Set<string>>();
   for (const instance of instances) {
-    push(byNode, instance.node, instance);
-    add(services, instance.node, instance.service);
+    const { node, replica, service } = instance;
+    within(byReplica, node).set(replica, instance);
+    const copies = within(byService, node);
+    copies.set(service, [...(copies.get(service) ?? []), instance]);
+    add(services, node, service);
   }
   const targets = new Map<string, PlacedTarget[]>();
   for (const { node, targets: states } of nodes) {
-    const here = byNode.get(node) ?? [];
     for (const state of states) {
-      const replica = here.find((instance) => instance.replica === state.target);
-      const copies = replica ? [replica] : here.filter(({ service }) => service === state.target);
+      const replica = byReplica.get(node)?.get(state.target);
+      const copies = replica ? [replica] : byService.get(node)?.get(state.target);
       const service = replica?.service ?? state.target;
-      const only = copies.length === 1 ? copies[0] : undefined;
-      push(targets, service, { node, state, replicas: only ? [only.replica, ...only.containerIds] : [] });
+      const only = copies?.length === 1 ? copies[0] : undefined;
+      const placed = { node, state, replicas: only ? [only.replica, ...only.containerIds] : [] };
+      const list = targets.get(service);
+      if (list === undefined) targets.set(service, [placed]);
+      else list.push(placed);
       add(services, node, service);
     }
   }
@@ -59,10 +65,10 @@ export function isReplica({ state, replicas }: PlacedTarget, name: string): bool
   return name.length >= SHORT_ID && replicas.some((known) => known.startsWith(name));
 }
 
-function push<T>(map: Map<string, T[]>, key: string, value: T): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
+function within<T>(map: Map<string, Map<string, T>>, key: string): Map<string, T> {
+  const inner = map.get(key) ?? new Map<string, T>();
+  map.set(key, inner);
+  return inner;
 }
 
 function add(map: Map<string, Set<string>>, key: string, value: string): void {

@@ -49,14 +49,17 @@ export interface LoadRelief extends Dose {
   readonly share: number;
 }
 
-/** Aims below the objective by as much as the reference's search does (section 3): restored is below 0.8 × QoS. */
+/**
+ * Aims below the objective by as much as the reference's search does (section 3: restored is below 0.8 × QoS), where
+ * that can be reached; else at the objective.
+ */
 const MARGIN = 0.8;
 const BISECTIONS = 4;
 const DEFAULT_PROBABILITY = 0.7;
 
 /**
  * The smallest part of the way from observed to normal, of one resource of one service, at which the objective holds
- * with a margin; the `others` are all normal. A dose d of do(X = normal) sets each metric to observed + d·(normal −
+ * with the desired probability, or with the highest that there is; the `others` are all normal. A dose d of do(X = normal) sets each metric to observed + d·(normal −
  * observed), leaves of a latency's unexplained part 1 − d·(1 − keep), and makes the latent normal with probability d: a
  * mixture of the two worlds. Found by bisection, since more of it helps no less. undefined where nothing can be asked.
  */
@@ -113,22 +116,24 @@ function smallestDose(
   const ask = (dose: number) => outcomeAt(dose, way, { scene, input, options });
   const restored = ask(1);
   if (restored === undefined) return undefined;
-  const wanted = Math.min(options.probability ?? DEFAULT_PROBABILITY, restored.probability);
+  const { thresholdMs } = input.objective;
+  const { probability: desired = DEFAULT_PROBABILITY } = options;
+  const probability = restored.within(thresholdMs);
+  const aimMs = restored.within(MARGIN * thresholdMs) >= desired ? MARGIN * thresholdMs : thresholdMs;
+  const wanted = Math.min(desired, probability);
   let [least, enough, found] = [0, 1, restored];
   for (let i = 0; i < BISECTIONS && wanted > 0; i++) {
     const dose = (least + enough) / 2;
     const outcome = ask(dose);
-    if (outcome !== undefined && outcome.probability >= wanted) [enough, found] = [dose, outcome];
+    if (outcome !== undefined && outcome.within(aimMs) >= wanted) [enough, found] = [dose, outcome];
     else least = dose;
   }
-  return { enough, expectedMs: found.medianMs, restoredMs: restored.medianMs, probability: restored.holds };
+  return { enough, expectedMs: found.medianMs, restoredMs: restored.medianMs, probability };
 }
 
 interface DoseOutcome {
-  /** P(latency ≤ 0.8 × objective). */
-  readonly probability: number;
-  /** P(latency ≤ objective). */
-  readonly holds: number;
+  /** P(latency ≤ limit). */
+  readonly within: (limitMs: number) => number;
   readonly medianMs: number;
 }
 
@@ -151,17 +156,14 @@ function outcomeAt(
   ].sort((a, b) => a.ms - b.ms);
   if (worlds.length === 0) return undefined;
   const total = worlds.reduce((sum, { weight }) => sum + weight, 0);
-  const { thresholdMs } = input.objective;
-  const within = (limitMs: number) =>
-    worlds.reduce((sum, { ms, weight }) => sum + (ms <= limitMs ? weight : 0), 0) / total;
   let below = 0;
   const middle = worlds.find(({ weight }) => {
     below += weight;
     return below >= total / 2;
   });
   return {
-    probability: within(MARGIN * thresholdMs),
-    holds: within(thresholdMs),
+    within: (limitMs) =>
+      worlds.reduce((sum, { ms, weight }) => sum + (ms <= limitMs ? weight : 0), 0) / total,
     medianMs: middle?.ms ?? Number.NaN,
   };
 }

@@ -54,11 +54,21 @@ describe('doseOf', () => {
     });
   }
 
-  it('is all of the way where the margin is out of reach', () => {
+  it('aims at the objective itself where the margin is out of reach', () => {
     const { restoredMs: normalMs } = dose(slow, 150, link);
-    const { enough, probability, expectedMs, restoredMs } = dose(slow, 1.05 * normalMs, link);
+    const thresholdMs = 1.2 * normalMs;
+    const slightly: readonly Fault[] = [{ kind: 'link', service: 'geo', ms: 80 }];
+    const { enough, probability, expectedMs } = dose(slightly, thresholdMs, link);
+    expect(expectedMs).to.be.within(MARGIN * thresholdMs, thresholdMs);
+    expect(enough).to.be.below(1);
+    expect(probability).to.be.above(0.9);
+  });
+
+  it('is all of the way where nothing less is as sure', () => {
+    const { restoredMs: normalMs } = dose(slow, 150, link);
+    const { enough, probability, expectedMs, restoredMs } = dose(slow, 0.99 * normalMs, link);
     expect(enough).to.equal(1);
-    expect(probability).to.be.within(0.5, 1);
+    expect(probability).to.be.below(0.7);
     expect(expectedMs).to.equal(restoredMs);
   });
 
