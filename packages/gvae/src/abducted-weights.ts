@@ -1,6 +1,9 @@
 import type { HandedOn } from './handed-on.js';
 import type { Layout } from './layout.js';
 
+/** Calls of a node in all from which on they are several. */
+const LEAST_CALLS = 1.5;
+
 /** What is known of a window before its edges' weights are abducted. Flat: [node][percentile], ms. */
 export interface Explained {
   readonly observed: Float64Array;
@@ -22,6 +25,10 @@ export interface Explained {
  * Nobody waits longer than it takes: where all that is handed on exceeds what was observed, as it does when callers give
  * up on calls or quantiles of rare calls are added up, all of it counts by the part that fits.
  *
+ * A node that waits for several calls is slow when any of them is: of its calls 1 − q may be slow though of each parent's
+ * fewer are, whose quantile q is then as usual and only the next one above shows it (P(∪ slow) ≤ Σ P(slow)). What is left
+ * of a residual is therefore looked for in the rise of the parents' next quantile, as far as that covers it.
+ *
  * Where the parent is an aggregate over callers, the calls of this child may be the slow ones of it: m is the slowest
  * between the child's percentile and the p99 of the parent that the child can have waited for, being no faster itself.
  */
@@ -34,6 +41,8 @@ export class AbductedWeights {
   readonly #met: Float64Array;
   /** [node][percentile]: the part of what is handed on that fits into what was observed, mostly 1. */
   readonly #fitting: Float64Array;
+  /** [node][percentile]: φ of the parents' next quantile, 0..1. */
+  readonly #fromNext: Float64Array;
   readonly #weights: Float64Array;
   readonly #layout: Layout;
 
@@ -44,6 +53,7 @@ export class AbductedWeights {
     this.#usual = usual;
     this.#weights = weights;
     this.#fitting = new Float64Array(observed.length).fill(1);
+    this.#fromNext = new Float64Array(observed.length);
     this.#added = new Float64Array(3 * layout.edges.length);
     this.#met = Float64Array.from({ length: 3 * layout.edges.length }, (_, i) =>
       this.#meeting(Math.floor(i / 3), i % 3, observed),
@@ -65,9 +75,12 @@ export class AbductedWeights {
         };
         let reach = 0;
         for (let e = first; e < end; e++) reach += room(e) * this.#risen(e, q, observed);
-        if (reach === 0) continue;
-        const part = Math.min(1, rest / reach);
+        const part = reach === 0 ? 0 : Math.min(1, rest / reach);
         for (let e = first; e < end; e++) this.#added[3 * e + q] = part * room(e);
+        const left = rest - part * reach;
+        if (left <= 0) continue;
+        const next = this.#nextRise(v, q, observed);
+        if (next > 0) this.#fromNext[3 * v + q] = Math.min(1, left / next);
       }
     });
   }
@@ -82,7 +95,31 @@ export class AbductedWeights {
       const added = this.#added[3 * e + q] as number;
       if (added !== 0) sum += added * this.#risen(e, q, latencies);
     }
+    const next = this.#fromNext[3 * node + q] as number;
+    return next === 0 ? sum : sum + next * this.#nextRise(node, q, latencies);
+  }
+
+  /** How much further the next quantile of what a node's parents hand on has risen than their quantile `q`, ms. */
+  #nextRise(node: number, q: number, latencies: Float64Array): number {
+    const [first, end] = this.#handedOn.range(node);
+    if (q === 2 || this.#callsOf(first, end) < LEAST_CALLS) return 0;
+    let sum = 0;
+    for (let e = first; e < end; e++) {
+      if ((this.#layout.edges[e] as Layout['edges'][number]).aggregate) continue;
+      const rise = (k: number) =>
+        Math.max(0, this.#handedOn.passed(e, k, latencies) - this.#handedOn.passed(e, k, this.#usual));
+      sum += (this.#weights[e] as number) * Math.max(0, rise(q + 1) - rise(q));
+    }
     return sum;
+  }
+
+  #callsOf(first: number, end: number): number {
+    let calls = 0;
+    for (let e = first; e < end; e++) {
+      const { aggregate, calls: each } = this.#layout.edges[e] as Layout['edges'][number];
+      if (!aggregate) calls += each;
+    }
+    return calls;
   }
 
   #meeting(e: number, q: number, observed: Float64Array): number {
