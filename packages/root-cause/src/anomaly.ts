@@ -60,8 +60,20 @@ export function strength(z: number): number {
   return Number.isNaN(z) ? 0 : Math.max(0, Math.min(z, CONVINCING + 2) - 2);
 }
 
-/** Of p50, p95 and p99 in a mean: each stands for the calls about it. */
-const MEAN_PARTS = [0.7, 0.25, 0.05] as const;
+/** Between quantiles that lie further apart than this a tail is not told any better. */
+const WIDEST = 1000;
+
+/** Mean of what grows exponentially from one value to another: (b − a) / ln(b / a). */
+function logarithmicMean(from: number, to: number): number {
+  const low = Math.max(Math.min(from, to), Math.max(from, to) / WIDEST);
+  const high = Math.max(from, to);
+  return high - low < 1e-9 ? high : (high - low) / Math.log(high / low);
+}
+
+/** The mean of what has the quantiles p50, p95 and p99, none below 0: tails are taken to be exponential. */
+function meanOfQuantiles([p50 = 0, p95 = 0, p99 = 0]: readonly number[]): number {
+  return 0.375 * p50 + 0.45 * logarithmicMean(p50, p95) + 0.04 * logarithmicMean(p95, p99) + 0.01 * p99;
+}
 
 /** Reads the signs of every service of the graph off the violating window. */
 export function readSigns(
@@ -86,7 +98,6 @@ export function readSigns(
       const residual = abduction.residual(node.id, each);
       return residual === undefined ? 0 : Math.max(0, residual.observedMs - residual.expectedMs);
     });
-    const meanExcessMs = excessMs.reduce((sum, ms, q) => sum + (MEAN_PARTS[q] as number) * ms, 0);
     return {
       node,
       observedMs,
@@ -98,7 +109,7 @@ export function readSigns(
         return normal === undefined ? 0 : (observedMs - normal.center) / normal.spread;
       },
       medianExcessMs: excessMs[0] ?? 0,
-      meanExcessMs,
+      meanExcessMs: meanOfQuantiles(excessMs),
     };
   };
   const features = readFeatures([...view.owned.keys()], window, reference);

@@ -60,10 +60,8 @@ export function attribute(
     ),
   );
   const lost = Math.max(0, ...own.shared.filter(looksLost).map(part)) - pooled;
-  add(
-    'network',
-    Math.max((probedFine ? GAP_PART_PROBED : GAP_PART) * (gaps - compute), lost - compute) - cpu,
-  );
+  const ways = (probedFine ? GAP_PART_PROBED : GAP_PART) * (gaps - compute - pooled);
+  add('network', Math.max(ways, lost - compute) - cpu);
   const measured = Math.max(...RESOURCES.map((r) => (r === 'software' ? 0 : (strengths.get(r) ?? 0))));
   const wayside = probedFine && lost <= 0 ? gaps : storeCalls;
   const unexplained = COMPUTE_PART * Math.max(compute, wayside) - measured;

@@ -78,23 +78,31 @@ function claimStrength(
 /** Whether a callee serves a kind of call, and answers it, as fast as ever. */
 type Serving = 'as usual' | 'slowly' | 'unseen';
 
-/** How far a caller's wait for a connection explains a slow way there to a callee that serves as fast as ever. */
+/** Of a callee without spans nobody sees whether it serves as fast as ever: a wait for its connections says less. */
+const UNSEEN_PART = 0.75;
+
+/**
+ * How far a caller's wait for a connection explains a slow way there to a callee that serves as fast as ever, or a slow
+ * call of one that nobody sees serve.
+ */
 export function poolWaitClaim(
   signs: ServiceSigns,
   { node, meanExcessMs }: NodeAnomaly,
   calleeServes: Serving,
 ): number {
-  if (node.kind !== 'request' || node.rpc.caller !== signs.service || calleeServes !== 'as usual') return 0;
+  if (node.rpc.caller !== signs.service || meanExcessMs <= 0 || calleeServes === 'slowly') return 0;
+  const isWay = node.kind === 'request' && calleeServes === 'as usual';
+  const isBare = node.kind === 'client' && calleeServes === 'unseen';
+  if (!isWay && !isBare) return 0;
   const wait = signs.features.find(({ feature }) => feature === 'software_pool_wait_ms');
-  if (wait === undefined || wait.z < POOL_NOTED_Z || meanExcessMs <= 0) return 0;
-  return CONVINCING * Math.min(1, (wait.observed - wait.expected) / meanExcessMs);
+  if (wait === undefined || wait.z < POOL_NOTED_Z) return 0;
+  const explained = Math.min(1, (wait.observed - wait.expected) / meanExcessMs);
+  // A slow callee holds connections, too; what then is left unexplained is the time that it takes itself.
+  return CONVINCING * (isBare ? UNSEEN_PART * explained : 1) * explained;
 }
 
 /** Whether the callee of a call was slow in serving that very kind of call, or in answering it: both keep connections. */
-export function servingOf(
-  node: LatencyNode,
-  callee: ServiceSigns | undefined,
-): 'as usual' | 'slowly' | 'unseen' {
+export function servingOf(node: LatencyNode, callee: ServiceSigns | undefined): Serving {
   const served = callee?.exclusive.find(
     ({ node: other }) => other.kind === 'server' && isSameRpc(other, node),
   );
