@@ -1,6 +1,7 @@
 import { RESOURCES, type Resource } from '@sage/core';
 import { type NodeAnomaly, noSigns, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
 import { directContention, discountedUsage } from './directness.js';
+import { isClearedByProbe } from './probe.js';
 import { poolWaitClaim, type Responsibility, servingOf } from './responsibility.js';
 
 /** How much of a service's trouble each of its resources explains: parts sum to 1. */
@@ -18,7 +19,6 @@ const RETRANSMISSION_MS = 180;
 const MEDIAN_PART = 0.1;
 /** Unexplained compute speaks for software at half strength, once what was measured is taken off. */
 const COMPUTE_PART = 0.5;
-const PROBED_FINE_BELOW = 2;
 const SHARPNESS = 3;
 
 /**
@@ -41,9 +41,6 @@ export function attribute(
   const part = (entry: NodeAnomaly) => responsibility(service, entry.node.id) * strength(entry.z);
   const largest = (entries: readonly NodeAnomaly[]) => Math.max(0, ...entries.map(part));
   const compute = largest(own.exclusive);
-  const gaps = largest(own.shared);
-  const storeCalls = largest(own.shared.filter(({ node }) => node.kind === 'client'));
-
   const strengths = new Map<Resource, number>();
   for (const resource of RESOURCES) {
     strengths.set(resource, (direct.get(resource) ?? 0) + discountedUsage(own, resource));
@@ -51,8 +48,6 @@ export function attribute(
   const add = (resource: Resource, value: number) =>
     strengths.set(resource, (strengths.get(resource) ?? 0) + Math.max(0, value));
 
-  const probed = direct.get('network');
-  const probedFine = probed !== undefined && probed < PROBED_FINE_BELOW;
   const pooled = Math.max(
     0,
     ...own.shared.map(
@@ -60,10 +55,15 @@ export function attribute(
     ),
   );
   const lost = Math.max(0, ...own.shared.filter(looksLost).map(part)) - pooled;
-  const ways = (probedFine ? GAP_PART_PROBED : GAP_PART) * (gaps - compute - pooled);
-  add('network', Math.max(ways, lost - compute) - cpu);
+  const ways = own.shared.map(
+    (entry) => (isClearedByProbe(own, entry) ? GAP_PART_PROBED : GAP_PART) * (part(entry) - compute - pooled),
+  );
+  add('network', Math.max(0, ...ways, lost - compute) - cpu);
   const measured = Math.max(...RESOURCES.map((r) => (r === 'software' ? 0 : (strengths.get(r) ?? 0))));
-  const wayside = probedFine && lost <= 0 ? gaps : storeCalls;
+  // What is slow on a way that is in order, and what a store takes, may be compute.
+  const wayside = largest(
+    own.shared.filter((entry) => (lost <= 0 && isClearedByProbe(own, entry)) || entry.node.kind === 'client'),
+  );
   const unexplained = COMPUTE_PART * Math.max(compute, wayside) - measured;
   add('software', SOFTWARE_BASELINE + Math.max(0, unexplained, pooled - (direct.get('software') ?? 0)));
 

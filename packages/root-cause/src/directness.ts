@@ -14,6 +14,9 @@ const CPU_SYMPTOMS: Readonly<Record<Resource, number>> = {
   software: 1,
 };
 
+/** Pages that no longer fit are read back from the disk: the wait for it is then a wait for memory. */
+const MEMORY_SYMPTOMS: Partial<Readonly<Record<Resource, number>>> = { disk: 1 };
+
 /** Usage may be an effect of a slow callee; where waiting is measured, too, it never decides alone. */
 const USAGE_DISCOUNT = 0.3;
 const USAGE_LIMIT = 1.5;
@@ -29,8 +32,8 @@ const SATURATED_Z = 3;
 const USAGE_SCALE = 4;
 
 /**
- * Strength per resource of what the service itself suffers, symptoms of a shortage of processor time taken off:
- * `direct = max(0, contention − symptom share × cpu contention)`. Pool waits of the caller of a slow callee are taken
+ * Strength per resource of what the service itself suffers, symptoms of a shortage of processor time or memory taken off:
+ * `direct = max(0, contention − symptom share × cpu contention − symptom share × memory contention)`. Pool waits of the caller of a slow callee are taken
  * off by `calleeSlowness`. Where no waiting is measured, usage far out of the ordinary at the present load takes its
  * place. undefined: neither is measured.
  */
@@ -39,13 +42,17 @@ export function directContention(
   calleeSlowness: number,
 ): ReadonlyMap<Resource, number | undefined> {
   const cpu = resourceStrength(signs, 'cpu', 'contention') ?? 0;
+  const memory = resourceStrength(signs, 'memory', 'contention') ?? 0;
   return new Map(
     RESOURCES.map((resource) => {
       const waiting = resourceStrength(signs, resource, 'contention');
       const used = isWaitMeasured(signs, resource) ? undefined : unusualUsage(signs, resource);
       if (waiting === undefined && used === undefined) return [resource, undefined];
       const raw = Math.max(waiting ?? 0, used ?? 0);
-      const symptom = CPU_SYMPTOMS[resource] * cpu + (resource === 'software' ? calleeSlowness : 0);
+      const symptom =
+        CPU_SYMPTOMS[resource] * cpu +
+        (MEMORY_SYMPTOMS[resource] ?? 0) * memory +
+        (resource === 'software' ? calleeSlowness : 0);
       return [resource, Math.max(0, raw - symptom)];
     }),
   );

@@ -2,6 +2,7 @@ import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
 import { CONVINCING, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
+import { isClearedByProbe } from './probe.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
 export interface Claim {
@@ -45,7 +46,6 @@ const POOL_NOTED_Z = 3;
 const RESIDUAL_PART = 0.5;
 /** What other links say of an owner's link, where its link itself is measured and fine. */
 const MEASURED_FINE_PART = 0.2;
-const MEASURED_FINE_BELOW = 2;
 
 /**
  * Strength of the suspicion that `signs`' service and not the other owner makes `shared` slow: the length of the
@@ -58,7 +58,7 @@ function claimStrength(
   shared: NodeAnomaly,
   { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: Serving },
 ): number {
-  const { network, compute, worst } = standing;
+  const { compute, worst } = standing;
   const contention = Math.max(standing.contention, poolWaitClaim(signs, shared, calleeServes));
 
   const peer = peerOf(signs.service, shared.node);
@@ -66,9 +66,8 @@ function claimStrength(
   // One slow link shows both ways, the stronger tells whose: so the worst between the two is what others are held against.
   const between = Math.max(1, shared.z, (worst.get(peer ?? '') ?? 0) + NOISE_Z);
   const slow = others.reduce((sum, z) => sum + Math.min(1, z / between), 0);
-  const fine = network !== undefined && network < MEASURED_FINE_BELOW;
   const link =
-    (fine ? MEASURED_FINE_PART : 1) *
+    (isClearedByProbe(signs, shared) ? MEASURED_FINE_PART : 1) *
     RESIDUAL_PART *
     strength(shared.z) *
     ((slow + 0.5) / (others.length + 1));
@@ -124,8 +123,6 @@ const NOISE_Z = 2;
 interface Standing {
   /** Largest strength of what it waits for, pools discounted. */
   readonly contention: number;
-  /** Strength of what its own link is measured to suffer. */
-  readonly network: number | undefined;
   readonly compute: number;
   /** Peer → largest z above noise of the nodes shared with it. */
   readonly worst: ReadonlyMap<string, number>;
@@ -133,9 +130,7 @@ interface Standing {
 
 function standingOf(signs: ServiceSigns): Standing {
   let contention = 0;
-  let network: number | undefined;
   for (const [resource, value] of directContention(signs, 0)) {
-    if (resource === 'network') network = value;
     contention = Math.max(contention, (resource === 'software' ? POOL_PART : 1) * (value ?? 0));
   }
   const worst = new Map<string, number>();
@@ -144,7 +139,7 @@ function standingOf(signs: ServiceSigns): Standing {
     if (peer !== undefined) worst.set(peer, Math.max(worst.get(peer) ?? 0, z - NOISE_Z));
   }
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
-  return { contention, network, compute, worst };
+  return { contention, compute, worst };
 }
 
 function peerOf(service: string, { owners }: LatencyNode): string | undefined {
