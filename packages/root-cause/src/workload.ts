@@ -1,5 +1,5 @@
 import type { Intervention } from '@sage/causal-graph';
-import { FEATURES, type FeatureName, type Window } from '@sage/core';
+import { FEATURES, type FeatureName, type Resource, type Window } from '@sage/core';
 import type { FeatureAnomaly, ServiceSigns } from './anomaly.js';
 import type { NormalReference } from './normal-reference.js';
 
@@ -16,21 +16,48 @@ export function zBeyondLoad(reading: FeatureAnomaly, growth: number): number {
   return (reading.observed - reading.expected * factor) / (spread * factor);
 }
 
+/** What a service consumes of the resources that load uses up. */
+const CONSUMED: Partial<Readonly<Record<Resource, FeatureName>>> = {
+  cpu: 'cpu_usage_cores',
+  disk: 'disk_io_bytes_per_second',
+};
+/** Growth from which on queues may have no end: nobody has seen the application carry as much. */
+const OUTGROWN = 1.3;
+/** Part of the growth of load that consumption must have grown by: what is used up grows no further. */
+const LEAST_FOLLOWED = 0.3;
+
+/**
+ * Whether a service waits for what its own load uses up: it consumes the more of it, the more it is asked. No queue's
+ * wait can be extrapolated to there; whoever waits without consuming more waits for somebody else.
+ */
+function isOutgrown({ features }: ServiceSigns, resource: Resource, growth: number): boolean {
+  const used = features.find(({ feature }) => feature === CONSUMED[resource]);
+  if (growth < OUTGROWN || used === undefined || !(used.expected > 0)) return false;
+  return used.observed / used.expected - 1 >= LEAST_FOLLOWED * (growth - 1);
+}
+
+/** Whether a reading is further from normal than the present load explains. */
+function isBeyondLoad(
+  reading: FeatureAnomaly,
+  signs: ServiceSigns,
+  { growth, threshold }: { readonly growth: number; readonly threshold: number },
+): boolean {
+  const { resource } = FEATURES[reading.feature];
+  return zBeyondLoad(reading, growth) >= threshold && !isOutgrown(signs, resource, growth);
+}
+
 /** Services that suffer more contention than their load explains. */
 export function strainedBeyondLoad(
   services: readonly string[],
   signs: ReadonlyMap<string, ServiceSigns>,
   options: { readonly growth: number; readonly threshold: number },
 ): readonly string[] {
-  return services.filter((service) =>
-    signs
-      .get(service)
-      ?.features.some(
-        (reading) =>
-          FEATURES[reading.feature].role === 'contention' &&
-          zBeyondLoad(reading, options.growth) >= options.threshold,
-      ),
-  );
+  return services.filter((service) => {
+    const own = signs.get(service);
+    return own?.features.some(
+      (reading) => FEATURES[reading.feature].role === 'contention' && isBeyondLoad(reading, own, options),
+    );
+  });
 }
 
 /** do(load normal): the roots' rates, and the metrics that load explains, take their normal values. */
@@ -40,8 +67,8 @@ export function normalLoad(
   options: { readonly window: Window; readonly growth: number; readonly threshold: number },
 ): Intervention {
   const metrics = new Map<string, Map<FeatureName, number>>();
-  for (const [service, { features }] of signs) {
-    const owed = features.filter((reading) => zBeyondLoad(reading, options.growth) < options.threshold);
+  for (const [service, own] of signs) {
+    const owed = own.features.filter((reading) => !isBeyondLoad(reading, own, options));
     metrics.set(service, new Map(owed.map(({ feature, expected }) => [feature, expected])));
   }
   const seen = [...reference.rootLoads].filter(([root]) => options.window.latency.has(root));
