@@ -200,17 +200,24 @@ const WAITS: readonly FeatureName[] = [
   'memory_pressure_ratio',
   'disk_wait_ratio',
 ];
-/** A wait from which on it is asked how much latency it explains. */
+/** A wait from which on it is asked how much latency it explains… */
 const NOTED_Z = 3;
+/** …or for a processor, of a service that waits for it longer than it runs: so many seconds per second at least. */
+const LEAST_WAIT = 0.01;
+
+function isNoted({ feature, z, observed, expected }: FeatureAnomaly, { features }: ServiceSigns): boolean {
+  if (z >= NOTED_Z) return true;
+  const ran = features.find((other) => other.feature === 'cpu_usage_cores');
+  if (FEATURES[feature].resource !== 'cpu' || ran === undefined) return false;
+  return observed - expected >= Math.max(LEAST_WAIT, ran.observed);
+}
 
 /** A wait that explains most of what its service is slow by is beyond doubt, however small it is for a wait. */
-function strengthOf(
-  { feature, z, observed, expected }: FeatureAnomaly,
-  { excessSeconds }: ServiceSigns,
-): number {
+function strengthOf(reading: FeatureAnomaly, signs: ServiceSigns): number {
+  const { feature, z, observed, expected } = reading;
   const plain = strength(z);
-  if (!WAITS.includes(feature) || z < NOTED_Z || excessSeconds <= 0) return plain;
-  return Math.max(plain, CONVINCING * Math.min(1, (observed - expected) / excessSeconds));
+  if (!WAITS.includes(feature) || signs.excessSeconds <= 0 || !isNoted(reading, signs)) return plain;
+  return Math.max(plain, CONVINCING * Math.min(1, (observed - expected) / signs.excessSeconds));
 }
 
 /** Largest strength of one resource's features of a role; undefined where none was measured. */
