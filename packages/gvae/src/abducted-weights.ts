@@ -2,7 +2,7 @@ import type { HandedOn } from './handed-on.js';
 import type { Layout } from './layout.js';
 
 /** Calls of a node in all from which on they are several. */
-const LEAST_CALLS = 1.5;
+const LEAST_CALLS = 1.1;
 
 /** What is known of a window before its edges' weights are abducted. Flat: [node][percentile], ms. */
 export interface Explained {

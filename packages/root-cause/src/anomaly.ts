@@ -88,10 +88,12 @@ export function readSigns(
   const { reference, abduction } = options;
   const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
     const count = window.latency.get(node.id)?.count ?? 0;
-    const read = supportedPercentiles(count, options.percentile).flatMap((percentile) => {
-      const residual = abduction.residual(node.id, percentile);
-      return residual === undefined ? [] : [{ percentile, ...residual }];
-    });
+    const read = judgedPercentiles(count, options.percentile, node.parents.length === 0).flatMap(
+      ({ percentile, belief }) => {
+        const residual = abduction.residual(node.id, percentile);
+        return residual === undefined ? [] : [{ percentile, ...residual, z: belief * residual.z }];
+      },
+    );
     if (read.length === 0) return undefined;
     const { percentile, observedMs, expectedMs, z } = read.reduce((a, b) => (b.z > a.z ? b : a));
     const excessMs = PERCENTILES.map((each) => {
@@ -131,26 +133,51 @@ export function readSigns(
   );
 }
 
-/** Calls beyond a percentile without which it says more about one unlucky call than about the service. */
-const LEAST_BEYOND = 5;
+/** So many calls beyond a percentile, and it says something about the service and not about a few unlucky calls. */
+const ENOUGH_BEYOND = 5;
+/** With a single one it says nothing. */
+const TOO_FEW_BEYOND = 1;
 const SHARE_BEYOND: Readonly<Record<Percentile, number>> = { p50Ms: 0.5, p95Ms: 0.05, p99Ms: 0.01 };
 
 /** Whether enough calls lie beyond a percentile to believe it. */
 export function isSupported(count: number, percentile: Percentile): boolean {
-  return count * SHARE_BEYOND[percentile] >= LEAST_BEYOND;
+  return count * SHARE_BEYOND[percentile] >= ENOUGH_BEYOND;
 }
 
 /**
- * The percentiles to judge a node by: the objective's and those above it, since the slow calls of a service may be the
- * very ones of this objective, as far as enough calls of the window lie beyond: of 120 calls the p99 is the second slowest,
- * and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is; a handful of calls
- * says nothing.
+ * The percentiles to judge a node by, and how far to believe each, 0..1: the objective's and those above it, since the
+ * slow calls of a service may be the very ones of this objective. Of 120 calls the p99 is the second slowest, and two
+ * pauses to collect garbage are no fault of anybody: between one call beyond it and five a percentile's word counts in
+ * proportion. That holds of what waits for nobody (`isLeaf`); of others a percentile above the objective's needs all
+ * five, for a rare slow call of a callee may be in it that the callee's percentile misses. Where none of them says
+ * anything, the highest below that is supported; a handful of calls says nothing.
  */
-export function supportedPercentiles(count: number, wanted: Percentile): readonly Percentile[] {
-  const supported = PERCENTILES.filter((percentile) => isSupported(count, percentile));
-  const from = PERCENTILES.indexOf(wanted);
-  const upper = supported.filter((percentile) => PERCENTILES.indexOf(percentile) >= from);
-  return upper.length > 0 ? upper : supported.slice(-1);
+export function judgedPercentiles(
+  count: number,
+  wanted: Percentile,
+  isLeaf: boolean,
+): readonly { readonly percentile: Percentile; readonly belief: number }[] {
+  const upper = PERCENTILES.slice(PERCENTILES.indexOf(wanted)).flatMap((percentile) => {
+    const beyond = count * SHARE_BEYOND[percentile] - TOO_FEW_BEYOND;
+    const belief = Math.min(1, beyond / (ENOUGH_BEYOND - TOO_FEW_BEYOND));
+    const counts = belief >= 1 || (belief > 0 && isLeaf && isSupported(count, 'p50Ms'));
+    return counts ? [{ percentile, belief }] : [];
+  });
+  if (upper.length > 0) return upper;
+  return PERCENTILES.filter((percentile) => isSupported(count, percentile))
+    .slice(-1)
+    .map((percentile) => ({ percentile, belief: 1 }));
+}
+
+/** Least time-out of TCP before it sends again (Linux; RFC 6298 says a second), less what clocks and quantiles are off. */
+const RETRANSMISSION_MS = 180;
+/** Of packets some are lost, not most: the median stays about what it was. */
+const MEDIAN_PART = 0.1;
+
+/** A way with a tail of retransmissions: probes seldom meet the loss, and what is busy is slow at the median, too. */
+export function looksLost({ observedMs, expectedMs, medianExcessMs }: NodeAnomaly): boolean {
+  const excessMs = observedMs - expectedMs;
+  return excessMs >= RETRANSMISSION_MS && medianExcessMs <= MEDIAN_PART * excessMs;
 }
 
 function excessOf(nodes: readonly NodeAnomaly[], window: Window): number {

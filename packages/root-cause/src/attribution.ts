@@ -1,5 +1,12 @@
 import { RESOURCES, type Resource } from '@sage/core';
-import { type NodeAnomaly, noSigns, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
+import {
+  looksLost,
+  type NodeAnomaly,
+  noSigns,
+  resourceStrength,
+  type ServiceSigns,
+  strength,
+} from './anomaly.js';
 import { directContention, discountedUsage } from './directness.js';
 import { isClearedByProbe } from './probe.js';
 import { poolWaitClaim, type Responsibility, servingOf } from './responsibility.js';
@@ -13,10 +20,6 @@ const SOFTWARE_BASELINE = 1;
 const GAP_PART = 0.5;
 /** …and hardly at all where a probe over the link is fine. */
 const GAP_PART_PROBED = 0.1;
-/** Least time-out of TCP before it sends again (Linux; RFC 6298 says a second), less what clocks and quantiles are off. */
-const RETRANSMISSION_MS = 180;
-/** Of packets some are lost, not most: the median stays about what it was. */
-const MEDIAN_PART = 0.1;
 /** Unexplained compute speaks for software at half strength, once what was measured is taken off. */
 const COMPUTE_PART = 0.5;
 const SHARPNESS = 3;
@@ -54,11 +57,15 @@ export function attribute(
       (entry) => poolWaitClaim(own, entry, servingOf(entry.node, signs.get(entry.node.rpc.callee))) - cpu,
     ),
   );
-  const lost = Math.max(0, ...own.shared.filter(looksLost).map(part)) - pooled;
+  // What keeps a store from computing keeps its callers waiting just as its link does: one node holds both.
+  const waits = Math.max(cpu, direct.get('memory') ?? 0, direct.get('disk') ?? 0);
+  const excused = ({ node }: NodeAnomaly) => pooled + (node.kind === 'client' ? waits : cpu);
+  const lost = Math.max(0, ...own.shared.filter(looksLost).map((entry) => part(entry) - excused(entry)));
   const ways = own.shared.map(
-    (entry) => (isClearedByProbe(own, entry) ? GAP_PART_PROBED : GAP_PART) * (part(entry) - compute - pooled),
+    (entry) =>
+      (isClearedByProbe(own, entry) ? GAP_PART_PROBED : GAP_PART) * (part(entry) - compute - excused(entry)),
   );
-  add('network', Math.max(0, ...ways, lost - compute) - cpu);
+  add('network', Math.max(0, ...ways, lost - compute));
   const measured = Math.max(...RESOURCES.map((r) => (r === 'software' ? 0 : (strengths.get(r) ?? 0))));
   // What is slow on a way that is in order, and what a store takes, may be compute.
   const wayside = largest(
@@ -70,12 +77,6 @@ export function attribute(
   const weights = [...strengths].map(([resource, s]) => [resource, s ** SHARPNESS] as const);
   const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
   return new Map(weights.map(([resource, weight]) => [resource, weight / total]));
-}
-
-/** A way with a tail of retransmissions: probes seldom meet the loss, and what is busy is slow at the median, too. */
-function looksLost({ observedMs, expectedMs, medianExcessMs }: NodeAnomaly): boolean {
-  const excessMs = observedMs - expectedMs;
-  return excessMs >= RETRANSMISSION_MS && medianExcessMs <= MEDIAN_PART * excessMs;
 }
 
 /**

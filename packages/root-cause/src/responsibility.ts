@@ -1,6 +1,6 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
-import { CONVINCING, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
+import { CONVINCING, looksLost, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
 import { isClearedByProbe } from './probe.js';
 
@@ -51,18 +51,22 @@ const MEASURED_FINE_PART = 0.2;
  * Strength of the suspicion that `signs`' service and not the other owner makes `shared` slow: the length of the
  * vector of its contention features, its own slow compute, and how its other links fare. A slow link shows on every
  * edge of its service, so clean ones clear it: link = ½·strength·(slow + ½)/(edges + 1), without this peer's edges, each
- * slow one counted by how slow it is beside this one.
+ * slow one counted by how slow it is beside this one. Retransmissions are all of one kind, after one time-out or three.
  */
 function claimStrength(
   signs: ServiceSigns,
   shared: NodeAnomaly,
   { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: Serving },
 ): number {
-  const { compute, worst } = standing;
+  const { compute, worst, lossy } = standing;
   const contention = Math.max(standing.contention, poolWaitClaim(signs, shared, calleeServes));
 
   const peer = peerOf(signs.service, shared.node);
-  const others = [...worst].flatMap(([other, z]) => (other === peer ? [] : [z]));
+  const isLost = looksLost(shared);
+  const others = [...worst].flatMap(([other, z]) => {
+    if (other === peer) return [];
+    return [isLost && lossy.has(other) ? Number.POSITIVE_INFINITY : z];
+  });
   // One slow link shows both ways, the stronger tells whose: so the worst between the two is what others are held against.
   const between = Math.max(1, shared.z, (worst.get(peer ?? '') ?? 0) + NOISE_Z);
   const slow = others.reduce((sum, z) => sum + Math.min(1, z / between), 0);
@@ -126,6 +130,8 @@ interface Standing {
   readonly compute: number;
   /** Peer → largest z above noise of the nodes shared with it. */
   readonly worst: ReadonlyMap<string, number>;
+  /** Peers on whose edge there are retransmissions. */
+  readonly lossy: ReadonlySet<string>;
 }
 
 function standingOf(signs: ServiceSigns): Standing {
@@ -134,12 +140,15 @@ function standingOf(signs: ServiceSigns): Standing {
     contention = Math.max(contention, (resource === 'software' ? POOL_PART : 1) * (value ?? 0));
   }
   const worst = new Map<string, number>();
-  for (const { node, z } of signs.shared) {
-    const peer = peerOf(signs.service, node);
-    if (peer !== undefined) worst.set(peer, Math.max(worst.get(peer) ?? 0, z - NOISE_Z));
+  const lossy = new Set<string>();
+  for (const entry of signs.shared) {
+    const peer = peerOf(signs.service, entry.node);
+    if (peer === undefined) continue;
+    worst.set(peer, Math.max(worst.get(peer) ?? 0, entry.z - NOISE_Z));
+    if (looksLost(entry)) lossy.add(peer);
   }
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
-  return { contention, compute, worst };
+  return { contention, compute, worst, lossy };
 }
 
 function peerOf(service: string, { owners }: LatencyNode): string | undefined {

@@ -3,11 +3,11 @@ import { FEATURES, type FeatureName, type LatencyKind, type Percentile, type Res
 import { expect } from 'chai';
 import {
   type FeatureAnomaly,
+  judgedPercentiles,
   type NodeAnomaly,
   noSigns,
   resourceStrength,
   type ServiceSigns,
-  supportedPercentiles,
 } from '../src/anomaly.js';
 import { attribute } from '../src/attribution.js';
 import { ownAnomaly } from '../src/evidence.js';
@@ -42,18 +42,25 @@ function signs(service: string, rest: Partial<ServiceSigns>): ServiceSigns {
 }
 
 describe('the percentiles a node is judged by', () => {
-  const CASES: readonly [calls: number, wanted: Percentile, judged: readonly Percentile[]][] = [
-    [2000, 'p50Ms', ['p50Ms', 'p95Ms', 'p99Ms']],
-    [500, 'p95Ms', ['p95Ms', 'p99Ms']],
-    [499, 'p95Ms', ['p95Ms']],
-    [100, 'p99Ms', ['p95Ms']],
-    [99, 'p99Ms', ['p50Ms']],
-    [9, 'p99Ms', []],
+  type Judged = Partial<Record<Percentile, number>>;
+  const CASES: readonly [calls: number, wanted: Percentile, leaf: Judged, inner: Judged][] = [
+    [2000, 'p50Ms', { p50Ms: 1, p95Ms: 1, p99Ms: 1 }, { p50Ms: 1, p95Ms: 1, p99Ms: 1 }],
+    [500, 'p95Ms', { p95Ms: 1, p99Ms: 1 }, { p95Ms: 1, p99Ms: 1 }],
+    [300, 'p95Ms', { p95Ms: 1, p99Ms: 0.5 }, { p95Ms: 1 }],
+    [100, 'p99Ms', { p95Ms: 1 }, { p95Ms: 1 }],
+    [60, 'p95Ms', { p95Ms: 0.5 }, { p50Ms: 1 }],
+    [12, 'p99Ms', { p50Ms: 1 }, { p50Ms: 1 }],
+    [9, 'p99Ms', {}, {}],
   ];
-  for (const [calls, wanted, judged] of CASES) {
-    it(`${calls} calls, objective of ${wanted}: ${judged.join(', ') || 'none'}`, () => {
-      expect(supportedPercentiles(calls, wanted)).to.deep.equal(judged);
-    });
+  for (const [calls, wanted, ...expected] of CASES) {
+    for (const [index, isLeaf] of [true, false].entries()) {
+      it(`${calls} calls of ${isLeaf ? 'a leaf' : 'one that waits for others'}, objective of ${wanted}`, () => {
+        const judged = judgedPercentiles(calls, wanted, isLeaf);
+        expect(
+          Object.fromEntries(judged.map(({ percentile, belief }) => [percentile, belief])),
+        ).to.deep.equal(expected[index]);
+      });
+    }
   }
 });
 
