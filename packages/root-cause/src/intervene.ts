@@ -45,7 +45,9 @@ export function restore(parts: readonly Restoration[], facts: RestorationFacts):
     const rho = resource === undefined ? 1 : (facts.attribution(service).get(resource) ?? 0);
     metrics.set(service, normalMetrics(service, facts, { resource, rho }));
     if (rho > LATENT_FROM) latents.add(service);
-    for (const node of facts.view.owned.get(service) ?? []) {
+    const { owned, hiddenWays } = facts.view;
+    const hidden = (hiddenWays.get(service) ?? []).map((way) => way.node);
+    for (const node of new Set([...(owned.get(service) ?? []), ...hidden])) {
       const part = rho * mostly(facts.responsibility(service, node.id));
       if (part > 0) blamed.set(node.id, (blamed.get(node.id) ?? 0) + part);
     }

@@ -2,6 +2,7 @@ import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
 import { CONVINCING, looksLost, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
+import type { GraphView } from './graph-view.js';
 import { isClearedByProbe } from './probe.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
@@ -158,12 +159,23 @@ function peerOf(service: string, { owners }: LatencyNode): string | undefined {
 /** The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes it does not own. */
 export type Responsibility = (service: string, node: LatencyNodeId) => number;
 
-/** Responsibilities for every node of the signs. Those of one node sum to 1. */
-export function assignResponsibility(signs: ReadonlyMap<string, ServiceSigns>): Responsibility {
+/**
+ * Responsibilities for every node of the signs. Those of one node sum to 1. `hiddenWays`: of services that are called
+ * without client spans, the nodes in which their links show.
+ */
+export function assignResponsibility(
+  signs: ReadonlyMap<string, ServiceSigns>,
+  hiddenWays: GraphView['hiddenWays'] = new Map(),
+): Responsibility {
   const parts = new Map<LatencyNodeId, ReadonlyMap<string, number>>();
   const standings = new Map([...signs].map(([service, own]) => [service, standingOf(own)]));
+  const lent = lendHiddenWays(signs, hiddenWays);
   for (const own of signs.values()) {
-    for (const { node } of own.exclusive) parts.set(node.id, new Map([[own.service, 1]]));
+    for (const { node } of own.exclusive) {
+      const others = lent.get(node.id) ?? new Map<string, number>();
+      const taken = [...others.values()].reduce((sum, part) => sum + part, 0);
+      parts.set(node.id, new Map([...others, [own.service, 1 - taken]]));
+    }
     for (const shared of own.shared) {
       if (parts.has(shared.node.id)) continue;
       const owners = [...new Set(shared.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
@@ -179,4 +191,37 @@ export function assignResponsibility(signs: ReadonlyMap<string, ServiceSigns>): 
     }
   }
   return (service, node) => parts.get(node)?.get(service) ?? 0;
+}
+
+/** Of a probe: from here on it is asked how much of what callers are slow by it explains. */
+const PROBE_NOTED_Z = 3;
+
+/**
+ * Parts of callers' own time that are really the ways to whom they call without client spans: the calls' number times
+ * what probes over the callee's link take longer, of the excess; all of a tail of retransmissions where probes got lost.
+ * Node → callee → part; those of a node sum to at most 1.
+ */
+function lendHiddenWays(
+  signs: ReadonlyMap<string, ServiceSigns>,
+  hiddenWays: GraphView['hiddenWays'],
+): ReadonlyMap<LatencyNodeId, ReadonlyMap<string, number>> {
+  const lent = new Map<LatencyNodeId, Map<string, number>>();
+  for (const [callee, ways] of hiddenWays) {
+    const noted = signs.get(callee)?.features.filter(({ z }) => z >= PROBE_NOTED_Z) ?? [];
+    const probe = noted.find(({ feature }) => feature === 'network_probe_ms');
+    const isLossy = noted.some(({ feature }) => feature === 'network_probe_failure_ratio');
+    if (probe === undefined && !isLossy) continue;
+    for (const { node, callsPerChild } of ways) {
+      const caller = node.rpc.callee;
+      const slow = signs.get(caller)?.exclusive.find((entry) => entry.node.id === node.id);
+      if (caller === callee || slow === undefined || slow.z <= 0) continue;
+      const delayMs = probe === undefined ? 0 : callsPerChild * (probe.observed - probe.expected);
+      const part = isLossy && looksLost(slow) ? 1 : delayMs / (slow.observedMs - slow.expectedMs);
+      const parts = lent.get(node.id) ?? new Map<string, number>();
+      lent.set(node.id, parts);
+      const taken = [...parts.values()].reduce((sum, other) => sum + other, 0);
+      parts.set(callee, Math.max(0, Math.min(part, 1 - taken)));
+    }
+  }
+  return lent;
 }
