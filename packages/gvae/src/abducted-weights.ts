@@ -1,8 +1,21 @@
 import type { HandedOn } from './handed-on.js';
 import type { Layout } from './layout.js';
 
+const LEVELS = [0.5, 0.95, 0.99] as const;
 /** Calls of a node in all from which on they are several. */
-const LEAST_CALLS = 1.1;
+const SEVERAL = 1.1;
+
+/**
+ * Which of a call's known quantiles bounds from above what a node can have met at quantile `q`, being slow when any of its
+ * `calls` is: τ = 1 − (1 − q)/calls lies below it. undefined where none of the calls needs to be slow.
+ */
+function quantileAbove(q: number, calls: number): number | undefined {
+  const count = calls > 1 && calls < SEVERAL ? 1 : calls;
+  const tau = 1 - (1 - (LEVELS[q] as number)) / count;
+  if (!(tau > 0)) return undefined;
+  const above = LEVELS.findIndex((level) => level >= tau - 1e-9);
+  return above < 0 ? LEVELS.length - 1 : above;
+}
 
 /** What is known of a window before its edges' weights are abducted. Flat: [node][percentile], ms. */
 export interface Explained {
@@ -26,8 +39,9 @@ export interface Explained {
  * up on calls or quantiles of rare calls are added up, all of it counts by the part that fits.
  *
  * A node that waits for several calls is slow when any of them is: of its calls 1 − q may be slow though of each parent's
- * fewer are, whose quantile q is then as usual and only the next one above shows it (P(∪ slow) ≤ Σ P(slow)). What is left
- * of a residual is therefore looked for in the rise of the parents' next quantile, as far as that covers it.
+ * fewer are, whose quantile q is then as usual and only one above shows it (P(∪ slow) ≤ Σ P(slow)); and between two known
+ * quantiles of a parent any latency from the one to the other may lie. What is left of a residual is therefore looked for
+ * in the rise of the parents' quantile above, as far as that covers it.
  *
  * Where the parent is an aggregate over callers, the calls of this child may be the slow ones of it: m is the slowest
  * between the child's percentile and the p99 of the parent that the child can have waited for, being no faster itself.
@@ -99,16 +113,18 @@ export class AbductedWeights {
     return next === 0 ? sum : sum + next * this.#nextRise(node, q, latencies);
   }
 
-  /** How much further the next quantile of what a node's parents hand on has risen than their quantile `q`, ms. */
+  /** How much further the quantiles above of what a node's parents hand on may have risen than what it met at `q`, ms. */
   #nextRise(node: number, q: number, latencies: Float64Array): number {
     const [first, end] = this.#handedOn.range(node);
-    if (q === 2 || this.#callsOf(first, end) < LEAST_CALLS) return 0;
+    const above = quantileAbove(q, this.#callsOf(first, end));
+    if (above === undefined) return 0;
     let sum = 0;
     for (let e = first; e < end; e++) {
-      if ((this.#layout.edges[e] as Layout['edges'][number]).aggregate) continue;
-      const rise = (k: number) =>
-        Math.max(0, this.#handedOn.passed(e, k, latencies) - this.#handedOn.passed(e, k, this.#usual));
-      sum += (this.#weights[e] as number) * Math.max(0, rise(q + 1) - rise(q));
+      const { aggregate, parent } = this.#layout.edges[e] as Layout['edges'][number];
+      if (aggregate) continue;
+      const at = 3 * parent + above;
+      const rise = Math.max(0, (latencies[at] as number) - (this.#usual[at] as number));
+      sum += (this.#weights[e] as number) * Math.max(0, rise - this.#risen(e, q, latencies));
     }
     return sum;
   }

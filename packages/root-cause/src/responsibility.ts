@@ -214,9 +214,11 @@ function lendHiddenWays(
     for (const { node, callsPerChild } of ways) {
       const caller = node.rpc.callee;
       const slow = signs.get(caller)?.exclusive.find((entry) => entry.node.id === node.id);
-      if (caller === callee || slow === undefined || slow.z <= 0) continue;
+      if (caller === callee || slow === undefined) continue;
+      const excessMs = Math.max(slow.observedMs - slow.expectedMs, slow.medianExcessMs);
+      if (excessMs <= 0) continue;
       const delayMs = probe === undefined ? 0 : callsPerChild * (probe.observed - probe.expected);
-      const part = isLossy && looksLost(slow) ? 1 : delayMs / (slow.observedMs - slow.expectedMs);
+      const part = isLossy && looksLost(slow) ? 1 : delayMs / excessMs;
       const parts = lent.get(node.id) ?? new Map<string, number>();
       lent.set(node.id, parts);
       const taken = [...parts.values()].reduce((sum, other) => sum + other, 0);

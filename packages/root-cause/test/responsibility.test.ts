@@ -104,4 +104,64 @@ describe('assignResponsibility', () => {
       expect(responsibility('b', 'request|front>a')).to.equal(0);
     });
   }
+
+  const hub = (
+    service: string,
+    entries: readonly NodeAnomaly[],
+    features: readonly FeatureAnomaly[] = [],
+  ) => ({
+    service,
+    features,
+    excessSeconds: 0,
+    exclusive: entries.filter(({ node }) => node.owners.length === 1),
+    shared: entries.filter(({ node }) => node.owners.length > 1),
+  });
+
+  it('retransmissions on all edges are those of the link they share, the rarer ones too', () => {
+    const lost = (callee: string, observedMs: number): NodeAnomaly => ({
+      ...link('front', callee, 3 * observedMs),
+      observedMs,
+    });
+    const [a, b, c] = [lost('a', 600), lost('b', 202), lost('c', 198)];
+    const signs = new Map<string, ServiceSigns>([
+      ['front', hub('front', [a, b, c])],
+      ['a', hub('a', [a])],
+      ['b', hub('b', [b])],
+      ['c', hub('c', [c])],
+    ]);
+    expect(assignResponsibility(signs)('front', a.node.id)).to.be.at.least(0.7);
+  });
+
+  describe('a way without client spans', () => {
+    const served: NodeAnomaly = {
+      ...link('outside', 'front', 50),
+      node: {
+        id: 'server|outside>front',
+        kind: 'server',
+        rpc: { caller: 'outside', callee: 'front', operation: '/' },
+        owners: ['front'],
+        parents: [],
+      },
+      observedMs: 70,
+      expectedMs: 40,
+    };
+    const ways = new Map([['a', [{ node: served.node, callsPerChild: 1 }]]]);
+    const partOf = (features: readonly FeatureAnomaly[]) => {
+      const signs = new Map<string, ServiceSigns>([
+        ['front', hub('front', [served])],
+        ['a', hub('a', [], features)],
+      ]);
+      const responsibility = assignResponsibility(signs, ways);
+      expect(responsibility('front', served.node.id) + responsibility('a', served.node.id)).to.equal(1);
+      return responsibility('a', served.node.id);
+    };
+    it("is its callee's as far as probes of the callee take longer", () => {
+      expect(partOf([feature('network_probe_ms', 15)])).to.equal(0.5);
+      expect(partOf([feature('network_probe_ms', 31)])).to.equal(1);
+    });
+    it("is nobody else's where they take as long as ever", () => {
+      expect(partOf([feature('network_probe_ms', 1)])).to.equal(0);
+      expect(partOf([])).to.equal(0);
+    });
+  });
 });
