@@ -34,6 +34,8 @@ export interface NodeAnomaly {
   readonly medianExcessMs: number;
   /** …and in the mean, as far as three quantiles tell. */
   readonly meanExcessMs: number;
+  /** Whether some of the calls have waited for packets to be sent again. */
+  readonly isLossy: boolean;
 }
 
 /** All that was measured of one service. */
@@ -75,6 +77,11 @@ function meanOfQuantiles([p50 = 0, p95 = 0, p99 = 0]: readonly number[]): number
   return 0.375 * p50 + 0.45 * logarithmicMean(p50, p95) + 0.04 * logarithmicMean(p95, p99) + 0.01 * p99;
 }
 
+/** Nothing that is not wholly believed is beyond doubt. */
+function believed(z: number, belief: number): number {
+  return belief >= 1 ? z : belief * Math.min(z, CONVINCING + 2);
+}
+
 /** Reads the signs of every service of the graph off the violating window. */
 export function readSigns(
   view: GraphView,
@@ -91,7 +98,7 @@ export function readSigns(
     const read = judgedPercentiles(count, options.percentile, node.parents.length === 0).flatMap(
       ({ percentile, belief }) => {
         const residual = abduction.residual(node.id, percentile);
-        return residual === undefined ? [] : [{ percentile, ...residual, z: belief * residual.z }];
+        return residual === undefined ? [] : [{ percentile, ...residual, z: believed(residual.z, belief) }];
       },
     );
     if (read.length === 0) return undefined;
@@ -112,6 +119,7 @@ export function readSigns(
       },
       medianExcessMs: excessMs[0] ?? 0,
       meanExcessMs: meanOfQuantiles(excessMs),
+      isLossy: looksLost(excessMs, count),
     };
   };
   const features = readFeatures([...view.owned.keys()], window, reference);
@@ -144,29 +152,36 @@ export function isSupported(count: number, percentile: Percentile): boolean {
   return count * SHARE_BEYOND[percentile] >= ENOUGH_BEYOND;
 }
 
+/** A percentile to judge by, and how far to believe it, 0..1. */
+export interface Judged {
+  readonly percentile: Percentile;
+  readonly belief: number;
+}
+
 /**
- * The percentiles to judge a node by, and how far to believe each, 0..1: the objective's and those above it, since the
- * slow calls of a service may be the very ones of this objective. Of 120 calls the p99 is the second slowest, and two
- * pauses to collect garbage are no fault of anybody: between one call beyond it and five a percentile's word counts in
- * proportion. That holds of what waits for nobody (`isLeaf`); of others a percentile above the objective's needs all
- * five, for a rare slow call of a callee may be in it that the callee's percentile misses. Where none of them says
- * anything, the highest below that is supported; a handful of calls says nothing.
+ * The percentiles to judge a node by: the objective's and those above it, since the slow calls of a service may be the
+ * very ones of this objective, as far as enough calls of the window lie beyond: of 120 calls the p99 is the second slowest,
+ * and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is; a handful of calls
+ * says nothing.
+ *
+ * Those above the objective's count in proportion between one call beyond and five, where the node waits for nobody
+ * (`isLeaf`): of what waits for others, a rare slow call of a callee may be in such a percentile that the callee's misses.
  */
-export function judgedPercentiles(
-  count: number,
-  wanted: Percentile,
-  isLeaf: boolean,
-): readonly { readonly percentile: Percentile; readonly belief: number }[] {
-  const upper = PERCENTILES.slice(PERCENTILES.indexOf(wanted)).flatMap((percentile) => {
+export function judgedPercentiles(count: number, wanted: Percentile, isLeaf: boolean): readonly Judged[] {
+  const supported = PERCENTILES.filter((percentile) => isSupported(count, percentile));
+  const upper = PERCENTILES.slice(PERCENTILES.indexOf(wanted));
+  const firm = supported.filter((percentile) => upper.includes(percentile));
+  const believed = (firm.length > 0 ? firm : supported.slice(-1)).map((percentile) => ({
+    percentile,
+    belief: 1,
+  }));
+  if (!isLeaf || supported.length === 0) return believed;
+  const soft = upper.slice(1).flatMap((percentile) => {
     const beyond = count * SHARE_BEYOND[percentile] - TOO_FEW_BEYOND;
-    const belief = Math.min(1, beyond / (ENOUGH_BEYOND - TOO_FEW_BEYOND));
-    const counts = belief >= 1 || (belief > 0 && isLeaf && isSupported(count, 'p50Ms'));
-    return counts ? [{ percentile, belief }] : [];
+    const belief = beyond / (ENOUGH_BEYOND - TOO_FEW_BEYOND);
+    return belief > 0 && belief < 1 ? [{ percentile, belief }] : [];
   });
-  if (upper.length > 0) return upper;
-  return PERCENTILES.filter((percentile) => isSupported(count, percentile))
-    .slice(-1)
-    .map((percentile) => ({ percentile, belief: 1 }));
+  return [...believed, ...soft];
 }
 
 /** Least time-out of TCP before it sends again (Linux; RFC 6298 says a second), less what clocks and quantiles are off. */
@@ -174,10 +189,20 @@ const RETRANSMISSION_MS = 180;
 /** Of packets some are lost, not most: the median stays about what it was. */
 const MEDIAN_PART = 0.1;
 
-/** A way with a tail of retransmissions: probes seldom meet the loss, and what is busy is slow at the median, too. */
-export function looksLost({ observedMs, expectedMs, medianExcessMs }: NodeAnomaly): boolean {
-  const excessMs = observedMs - expectedMs;
-  return excessMs >= RETRANSMISSION_MS && medianExcessMs <= MEDIAN_PART * excessMs;
+/**
+ * Whether a tail is one of retransmissions: probes seldom meet the loss, and what is busy is slow at the median, too.
+ * `excessMs`: of p50, p95 and p99; a single call beyond a percentile shows it.
+ */
+function looksLost(excessMs: readonly number[], count: number): boolean {
+  const [medianMs = 0] = excessMs;
+  return PERCENTILES.some((percentile, q) => {
+    const ms = excessMs[q] ?? 0;
+    return (
+      ms >= RETRANSMISSION_MS &&
+      medianMs <= MEDIAN_PART * ms &&
+      count * SHARE_BEYOND[percentile] >= TOO_FEW_BEYOND
+    );
+  });
 }
 
 function excessOf(nodes: readonly NodeAnomaly[], window: Window): number {

@@ -1,12 +1,5 @@
 import { RESOURCES, type Resource } from '@sage/core';
-import {
-  looksLost,
-  type NodeAnomaly,
-  noSigns,
-  resourceStrength,
-  type ServiceSigns,
-  strength,
-} from './anomaly.js';
+import { type NodeAnomaly, noSigns, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
 import { directContention, discountedUsage } from './directness.js';
 import { isClearedByProbe } from './probe.js';
 import { poolWaitClaim, type Responsibility, servingOf } from './responsibility.js';
@@ -60,7 +53,10 @@ export function attribute(
   // What keeps a store from computing keeps its callers waiting just as its link does: one node holds both.
   const waits = Math.max(cpu, direct.get('memory') ?? 0, direct.get('disk') ?? 0);
   const excused = ({ node }: NodeAnomaly) => pooled + (node.kind === 'client' ? waits : cpu);
-  const lost = Math.max(0, ...own.shared.filter(looksLost).map((entry) => part(entry) - excused(entry)));
+  const lost = Math.max(
+    0,
+    ...own.shared.filter(({ isLossy }) => isLossy).map((entry) => part(entry) - excused(entry)),
+  );
   const ways = own.shared.map(
     (entry) =>
       (isClearedByProbe(own, entry) ? GAP_PART_PROBED : GAP_PART) * (part(entry) - compute - excused(entry)),

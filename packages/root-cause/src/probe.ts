@@ -20,7 +20,7 @@ export function isClearedByProbe(signs: ServiceSigns, { medianExcessMs }: NodeAn
   if (measured === undefined || measured >= FINE_BELOW) return false;
   const probe = signs.features.find(({ feature }) => feature === 'network_probe_ms');
   if (probe === undefined) return true;
-  if (probe.observed >= QUEUED_RATIO * probe.expected) return false;
+  if (probe.observed > QUEUED_RATIO * probe.expected) return false;
   const excessMs = Math.max(RESOLUTION_MS, probe.observed - probe.expected);
   return medianExcessMs >= TELLING_RATIO * excessMs;
 }

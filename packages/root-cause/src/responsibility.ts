@@ -1,6 +1,6 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
-import { CONVINCING, looksLost, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
+import { CONVINCING, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { isClearedByProbe } from './probe.js';
@@ -63,10 +63,9 @@ function claimStrength(
   const contention = Math.max(standing.contention, poolWaitClaim(signs, shared, calleeServes));
 
   const peer = peerOf(signs.service, shared.node);
-  const isLost = looksLost(shared);
   const others = [...worst].flatMap(([other, z]) => {
     if (other === peer) return [];
-    return [isLost && lossy.has(other) ? Number.POSITIVE_INFINITY : z];
+    return [shared.isLossy && lossy.has(other) ? Number.POSITIVE_INFINITY : z];
   });
   // One slow link shows both ways, the stronger tells whose: so the worst between the two is what others are held against.
   const between = Math.max(1, shared.z, (worst.get(peer ?? '') ?? 0) + NOISE_Z);
@@ -146,7 +145,7 @@ function standingOf(signs: ServiceSigns): Standing {
     const peer = peerOf(signs.service, entry.node);
     if (peer === undefined) continue;
     worst.set(peer, Math.max(worst.get(peer) ?? 0, entry.z - NOISE_Z));
-    if (looksLost(entry)) lossy.add(peer);
+    if (entry.isLossy) lossy.add(peer);
   }
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
   return { contention, compute, worst, lossy };
@@ -218,7 +217,7 @@ function lendHiddenWays(
       const excessMs = Math.max(slow.observedMs - slow.expectedMs, slow.medianExcessMs);
       if (excessMs <= 0) continue;
       const delayMs = probe === undefined ? 0 : callsPerChild * (probe.observed - probe.expected);
-      const part = isLossy && looksLost(slow) ? 1 : delayMs / excessMs;
+      const part = isLossy && slow.isLossy ? 1 : delayMs / excessMs;
       const parts = lent.get(node.id) ?? new Map<string, number>();
       lent.set(node.id, parts);
       const taken = [...parts.values()].reduce((sum, other) => sum + other, 0);

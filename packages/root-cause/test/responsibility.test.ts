@@ -41,6 +41,7 @@ describe('assignResponsibility', () => {
     slowness: z,
     medianExcessMs: 0,
     meanExcessMs: 0,
+    isLossy: false,
   });
   const feature = (name: FeatureName, z: number): FeatureAnomaly => ({
     feature: name,
@@ -120,7 +121,7 @@ describe('assignResponsibility', () => {
   it('retransmissions on all edges are those of the link they share, the rarer ones too', () => {
     const lost = (callee: string, observedMs: number): NodeAnomaly => ({
       ...link('front', callee, 3 * observedMs),
-      observedMs,
+      isLossy: true,
     });
     const [a, b, c] = [lost('a', 600), lost('b', 202), lost('c', 198)];
     const signs = new Map<string, ServiceSigns>([

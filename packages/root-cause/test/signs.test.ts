@@ -34,6 +34,7 @@ function node(kind: LatencyKind, [caller, callee]: [string, string], z: number, 
     slowness: z,
     medianExcessMs: excessMs,
     meanExcessMs: excessMs,
+    isLossy: false,
   };
 }
 
@@ -48,7 +49,7 @@ describe('the percentiles a node is judged by', () => {
     [500, 'p95Ms', { p95Ms: 1, p99Ms: 1 }, { p95Ms: 1, p99Ms: 1 }],
     [300, 'p95Ms', { p95Ms: 1, p99Ms: 0.5 }, { p95Ms: 1 }],
     [100, 'p99Ms', { p95Ms: 1 }, { p95Ms: 1 }],
-    [60, 'p95Ms', { p95Ms: 0.5 }, { p50Ms: 1 }],
+    [60, 'p95Ms', { p50Ms: 1 }, { p50Ms: 1 }],
     [12, 'p99Ms', { p50Ms: 1 }, { p50Ms: 1 }],
     [9, 'p99Ms', {}, {}],
   ];
@@ -120,7 +121,9 @@ describe('the resource that explains a service', () => {
     [
       'calls wait for a connection, and the callee serves as ever',
       {
-        shared: [{ ...node('request', ['a', 'b'], 300, 200), medianExcessMs: 0, meanExcessMs: 10 }],
+        shared: [
+          { ...node('request', ['a', 'b'], 300, 200), medianExcessMs: 0, meanExcessMs: 10, isLossy: true },
+        ],
         features: [feature('software_pool_wait_ms', 5, { observed: 9 })],
       },
       'software',
