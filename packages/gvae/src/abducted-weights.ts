@@ -113,20 +113,23 @@ export class AbductedWeights {
     return next === 0 ? sum : sum + next * this.#nextRise(node, q, latencies);
   }
 
-  /** How much further the quantiles above of what a node's parents hand on may have risen than what it met at `q`, ms. */
+  /**
+   * How much further the quantile above of what a node's parents hand on may have risen than what it met at `q`, ms: the
+   * largest, since one slow call suffices. Of a call made less often than the node is slow none can.
+   */
   #nextRise(node: number, q: number, latencies: Float64Array): number {
     const [first, end] = this.#handedOn.range(node);
     const above = quantileAbove(q, this.#callsOf(first, end));
     if (above === undefined) return 0;
-    let sum = 0;
+    let most = 0;
     for (let e = first; e < end; e++) {
-      const { aggregate, parent } = this.#layout.edges[e] as Layout['edges'][number];
-      if (aggregate) continue;
+      const { aggregate, parent, calls } = this.#layout.edges[e] as Layout['edges'][number];
+      if (aggregate || calls < 1 - (LEVELS[q] as number)) continue;
       const at = 3 * parent + above;
       const rise = Math.max(0, (latencies[at] as number) - (this.#usual[at] as number));
-      sum += (this.#weights[e] as number) * Math.max(0, rise - this.#risen(e, q, latencies));
+      most = Math.max(most, (this.#weights[e] as number) * (rise - this.#risen(e, q, latencies)));
     }
-    return sum;
+    return most;
   }
 
   #callsOf(first: number, end: number): number {

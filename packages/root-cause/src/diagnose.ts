@@ -55,7 +55,7 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
   const abduction = model.abduct(window);
   const signs = readSigns(view, window, { reference, abduction, percentile });
   const signsOf = (service: string): ServiceSigns => signs.get(service) ?? noSigns(service);
-  const responsibility = assignResponsibility(signs, view.hiddenWays);
+  const responsibility = assignResponsibility(signs, view);
   const attributions = new Map<string, Attribution>();
   const attribution = (service: string): Attribution => {
     const known = attributions.get(service) ?? attribute(service, signs, responsibility);

@@ -73,7 +73,7 @@ function claimStrength(
   const link =
     (isClearedByProbe(signs, shared) ? MEASURED_FINE_PART : 1) *
     RESIDUAL_PART *
-    strength(shared.z) *
+    strength(Math.max(shared.z, ...worst.values())) *
     ((slow + 0.5) / (others.length + 1));
   return Math.hypot(contention, RESIDUAL_PART * compute, link);
 }
@@ -159,16 +159,17 @@ function peerOf(service: string, { owners }: LatencyNode): string | undefined {
 export type Responsibility = (service: string, node: LatencyNodeId) => number;
 
 /**
- * Responsibilities for every node of the signs. Those of one node sum to 1. `hiddenWays`: of services that are called
- * without client spans, the nodes in which their links show.
+ * Responsibilities for every node that the view's services own. Those of one node sum to 1. What too few calls were seen
+ * of to be judged goes with what else is between the same two.
  */
 export function assignResponsibility(
   signs: ReadonlyMap<string, ServiceSigns>,
-  hiddenWays: GraphView['hiddenWays'] = new Map(),
+  { owned, hiddenWays }: Pick<GraphView, 'owned' | 'hiddenWays'>,
 ): Responsibility {
   const parts = new Map<LatencyNodeId, ReadonlyMap<string, number>>();
   const standings = new Map([...signs].map(([service, own]) => [service, standingOf(own)]));
   const lent = lendHiddenWays(signs, hiddenWays);
+  const between = new Map<string, { readonly z: number; readonly split: ReadonlyMap<string, number> }>();
   for (const own of signs.values()) {
     for (const { node } of own.exclusive) {
       const others = lent.get(node.id) ?? new Map<string, number>();
@@ -186,10 +187,25 @@ export function assignResponsibility(
         }),
         isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
       }));
-      parts.set(shared.node.id, splitBlame(claims));
+      const split = splitBlame(claims);
+      parts.set(shared.node.id, split);
+      const pair = pairOf(shared.node);
+      if (shared.z > (between.get(pair)?.z ?? Number.NEGATIVE_INFINITY)) {
+        between.set(pair, { z: shared.z, split });
+      }
     }
   }
+  for (const node of [...owned.values()].flat()) {
+    if (parts.has(node.id)) continue;
+    const owners = [...new Set(node.owners)];
+    const alike = owners.length > 1 ? between.get(pairOf(node))?.split : undefined;
+    parts.set(node.id, alike ?? splitBlame(owners.map((owner) => ({ owner, strength: 0 }))));
+  }
   return (service, node) => parts.get(node)?.get(service) ?? 0;
+}
+
+function pairOf({ rpc: { caller, callee } }: LatencyNode): string {
+  return `${caller}>${callee}`;
 }
 
 /** Of a probe: from here on it is asked how much of what callers are slow by it explains. */

@@ -26,6 +26,9 @@ describe('splitBlame', () => {
   }
 });
 
+/** A view of nothing but the signs. */
+const NOTHING_ELSE = { owned: new Map(), hiddenWays: new Map() };
+
 describe('assignResponsibility', () => {
   const link = (caller: string, callee: string, z: number): NodeAnomaly => ({
     node: {
@@ -96,7 +99,7 @@ describe('assignResponsibility', () => {
           },
         ]),
       );
-      const responsibility = assignResponsibility(signs);
+      const responsibility = assignResponsibility(signs, NOTHING_ELSE);
       expect(responsibility(test.guilty, 'request|front>a')).to.be.at.least(0.8);
       for (const { node } of edges) {
         const sum = responsibility('front', node.id) + responsibility(node.rpc.callee, node.id);
@@ -130,7 +133,7 @@ describe('assignResponsibility', () => {
       ['b', hub('b', [b])],
       ['c', hub('c', [c])],
     ]);
-    expect(assignResponsibility(signs)('front', a.node.id)).to.be.at.least(0.7);
+    expect(assignResponsibility(signs, NOTHING_ELSE)('front', a.node.id)).to.be.at.least(0.7);
   });
 
   describe('a way without client spans', () => {
@@ -152,7 +155,7 @@ describe('assignResponsibility', () => {
         ['front', hub('front', [served])],
         ['a', hub('a', [], features)],
       ]);
-      const responsibility = assignResponsibility(signs, ways);
+      const responsibility = assignResponsibility(signs, { ...NOTHING_ELSE, hiddenWays: ways });
       expect(responsibility('front', served.node.id) + responsibility('a', served.node.id)).to.equal(1);
       return responsibility('a', served.node.id);
     };

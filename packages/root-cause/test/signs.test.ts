@@ -18,6 +18,9 @@ function feature(name: FeatureName, z: number, rest: Partial<FeatureAnomaly> = {
   return { feature: name, observed: z * FEATURES[name].resolution, expected: 0, z, ownZ: z, ...rest };
 }
 
+/** A view of nothing but the signs. */
+const NOTHING_ELSE = { owned: new Map(), hiddenWays: new Map() };
+
 function node(kind: LatencyKind, [caller, callee]: [string, string], z: number, excessMs = z): NodeAnomaly {
   const owners = kind === 'server' ? [callee] : [caller, callee];
   return {
@@ -108,7 +111,7 @@ describe('the resource that explains a service', () => {
     [
       'the way back has a tail of retransmissions, its median and the probe being fine',
       {
-        shared: [{ ...node('response', ['a', 'b'], 300, 200), medianExcessMs: 0 }],
+        shared: [{ ...node('response', ['a', 'b'], 300, 200), medianExcessMs: 0, isLossy: true }],
         features: [feature('network_probe_ms', 0)],
       },
       'network',
@@ -143,7 +146,7 @@ describe('the resource that explains a service', () => {
 
 describe('whose a slow way is', () => {
   const part = (list: readonly ServiceSigns[], service: string, id: string) =>
-    assignResponsibility(new Map(list.map((own) => [own.service, own])))(service, id);
+    assignResponsibility(new Map(list.map((own) => [own.service, own])), NOTHING_ELSE)(service, id);
 
   it('is told by the slower direction between the two', () => {
     const request = node('request', ['a', 'b'], 37);
