@@ -38,6 +38,7 @@ export {
   type LatencyNodeId,
   type LatencyStats,
   latencyNodeId,
+  NamedRpc,
   OUTSIDE,
   PERCENTILES,
   type Percentile,
