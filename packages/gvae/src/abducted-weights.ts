@@ -1,4 +1,4 @@
-import type { HandedOn } from './handed-on.js';
+import type { HandedOn, Latencies } from './handed-on.js';
 import type { Layout } from './layout.js';
 
 /** What is known of a window before its edges' weights are abducted. Flat: [node][percentile], ms. */
@@ -36,6 +36,7 @@ export class AbductedWeights {
   readonly #fitting: Float64Array;
   readonly #weights: Float64Array;
   readonly #layout: Layout;
+  readonly #one = new Float64Array(1);
 
   constructor(layout: Layout, handedOn: HandedOn, weights: Float64Array, explained: Explained) {
     const { observed, usual, residual } = explained;
@@ -64,7 +65,7 @@ export class AbductedWeights {
           return rest > 0 ? Math.max(0, most - weight) : Math.min(0, least - weight);
         };
         let reach = 0;
-        for (let e = first; e < end; e++) reach += room(e) * this.#risen(e, q, observed);
+        for (let e = first; e < end; e++) reach += room(e) * (this.#risen(e, q, { latencies: observed })[0] as number);
         if (reach === 0) continue;
         const part = Math.min(1, rest / reach);
         for (let e = first; e < end; e++) this.#added[3 * e + q] = part * room(e);
@@ -72,17 +73,25 @@ export class AbductedWeights {
     });
   }
 
-  /** What a node is handed at these latencies, ms. */
-  handedOn(node: number, q: number, latencies: Float64Array): number {
+  /** Percentile `q` of what a node is handed at these latencies, [node][percentile], ms. */
+  value(node: number, q: number, latencies: Float64Array): number {
+    this.handOn(node, q, { latencies }, this.#one);
+    return this.#one[0] as number;
+  }
+
+  /** Percentile `q` of what a node is handed at these latencies, ms, into `out`, [column]. */
+  handOn(node: number, q: number, from: Latencies, out: Float64Array): void {
+    const { columns = 1 } = from;
     const [first, end] = this.#handedOn.range(node);
-    if (first === end) return 0;
+    this.#handedOn.handOn(node, q, { ...from, weights: this.#weights }, out);
     const fitting = this.#fitting[3 * node + q] as number;
-    let sum = fitting * this.#handedOn.value(node, q, { latencies, weights: this.#weights });
+    if (fitting !== 1) for (let i = 0; i < columns; i++) out[i] = fitting * (out[i] as number);
     for (let e = first; e < end; e++) {
       const added = this.#added[3 * e + q] as number;
-      if (added !== 0) sum += added * this.#risen(e, q, latencies);
+      if (added === 0) continue;
+      const risen = this.#risen(e, q, from);
+      for (let i = 0; i < columns; i++) out[i] = (out[i] as number) + added * (risen[i] as number);
     }
-    return sum;
   }
 
   #meeting(e: number, q: number, observed: Float64Array): number {
@@ -94,15 +103,26 @@ export class AbductedWeights {
     return slowest > like ? Math.min(1, (most - like) / (slowest - like)) : 0;
   }
 
-  #risen(e: number, q: number, latencies: Float64Array): number {
+  /** How far the parent of an edge, as its child meets it, lies above its usual, ms, [column]. */
+  #risen(e: number, q: number, from: Latencies): Float64Array {
     const { aggregate, parent, calls } = this.#layout.edges[e] as Layout['edges'][number];
+    const { latencies, columns = 1 } = from;
     if (!aggregate) {
-      return Math.max(0, this.#handedOn.passed(e, q, latencies) - this.#handedOn.passed(e, q, this.#usual));
+      const usual = this.#handedOn.passed(e, q, { latencies: this.#usual })[0] as number;
+      const risen = this.#handedOn.passed(e, q, from);
+      for (let i = 0; i < columns; i++) risen[i] = Math.max(0, (risen[i] as number) - usual);
+      return risen;
     }
+    const risen = new Float64Array(columns);
     const part = this.#met[3 * e + q] as number;
-    if (part < 0) return 0;
-    const rise = (k: number) =>
-      (latencies[3 * parent + k] as number) - (this.#usual[3 * parent + k] as number);
-    return calls * Math.max(0, rise(q) + part * (rise(2) - rise(q)));
+    if (part < 0) return risen;
+    const [usual, usualTail] = [this.#usual[3 * parent + q] as number, this.#usual[3 * parent + 2] as number];
+    const [at, tailAt] = [(3 * parent + q) * columns, (3 * parent + 2) * columns];
+    for (let i = 0; i < columns; i++) {
+      const rise = (latencies[at + i] as number) - usual;
+      const tailRise = (latencies[tailAt + i] as number) - usualTail;
+      risen[i] = calls * Math.max(0, rise + part * (tailRise - rise));
+    }
+    return risen;
   }
 }
