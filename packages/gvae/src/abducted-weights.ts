@@ -65,7 +65,8 @@ export class AbductedWeights {
           return rest > 0 ? Math.max(0, most - weight) : Math.min(0, least - weight);
         };
         let reach = 0;
-        for (let e = first; e < end; e++) reach += room(e) * (this.#risen(e, q, { latencies: observed })[0] as number);
+        for (let e = first; e < end; e++)
+          reach += room(e) * (this.#risen(e, q, { latencies: observed })[0] as number);
         if (reach === 0) continue;
         const part = Math.min(1, rest / reach);
         for (let e = first; e < end; e++) this.#added[3 * e + q] = part * room(e);

@@ -29,8 +29,9 @@ export class HandedOn {
 
   constructor(layout: Layout) {
     const { edges } = layout;
-    this.#start = indexOf(layout).edges;
-    this.#parent = Int32Array.from(edges, ({ parent }) => parent);
+    const index = indexOf(layout);
+    this.#start = index.edges;
+    this.#parent = index.parents;
     this.#group = Int32Array.from(edges, ({ group }) => group);
     this.#mix = Float64Array.from(edges.flatMap(({ mix }) => mix));
   }

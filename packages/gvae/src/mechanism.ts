@@ -1,6 +1,6 @@
 import { HandedOn } from './handed-on.js';
 import type { Inputs } from './inputs.js';
-import type { Layout } from './layout.js';
+import { LATENT, type Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { positive } from './own-time.js';
 import { edgeWeights, type Parameters } from './parameters.js';
@@ -59,22 +59,27 @@ export class Mechanism {
     return this.#networks.latent('prior', unit, Float64Array.from(features));
   }
 
-  /**
-   * What a unit adds to its nodes' own times, as raw numbers: latents [LATENT][column] → [owned node][percentile][column].
-   */
+  /** What a unit's nodes have in common, [hidden][column], for latents [LATENT][column]. */
+  hidden(unit: number, condition: Condition, latents: Float64Array): Float64Array {
+    return this.#networks.hidden(unit, condition, latents);
+  }
+
+  /** What a unit adds to its nodes' own times, as raw numbers: [owned node][percentile][column]. */
   heads(unit: number, condition: Condition, latents: Float64Array): Float64Array {
-    return this.#networks.decode(unit, condition, latents);
+    const outputs = 3 * (this.#layout.units[unit]?.nodes.length ?? 0);
+    const heads = new Float64Array((outputs * latents.length) / LATENT);
+    this.#networks.addOutputs(unit, 0, this.hidden(unit, condition, latents), heads);
+    return heads;
   }
 
   /**
-   * Own p50, p95, p99 of a node in ms from its owners' heads, positive and ordered by construction: [percentile][column].
+   * Own p50, p95, p99 of a node in ms from what is hidden in its owners, positive and ordered by construction:
+   * [percentile][column].
    */
-  selfTimes(node: number, headsOf: (unit: number) => Float64Array, columns: number): Float64Array {
+  selfTimes(node: number, hiddenOf: (unit: number) => Float64Array, columns: number): Float64Array {
     const times = new Float64Array(3 * columns);
     for (const { unit, slot } of this.#slots[node] ?? []) {
-      const heads = headsOf(unit);
-      const from = 3 * slot * columns;
-      for (let i = 0; i < times.length; i++) times[i] = (times[i] as number) + (heads[from + i] as number);
+      this.#networks.addOutputs(unit, 3 * slot, hiddenOf(unit), times);
     }
     for (let q = 0; q < 3; q++) {
       const scale = this.#scales.selfScale[3 * node + q] as number;
@@ -96,15 +101,15 @@ export class Mechanism {
    * parents were seen to take, 'decoded' for the whole network from its own inputs.
    */
   decode(inputs: Inputs, latents: 'posterior' | 'prior', parents: 'observed' | 'decoded'): Float64Array {
-    const heads = this.#layout.units.map((_, u) => {
+    const hidden = this.#layout.units.map((_, u) => {
       const condition = this.condition(u, inputs);
       const { mean } = latents === 'prior' ? this.prior(u, condition) : this.posterior(u, inputs);
-      return this.heads(u, condition, mean);
+      return this.hidden(u, condition, mean);
     });
     const decoded = new Float64Array(3 * this.#layout.nodes.length);
     const source = parents === 'observed' ? inputs.observed : decoded;
     this.#layout.nodes.forEach((_, v) => {
-      const self = this.selfTimes(v, (u) => heads[u] as Float64Array, 1);
+      const self = this.selfTimes(v, (u) => hidden[u] as Float64Array, 1);
       for (let q = 0; q < 3; q++) decoded[3 * v + q] = (self[q] as number) + this.handedOn(v, q, source);
     });
     return decoded;

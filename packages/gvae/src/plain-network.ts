@@ -17,6 +17,8 @@ export interface Condition {
 export class PlainNetworks {
   readonly #values: readonly Float32Array[];
   readonly #layers: readonly Readonly<Record<NetworkName, readonly Layer[]>>[];
+  /** Scratch: the first hidden layer of a decoder, [output][column]. */
+  #one: Float64Array = new Float64Array(0);
 
   constructor(layout: Layout, values: readonly Float32Array[]) {
     this.#values = values;
@@ -24,12 +26,11 @@ export class PlainNetworks {
   }
 
   /**
-   * The decoder for several latents under one condition: `latents` [LATENT][column] → [output][column]. What all columns
-   * share of the first layer is computed once.
+   * All but the last layer of the decoder for several latents under one condition: `latents` [LATENT][column] →
+   * [hidden][column]. What all columns share of the first layer is computed once.
    */
-  decode(unit: number, { features, load }: Condition, latents: Float64Array): Float64Array {
-    const layers = this.#layers[unit] as Readonly<Record<NetworkName, readonly Layer[]>>;
-    const [first, second, last] = layers.decoder as [Layer, Layer, Layer];
+  hidden(unit: number, { features, load }: Condition, latents: Float64Array): Float64Array {
+    const [first, second] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
     const columns = latents.length / LATENT;
     const shared = Float64Array.from(values.subarray(first.bias, first.bias + first.outputs));
@@ -37,18 +38,33 @@ export class PlainNetworks {
     for (let r = 0; r < load.length; r++) {
       addRow(shared, values, first, features.length + LATENT + r, load[r] as number);
     }
-    const one = new Float64Array(first.outputs * columns);
-    for (let o = 0; o < first.outputs; o++) {
-      one.fill(shared[o] as number, o * columns, (o + 1) * columns);
-    }
-    addProduct(one, latents, { values, from: first.weight + features.length * first.outputs }, columns);
+    const one = sized(this.#one, first.outputs * columns);
+    this.#one = one;
+    for (let o = 0; o < first.outputs; o++) fillColumns(one, o, columns, shared[o] as number);
+    const latentRows = first.weight + features.length * first.outputs;
+    addProduct(one, latents, { values, from: latentRows, width: first.outputs }, columns);
     rectify(one);
-    const two = biases(values, second, columns);
-    addProduct(two, one, { values, from: second.weight }, columns);
+    const two = new Float64Array(second.outputs * columns);
+    for (let o = 0; o < second.outputs; o++) fillColumns(two, o, columns, values[second.bias + o] as number);
+    addProduct(two, one, { values, from: second.weight, width: second.outputs }, columns);
     rectify(two);
-    const output = biases(values, last, columns);
-    addProduct(output, two, { values, from: last.weight }, columns);
-    return output;
+    return two;
+  }
+
+  /** Adds to `target`, [output][column], the outputs of a decoder from one on, by its hidden layer. */
+  addOutputs(unit: number, first: number, hidden: Float64Array, target: Float64Array): void {
+    const [, , last] = this.#decoder(unit);
+    const values = this.#values[unit] as Float32Array;
+    const columns = hidden.length / last.inputs;
+    for (let from = 0, at = last.bias + first; from < target.length; from += columns, at++) {
+      const bias = values[at] as number;
+      for (let i = from; i < from + columns; i++) target[i] = (target[i] as number) + bias;
+    }
+    addProduct(target, hidden, { values, from: last.weight + first, width: last.outputs }, columns);
+  }
+
+  #decoder(unit: number): readonly [Layer, Layer, Layer] {
+    return this.#layers[unit]?.decoder as readonly Layer[] as [Layer, Layer, Layer];
   }
 
   latent(network: 'encoder' | 'prior', unit: number, input: Float64Array): LatentNormal {
@@ -68,7 +84,7 @@ export class PlainNetworks {
     const values = this.#values[unit] as Float32Array;
     let value = input;
     layers.forEach((layer, depth) => {
-      const output = biases(values, layer, 1);
+      const output = Float64Array.from(values.subarray(layer.bias, layer.bias + layer.outputs));
       for (let row = 0; row < layer.inputs; row++) addRow(output, values, layer, row, value[row] as number);
       if (depth < 2) rectify(output);
       value = output;
@@ -77,13 +93,13 @@ export class PlainNetworks {
   }
 }
 
-/** A layer's biases, once for each column: [output][column]. */
-function biases(values: Float32Array, { bias, outputs }: Layer, columns: number): Float64Array {
-  const output = new Float64Array(outputs * columns);
-  for (let o = 0; o < outputs; o++) {
-    output.fill(values[bias + o] as number, o * columns, (o + 1) * columns);
-  }
-  return output;
+function sized(array: Float64Array, length: number): Float64Array {
+  return array.length === length ? array : new Float64Array(length);
+}
+
+function fillColumns(target: Float64Array, output: number, columns: number, value: number): void {
+  const end = (output + 1) * columns;
+  for (let at = output * columns; at < end; at++) target[at] = value;
 }
 
 /** target += part · row of a layer's weights. */
@@ -102,13 +118,13 @@ function addRow(
 }
 
 /**
- * target += weightsᵀ · input, target [output][column], input [input][column], weights [input][output] from a position on.
+ * target += weightsᵀ · input, target [output][column], input [input][column], weights [input][width] from a position on.
  * Four inputs at a time: so each number of the target is read and written a quarter as often.
  */
 function addProduct(
   target: Float64Array,
   input: Float64Array,
-  { values, from }: { readonly values: Float32Array; readonly from: number },
+  { values, from, width }: { readonly values: Float32Array; readonly from: number; readonly width: number },
   columns: number,
 ): void {
   const inputs = input.length / columns;
@@ -117,11 +133,11 @@ function addProduct(
   for (let o = 0; o < outputs; o++) {
     const to = o * columns;
     for (let i = 0; i < fours; i += 4) {
-      const at = from + i * outputs + o;
+      const at = from + i * width + o;
       const a = values[at] as number;
-      const b = values[at + outputs] as number;
-      const c = values[at + 2 * outputs] as number;
-      const d = values[at + 3 * outputs] as number;
+      const b = values[at + width] as number;
+      const c = values[at + 2 * width] as number;
+      const d = values[at + 3 * width] as number;
       for (let w = 0, x = i * columns; w < columns; w++, x++) {
         target[to + w] =
           (target[to + w] as number) +
@@ -132,7 +148,7 @@ function addProduct(
       }
     }
     for (let i = fours; i < inputs; i++) {
-      const a = values[from + i * outputs + o] as number;
+      const a = values[from + i * width + o] as number;
       for (let w = 0, x = i * columns; w < columns; w++, x++) {
         target[to + w] = (target[to + w] as number) + a * (input[x] as number);
       }

@@ -8,7 +8,7 @@ import { indexOf } from './layout-index.js';
 import type { Mechanism } from './mechanism.js';
 import type { Scales } from './scales.js';
 import { type Setting, settingOf } from './setting.js';
-import { WorldHeads } from './world-heads.js';
+import { UnitWorlds } from './unit-worlds.js';
 
 /** A model, and what a window says of its edges. */
 export interface WindowModel extends PredictiveModel {
@@ -37,13 +37,17 @@ export class Worlds {
   readonly #inputs: Inputs;
   readonly #samples: number;
   readonly #rng: Rng;
-  readonly #heads: WorldHeads;
+  readonly #units: UnitWorlds;
   /** [node][percentile][world], ms: what was observed, but while a prediction moves it. */
   readonly #latencies: Float64Array;
   /** [node]: 1 while a prediction moves it. */
   readonly #moved: Uint8Array;
-  /** Of nodes, when first asked for: [percentile], what they are handed as observed, and [percentile][world] draws of their residuals. */
+  /**
+   * Of nodes, when first asked for: what they are handed as observed, [percentile]; their own times before anything is
+   * done, and draws of their residuals, [percentile][world].
+   */
   readonly #handed = new Map<number, Float64Array>();
+  readonly #self = new Map<number, Float64Array>();
   readonly #luck = new Map<number, Float64Array>();
   readonly #ancestorsOf = new Map<number, Int32Array>();
 
@@ -55,7 +59,7 @@ export class Worlds {
     this.#inputs = inputs;
     this.#samples = samples;
     this.#rng = rng;
-    this.#heads = new WorldHeads(model, inputs, { worlds: samples, rng });
+    this.#units = new UnitWorlds(model, inputs, { worlds: samples, rng });
     this.#moved = new Uint8Array(model.layout.nodes.length);
     this.#latencies = new Float64Array(samples * inputs.observed.length);
     for (let v = 0; v < this.#moved.length; v++) this.#putBack(v);
@@ -75,15 +79,17 @@ export class Worlds {
 
   /** Percentile `q` of a node, [world]: moves what something done reaches and the node depends on, causes first. */
   #draw(setting: Setting, target: number, q: number): Float64Array {
+    const { edges, parents } = indexOf(this.#model.layout);
+    const changing = this.#changing(setting);
     const moved: number[] = [];
-    const { edges } = indexOf(this.#model.layout);
     for (const v of this.#ancestors(target)) {
-      const selfChanges = (this.#model.layout.owners[v] ?? []).some((u) => setting.units.has(u));
       let isHanded = false;
-      for (let e = edges[v] as number; e < (edges[v + 1] as number) && !isHanded; e++) {
-        isHanded = this.#moved[this.#parent(e)] === 1;
+      const end = edges[v + 1] as number;
+      for (let e = edges[v] as number; e < end && !isHanded; e++) {
+        isHanded = this.#moved[parents[e] as number] === 1;
       }
-      if (!selfChanges && !isHanded && !setting.keep.has(v)) continue;
+      const selfChanges = changing.has(v);
+      if (!isHanded && !selfChanges && !setting.keep.has(v)) continue;
       this.#move(v, setting, { selfChanges, isHanded });
       this.#moved[v] = 1;
       moved.push(v);
@@ -94,22 +100,26 @@ export class Worlds {
     return draws;
   }
 
+  /** Nodes that an owner adds something else to than before. */
+  #changing({ units }: Setting): ReadonlySet<number> {
+    const nodes = new Set<number>();
+    for (const u of units.keys()) for (const v of this.#model.layout.units[u]?.nodes ?? []) nodes.add(v);
+    return nodes;
+  }
+
   #move(v: number, setting: Setting, { selfChanges, isHanded }: Reason): void {
     const { mechanism, weights } = this.#model;
     const { observed } = this.#inputs;
     const samples = this.#samples;
     const keep = setting.keep.get(v) ?? 1;
     const handed = this.#handedBefore(v);
-    const before =
-      selfChanges || keep < 1
-        ? mechanism.selfTimes(v, (u) => this.#heads.before(u), samples)
-        : undefined;
+    const before = selfChanges || keep < 1 ? this.#selfBefore(v) : undefined;
     const now = selfChanges
       ? mechanism.selfTimes(
           v,
           (u) => {
             const unit = setting.units.get(u);
-            return unit === undefined ? this.#heads.before(u) : this.#heads.after(u, unit);
+            return unit === undefined ? this.#units.before(u) : this.#units.after(u, unit);
           },
           samples,
         )
@@ -155,6 +165,15 @@ export class Worlds {
     return handed;
   }
 
+  #selfBefore(v: number): Float64Array {
+    let self = this.#self.get(v);
+    if (self === undefined) {
+      self = this.#model.mechanism.selfTimes(v, (u) => this.#units.before(u), this.#samples);
+      this.#self.set(v, self);
+    }
+    return self;
+  }
+
   /** Residuals of a node drawn from those of the training, [percentile][world]: as likely a one for each percentile. */
   #luckOf(v: number): Float64Array {
     let luck = this.#luck.get(v);
@@ -176,20 +195,16 @@ export class Worlds {
   #ancestors(node: number): Int32Array {
     let ancestors = this.#ancestorsOf.get(node);
     if (ancestors === undefined) {
-      const { edges } = indexOf(this.#model.layout);
+      const { edges, parents } = indexOf(this.#model.layout);
       const found = new Set([node]);
       // A set iterates over what is added while it is walked.
       for (const v of found) {
-        for (let e = edges[v] as number; e < (edges[v + 1] as number); e++) found.add(this.#parent(e));
+        for (const parent of parents.subarray(edges[v], edges[v + 1])) found.add(parent);
       }
       ancestors = Int32Array.from(found).sort();
       this.#ancestorsOf.set(node, ancestors);
     }
     return ancestors;
-  }
-
-  #parent(edge: number): number {
-    return this.#model.layout.edges[edge]?.parent as number;
   }
 }
 

@@ -36,7 +36,7 @@ export function attribute(
   responsibility: Responsibility,
 ): Attribution {
   const own = signs.get(service) ?? noSigns(service);
-  const direct = directContention(own, calleeSlowness(service, signs, responsibility));
+  const direct = directContention(own, () => calleeSlowness(service, signs, responsibility));
   const cpu = resourceStrength(own, 'cpu', 'contention') ?? 0;
   const part = (entry: NodeAnomaly) => responsibility(service, entry.node.id) * strength(entry.z);
   const largest = (entries: readonly NodeAnomaly[]) => Math.max(0, ...entries.map(part));
@@ -56,7 +56,8 @@ export function attribute(
   const pooled = Math.max(
     0,
     ...own.shared.map(
-      (entry) => poolWaitClaim(own, entry, servingOf(entry.node, signs.get(entry.node.rpc.callee))) - cpu,
+      (entry) =>
+        poolWaitClaim(own, entry, () => servingOf(entry.node, signs.get(entry.node.rpc.callee))) - cpu,
     ),
   );
   const lost = Math.max(0, ...own.shared.filter(looksLost).map(part)) - pooled;

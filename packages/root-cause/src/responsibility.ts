@@ -56,7 +56,7 @@ const MEASURED_FINE_BELOW = 2;
 function claimStrength(
   signs: ServiceSigns,
   shared: NodeAnomaly,
-  { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: Serving },
+  { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: () => Serving },
 ): number {
   const { network, compute, worst } = standing;
   const contention = Math.max(standing.contention, poolWaitClaim(signs, shared, calleeServes));
@@ -82,11 +82,12 @@ type Serving = 'as usual' | 'slowly' | 'unseen';
 export function poolWaitClaim(
   signs: ServiceSigns,
   { node, meanExcessMs }: NodeAnomaly,
-  calleeServes: Serving,
+  calleeServes: () => Serving,
 ): number {
-  if (node.kind !== 'request' || node.rpc.caller !== signs.service || calleeServes !== 'as usual') return 0;
+  if (node.kind !== 'request' || node.rpc.caller !== signs.service) return 0;
   const wait = signs.features.find(({ feature }) => feature === 'software_pool_wait_ms');
   if (wait === undefined || wait.z < POOL_NOTED_Z || meanExcessMs <= 0) return 0;
+  if (calleeServes() !== 'as usual') return 0;
   return CONVINCING * Math.min(1, (wait.observed - wait.expected) / meanExcessMs);
 }
 
@@ -126,7 +127,7 @@ interface Standing {
 function standingOf(signs: ServiceSigns): Standing {
   let contention = 0;
   let network: number | undefined;
-  for (const [resource, value] of directContention(signs, 0)) {
+  for (const [resource, value] of directContention(signs, () => 0)) {
     if (resource === 'network') network = value;
     contention = Math.max(contention, (resource === 'software' ? POOL_PART : 1) * (value ?? 0));
   }
@@ -159,7 +160,7 @@ export function assignResponsibility(signs: ReadonlyMap<string, ServiceSigns>): 
         owner: owner.service,
         strength: claimStrength(owner, shared, {
           standing: standings.get(owner.service) as Standing,
-          calleeServes: servingOf(shared.node, signs.get(shared.node.rpc.callee)),
+          calleeServes: () => servingOf(shared.node, signs.get(shared.node.rpc.callee)),
         }),
         isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
       }));

@@ -9,14 +9,14 @@ import type { UnitSetting } from './setting.js';
 const MOST_KEPT = 16;
 
 interface Known extends UnitSetting {
-  readonly heads: Float64Array;
+  readonly hidden: Float64Array;
 }
 
 /**
- * The heads of units in all worlds, [owned node][percentile][world]. Noise comes from streams named by unit, so it is
+ * The hidden layers of units in all worlds, [hidden][world]. Noise comes from streams named by unit, so it is
  * the same for every intervention, and what one has in common with an earlier one is computed once.
  */
-export class WorldHeads {
+export class UnitWorlds {
   readonly #layout: Layout;
   readonly #mechanism: Mechanism;
   readonly #inputs: Inputs;
@@ -49,12 +49,12 @@ export class WorldHeads {
   after(unit: number, setting: UnitSetting): Float64Array {
     const known = this.#known[unit] as Known[];
     const same = known.find((entry) => isSame(entry, setting));
-    if (same !== undefined) return same.heads;
+    if (same !== undefined) return same.hidden;
     const latents = setting.redrawn ? this.#prior(unit, setting) : this.#posterior(unit);
-    const heads = this.#mechanism.heads(unit, setting, latents);
+    const hidden = this.#mechanism.hidden(unit, setting, latents);
     if (known.length === MOST_KEPT) known.shift();
-    known.push({ ...setting, heads });
-    return heads;
+    known.push({ ...setting, hidden });
+    return hidden;
   }
 
   #posterior(unit: number): Float64Array {
