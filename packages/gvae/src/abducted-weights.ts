@@ -1,4 +1,4 @@
-import type { HandedOn } from './handed-on.js';
+import type { HandedOn, Latencies } from './handed-on.js';
 import type { Layout } from './layout.js';
 
 const LEVELS = [0.5, 0.95, 0.99] as const;
@@ -59,6 +59,7 @@ export class AbductedWeights {
   readonly #fromNext: Float64Array;
   readonly #weights: Float64Array;
   readonly #layout: Layout;
+  readonly #one = new Float64Array(1);
 
   constructor(layout: Layout, handedOn: HandedOn, weights: Float64Array, explained: Explained) {
     const { observed, usual, residual } = explained;
@@ -88,46 +89,63 @@ export class AbductedWeights {
           return rest > 0 ? Math.max(0, most - weight) : Math.min(0, least - weight);
         };
         let reach = 0;
-        for (let e = first; e < end; e++) reach += room(e) * this.#risen(e, q, observed);
+        for (let e = first; e < end; e++)
+          reach += room(e) * (this.#risen(e, q, { latencies: observed })[0] as number);
         const part = reach === 0 ? 0 : Math.min(1, rest / reach);
         for (let e = first; e < end; e++) this.#added[3 * e + q] = part * room(e);
         const left = rest - part * reach;
         if (left <= 0) continue;
-        const next = this.#nextRise(v, q, observed);
+        const [next = 0] = this.#nextRise(v, q, { latencies: observed });
         if (next > 0) this.#fromNext[3 * v + q] = Math.min(1, left / next);
       }
     });
   }
 
-  /** What a node is handed at these latencies, ms. */
-  handedOn(node: number, q: number, latencies: Float64Array): number {
+  /** Percentile `q` of what a node is handed at these latencies, [node][percentile], ms. */
+  value(node: number, q: number, latencies: Float64Array): number {
+    this.handOn(node, q, { latencies }, this.#one);
+    return this.#one[0] as number;
+  }
+
+  /** Percentile `q` of what a node is handed at these latencies, ms, into `out`, [column]. */
+  handOn(node: number, q: number, from: Latencies, out: Float64Array): void {
+    const { columns = 1 } = from;
     const [first, end] = this.#handedOn.range(node);
-    if (first === end) return 0;
+    this.#handedOn.handOn(node, q, { ...from, weights: this.#weights }, out);
     const fitting = this.#fitting[3 * node + q] as number;
-    let sum = fitting * this.#handedOn.value(node, q, { latencies, weights: this.#weights });
+    if (fitting !== 1) for (let i = 0; i < columns; i++) out[i] = fitting * (out[i] as number);
     for (let e = first; e < end; e++) {
       const added = this.#added[3 * e + q] as number;
-      if (added !== 0) sum += added * this.#risen(e, q, latencies);
+      if (added === 0) continue;
+      const risen = this.#risen(e, q, from);
+      for (let i = 0; i < columns; i++) out[i] = (out[i] as number) + added * (risen[i] as number);
     }
     const next = this.#fromNext[3 * node + q] as number;
-    return next === 0 ? sum : sum + next * this.#nextRise(node, q, latencies);
+    if (next === 0) return;
+    const rise = this.#nextRise(node, q, from);
+    for (let i = 0; i < columns; i++) out[i] = (out[i] as number) + next * (rise[i] as number);
   }
 
   /**
-   * How much further the quantile above of what a node's parents hand on may have risen than what it met at `q`, ms: the
-   * largest, since one slow call suffices. Of a call made less often than the node is slow none can.
+   * How much further the quantile above of what a node's parents hand on may have risen than what it met at `q`, ms,
+   * [column]: the largest, since one slow call suffices. Of a call made less often than the node is slow none can.
    */
-  #nextRise(node: number, q: number, latencies: Float64Array): number {
+  #nextRise(node: number, q: number, from: Latencies): Float64Array {
+    const { latencies, columns = 1 } = from;
     const [first, end] = this.#handedOn.range(node);
+    const most = new Float64Array(columns);
     const above = quantileAbove(q, this.#callsOf(first, end));
-    if (above === undefined) return 0;
-    let most = 0;
+    if (above === undefined) return most;
     for (let e = first; e < end; e++) {
       const { aggregate, parent, calls } = this.#layout.edges[e] as Layout['edges'][number];
       if (aggregate || calls < 1 - (LEVELS[q] as number)) continue;
-      const at = 3 * parent + above;
-      const rise = Math.max(0, (latencies[at] as number) - (this.#usual[at] as number));
-      most = Math.max(most, (this.#weights[e] as number) * (rise - this.#risen(e, q, latencies)));
+      const usual = this.#usual[3 * parent + above] as number;
+      const at = (3 * parent + above) * columns;
+      const met = this.#risen(e, q, from);
+      for (let i = 0; i < columns; i++) {
+        const rise = (latencies[at + i] as number) - usual - (met[i] as number);
+        most[i] = Math.max(most[i] as number, (this.#weights[e] as number) * rise);
+      }
     }
     return most;
   }
@@ -150,15 +168,26 @@ export class AbductedWeights {
     return slowest > like ? Math.min(1, (most - like) / (slowest - like)) : 0;
   }
 
-  #risen(e: number, q: number, latencies: Float64Array): number {
+  /** How far the parent of an edge, as its child meets it, lies above its usual, ms, [column]. */
+  #risen(e: number, q: number, from: Latencies): Float64Array {
     const { aggregate, parent, calls } = this.#layout.edges[e] as Layout['edges'][number];
+    const { latencies, columns = 1 } = from;
     if (!aggregate) {
-      return Math.max(0, this.#handedOn.passed(e, q, latencies) - this.#handedOn.passed(e, q, this.#usual));
+      const usual = this.#handedOn.passed(e, q, { latencies: this.#usual })[0] as number;
+      const risen = this.#handedOn.passed(e, q, from);
+      for (let i = 0; i < columns; i++) risen[i] = Math.max(0, (risen[i] as number) - usual);
+      return risen;
     }
+    const risen = new Float64Array(columns);
     const part = this.#met[3 * e + q] as number;
-    if (part < 0) return 0;
-    const rise = (k: number) =>
-      (latencies[3 * parent + k] as number) - (this.#usual[3 * parent + k] as number);
-    return calls * Math.max(0, rise(q) + part * (rise(2) - rise(q)));
+    if (part < 0) return risen;
+    const [usual, usualTail] = [this.#usual[3 * parent + q] as number, this.#usual[3 * parent + 2] as number];
+    const [at, tailAt] = [(3 * parent + q) * columns, (3 * parent + 2) * columns];
+    for (let i = 0; i < columns; i++) {
+      const rise = (latencies[at + i] as number) - usual;
+      const tailRise = (latencies[tailAt + i] as number) - usualTail;
+      risen[i] = calls * Math.max(0, rise + part * (tailRise - rise));
+    }
+    return risen;
   }
 }

@@ -121,10 +121,7 @@ describe('abducted edge weights', () => {
         },
       );
       handed.forEach((ms, q) => {
-        expect(abducted.handedOn(1, q, Float64Array.from(observed)), `percentile ${q}`).to.be.closeTo(
-          ms,
-          1e-6,
-        );
+        expect(abducted.value(1, q, Float64Array.from(observed)), `percentile ${q}`).to.be.closeTo(ms, 1e-6);
       });
     });
   }

@@ -103,6 +103,7 @@ export function readSigns(
     );
     if (read.length === 0) return undefined;
     const { percentile, observedMs, expectedMs, z } = read.reduce((a, b) => (b.z > a.z ? b : a));
+    let slowness: number | undefined;
     const excessMs = PERCENTILES.map((each) => {
       const residual = abduction.residual(node.id, each);
       return residual === undefined ? 0 : Math.max(0, residual.observedMs - residual.expectedMs);
@@ -114,8 +115,11 @@ export function readSigns(
       z,
       // Asked of few nodes, and dear.
       get slowness() {
-        const normal = reference.latency(node.id, percentile);
-        return normal === undefined ? 0 : (observedMs - normal.center) / normal.spread;
+        if (slowness === undefined) {
+          const normal = reference.latency(node.id, percentile);
+          slowness = normal === undefined ? 0 : (observedMs - normal.center) / normal.spread;
+        }
+        return slowness;
       },
       medianExcessMs: excessMs[0] ?? 0,
       meanExcessMs: meanOfQuantiles(excessMs),

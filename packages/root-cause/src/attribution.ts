@@ -32,7 +32,7 @@ export function attribute(
   responsibility: Responsibility,
 ): Attribution {
   const own = signs.get(service) ?? noSigns(service);
-  const direct = directContention(own, calleeSlowness(service, signs, responsibility));
+  const direct = directContention(own, () => calleeSlowness(service, signs, responsibility));
   const cpu = resourceStrength(own, 'cpu', 'contention') ?? 0;
   const part = (entry: NodeAnomaly) => responsibility(service, entry.node.id) * strength(entry.z);
   const largest = (entries: readonly NodeAnomaly[]) => Math.max(0, ...entries.map(part));
@@ -47,7 +47,8 @@ export function attribute(
   const pooled = Math.max(
     0,
     ...own.shared.map(
-      (entry) => poolWaitClaim(own, entry, servingOf(entry.node, signs.get(entry.node.rpc.callee))) - cpu,
+      (entry) =>
+        poolWaitClaim(own, entry, () => servingOf(entry.node, signs.get(entry.node.rpc.callee))) - cpu,
     ),
   );
   // What keeps a store from computing keeps its callers waiting just as its link does: one node holds both.

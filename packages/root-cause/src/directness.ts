@@ -39,7 +39,7 @@ const USAGE_SCALE = 4;
  */
 export function directContention(
   signs: ServiceSigns,
-  calleeSlowness: number,
+  calleeSlowness: () => number,
 ): ReadonlyMap<Resource, number | undefined> {
   const cpu = resourceStrength(signs, 'cpu', 'contention') ?? 0;
   const memory = resourceStrength(signs, 'memory', 'contention') ?? 0;
@@ -49,11 +49,10 @@ export function directContention(
       const used = isWaitMeasured(signs, resource) ? undefined : unusualUsage(signs, resource);
       if (waiting === undefined && used === undefined) return [resource, undefined];
       const raw = Math.max(waiting ?? 0, used ?? 0);
-      const symptom =
-        CPU_SYMPTOMS[resource] * cpu +
-        (MEMORY_SYMPTOMS[resource] ?? 0) * memory +
-        (resource === 'software' ? calleeSlowness : 0);
-      return [resource, Math.max(0, raw - symptom)];
+      const symptom = CPU_SYMPTOMS[resource] * cpu + (MEMORY_SYMPTOMS[resource] ?? 0) * memory;
+      const left = Math.max(0, raw - symptom);
+      const isEffectOfCallee = resource === 'software' && left > 0;
+      return [resource, Math.max(0, left - (isEffectOfCallee ? calleeSlowness() : 0))];
     }),
   );
 }

@@ -95,7 +95,7 @@ export function normalReference(
 /** Computed when first asked for: of a large application most is never asked for. */
 function scalesOf(windows: readonly Window[]): Pick<NormalReference, 'features' | 'latency'> {
   const features = new Map<string, ReadonlyMap<FeatureName, RobustScale>>();
-  const latency = new Map<string, RobustScale | undefined>();
+  const latency = new Map<Percentile, Map<LatencyNodeId, RobustScale | undefined>>();
   return {
     features: (service) => {
       const known = features.get(service) ?? featureScales(windows, service);
@@ -103,25 +103,46 @@ function scalesOf(windows: readonly Window[]): Pick<NormalReference, 'features' 
       return known;
     },
     latency: (node, percentile) => {
-      const key = `${percentile}|${node}`;
-      if (!latency.has(key)) latency.set(key, latencyScale(windows, node, percentile));
-      return latency.get(key);
+      const nodes = latency.get(percentile) ?? new Map<LatencyNodeId, RobustScale | undefined>();
+      latency.set(percentile, nodes);
+      if (!nodes.has(node)) nodes.set(node, latencyScale(windows, node, percentile));
+      return nodes.get(node);
     },
   };
 }
 
-function featureScales(windows: readonly Window[], service: string): ReadonlyMap<FeatureName, RobustScale> {
-  const columns = new Map<FeatureName, number[]>();
-  for (const window of windows) {
-    for (const [feature, value] of window.metrics.get(service) ?? []) {
-      if (!Number.isFinite(value)) continue;
-      const column = columns.get(feature);
-      if (column === undefined) columns.set(feature, [value]);
-      else column.push(value);
-    }
+/** What was read of one thing in the windows that have it. */
+class Column {
+  readonly #values: Float64Array;
+  #length = 0;
+
+  constructor(mostValues: number) {
+    this.#values = new Float64Array(mostValues);
   }
+
+  add(value: number): void {
+    this.#values[this.#length++] = value;
+  }
+
+  get values(): Float64Array {
+    return this.#values.subarray(0, this.#length);
+  }
+}
+
+function featureScales(windows: readonly Window[], service: string): ReadonlyMap<FeatureName, RobustScale> {
+  const columns = new Map<FeatureName, Column>();
+  const read = (value: number, feature: FeatureName): void => {
+    if (!Number.isFinite(value)) return;
+    let column = columns.get(feature);
+    if (column === undefined) {
+      column = new Column(windows.length);
+      columns.set(feature, column);
+    }
+    column.add(value);
+  };
+  for (const window of windows) window.metrics.get(service)?.forEach(read);
   return new Map(
-    [...columns].map(([feature, values]) => [feature, robustScale(values, FEATURES[feature].resolution)]),
+    [...columns].map(([feature, { values }]) => [feature, robustScale(values, FEATURES[feature].resolution)]),
   );
 }
 
@@ -130,12 +151,12 @@ function latencyScale(
   node: LatencyNodeId,
   percentile: Percentile,
 ): RobustScale | undefined {
-  const values: number[] = [];
+  const column = new Column(windows.length);
   for (const window of windows) {
     const stats = window.latency.get(node);
-    if (stats !== undefined) values.push(stats[percentile]);
+    if (stats !== undefined) column.add(stats[percentile]);
   }
-  if (values.length === 0) return undefined;
-  const { center, spread } = robustScale(values, LATENCY_FLOOR_MS);
+  if (column.values.length === 0) return undefined;
+  const { center, spread } = robustScale(column.values, LATENCY_FLOOR_MS);
   return { center, spread: Math.max(spread, LATENCY_FLOOR_RATIO * center) };
 }

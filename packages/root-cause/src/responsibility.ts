@@ -57,7 +57,7 @@ const MEASURED_FINE_PART = 0.2;
 function claimStrength(
   signs: ServiceSigns,
   shared: NodeAnomaly,
-  { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: Serving },
+  { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: () => Serving },
 ): number {
   const { compute, worst, lossy } = standing;
   const contention = Math.max(standing.contention, poolWaitClaim(signs, shared, calleeServes));
@@ -91,14 +91,16 @@ const UNSEEN_PART = 0.75;
 export function poolWaitClaim(
   signs: ServiceSigns,
   { node, meanExcessMs }: NodeAnomaly,
-  calleeServes: Serving,
+  calleeServes: () => Serving,
 ): number {
-  if (node.rpc.caller !== signs.service || meanExcessMs <= 0 || calleeServes === 'slowly') return 0;
-  const isWay = node.kind === 'request' && calleeServes === 'as usual';
-  const isBare = node.kind === 'client' && calleeServes === 'unseen';
-  if (!isWay && !isBare) return 0;
+  if (node.rpc.caller !== signs.service || meanExcessMs <= 0) return 0;
+  if (node.kind !== 'request' && node.kind !== 'client') return 0;
   const wait = signs.features.find(({ feature }) => feature === 'software_pool_wait_ms');
   if (wait === undefined || wait.z < POOL_NOTED_Z) return 0;
+  const serving = calleeServes();
+  const isWay = node.kind === 'request' && serving === 'as usual';
+  const isBare = node.kind === 'client' && serving === 'unseen';
+  if (!isWay && !isBare) return 0;
   const explained = Math.min(1, (wait.observed - wait.expected) / meanExcessMs);
   // A slow callee holds connections, too; what then is left unexplained is the time that it takes itself.
   return CONVINCING * (isBare ? UNSEEN_PART * explained : 1) * explained;
@@ -136,7 +138,7 @@ interface Standing {
 
 function standingOf(signs: ServiceSigns): Standing {
   let contention = 0;
-  for (const [resource, value] of directContention(signs, 0)) {
+  for (const [resource, value] of directContention(signs, () => 0)) {
     contention = Math.max(contention, (resource === 'software' ? POOL_PART : 1) * (value ?? 0));
   }
   const worst = new Map<string, number>();
@@ -183,7 +185,7 @@ export function assignResponsibility(
         owner: owner.service,
         strength: claimStrength(owner, shared, {
           standing: standings.get(owner.service) as Standing,
-          calleeServes: servingOf(shared.node, signs.get(shared.node.rpc.callee)),
+          calleeServes: () => servingOf(shared.node, signs.get(shared.node.rpc.callee)),
         }),
         isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
       }));
