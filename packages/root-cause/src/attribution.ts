@@ -1,8 +1,9 @@
 import { RESOURCES, type Resource } from '@sage/core';
 import { type NodeAnomaly, noSigns, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
 import { directContention, discountedUsage } from './directness.js';
+import { poolWaitClaim, servingOf } from './pool-wait.js';
 import { isClearedByProbe } from './probe.js';
-import { poolWaitClaim, type Responsibility, servingOf } from './responsibility.js';
+import type { Responsibility } from './responsibility.js';
 
 /** How much of a service's trouble each of its resources explains: parts sum to 1. */
 export type Attribution = ReadonlyMap<Resource, number>;

@@ -1,3 +1,3 @@
-export { isSupported } from './anomaly.js';
 export { diagnose } from './diagnose.js';
+export { isSupported } from './judged-percentiles.js';
 export type { DiagnoseInput, DiagnoseOptions, Method } from './options.js';

@@ -1,8 +1,10 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
-import { CONVINCING, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
+import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
+import { lendHiddenWays } from './hidden-ways.js';
+import { poolWaitClaim, type Serving, servingOf } from './pool-wait.js';
 import { isClearedByProbe } from './probe.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
@@ -39,10 +41,6 @@ export function splitBlame(claims: readonly Claim[]): ReadonlyMap<string, number
 
 /** A pool that runs dry is as often the effect of the slow call as its cause, unless the call itself is as fast as ever. */
 const POOL_PART = 0.2;
-/** Slowness from which on a callee serves slowly. */
-const SERVED_SLOWLY_Z = 6;
-/** Wait for a pool from which on it is asked how much of a slow way there it explains. */
-const POOL_NOTED_Z = 3;
 /** The owner's own compute being slow speaks for it at half the strength of something it was seen to wait for. */
 const RESIDUAL_PART = 0.5;
 /** What other links say of an owner's link, where its link itself is measured and fine. */
@@ -76,50 +74,6 @@ function claimStrength(
     strength(Math.max(shared.z, ...worst.values())) *
     ((slow + 0.5) / (others.length + 1));
   return Math.hypot(contention, RESIDUAL_PART * compute, link);
-}
-
-/** Whether a callee serves a kind of call, and answers it, as fast as ever. */
-type Serving = 'as usual' | 'slowly' | 'unseen';
-
-/** Of a callee without spans nobody sees whether it serves as fast as ever: a wait for its connections says less. */
-const UNSEEN_PART = 0.75;
-
-/**
- * How far a caller's wait for a connection explains a slow way there to a callee that serves as fast as ever, or a slow
- * call of one that nobody sees serve.
- */
-export function poolWaitClaim(
-  signs: ServiceSigns,
-  { node, meanExcessMs }: NodeAnomaly,
-  calleeServes: () => Serving,
-): number {
-  if (node.rpc.caller !== signs.service || meanExcessMs <= 0) return 0;
-  if (node.kind !== 'request' && node.kind !== 'client') return 0;
-  const wait = signs.features.find(({ feature }) => feature === 'software_pool_wait_ms');
-  if (wait === undefined || wait.z < POOL_NOTED_Z) return 0;
-  const serving = calleeServes();
-  const isWay = node.kind === 'request' && serving === 'as usual';
-  const isBare = node.kind === 'client' && serving === 'unseen';
-  if (!isWay && !isBare) return 0;
-  const explained = Math.min(1, (wait.observed - wait.expected) / meanExcessMs);
-  // A slow callee holds connections, too; what then is left unexplained is the time that it takes itself.
-  return CONVINCING * (isBare ? UNSEEN_PART * explained : 1) * explained;
-}
-
-/** Whether the callee of a call was slow in serving that very kind of call, or in answering it: both keep connections. */
-export function servingOf(node: LatencyNode, callee: ServiceSigns | undefined): Serving {
-  const served = callee?.exclusive.find(
-    ({ node: other }) => other.kind === 'server' && isSameRpc(other, node),
-  );
-  if (served === undefined) return 'unseen';
-  const answered = callee?.shared.find(
-    ({ node: other }) => other.kind === 'response' && isSameRpc(other, node),
-  );
-  return Math.max(served.slowness, answered?.z ?? 0) < SERVED_SLOWLY_Z ? 'as usual' : 'slowly';
-}
-
-function isSameRpc({ rpc }: LatencyNode, { rpc: other }: LatencyNode): boolean {
-  return rpc.operation === other.operation && rpc.caller === other.caller && rpc.callee === other.callee;
 }
 
 /** z of ordinary noise. */
@@ -208,39 +162,4 @@ export function assignResponsibility(
 
 function pairOf({ rpc: { caller, callee } }: LatencyNode): string {
   return `${caller}>${callee}`;
-}
-
-/** Of a probe: from here on it is asked how much of what callers are slow by it explains. */
-const PROBE_NOTED_Z = 3;
-
-/**
- * Parts of callers' own time that are really the ways to whom they call without client spans: the calls' number times
- * what probes over the callee's link take longer, of the excess; all of a tail of retransmissions where probes got lost.
- * Node → callee → part; those of a node sum to at most 1.
- */
-function lendHiddenWays(
-  signs: ReadonlyMap<string, ServiceSigns>,
-  hiddenWays: GraphView['hiddenWays'],
-): ReadonlyMap<LatencyNodeId, ReadonlyMap<string, number>> {
-  const lent = new Map<LatencyNodeId, Map<string, number>>();
-  for (const [callee, ways] of hiddenWays) {
-    const noted = signs.get(callee)?.features.filter(({ z }) => z >= PROBE_NOTED_Z) ?? [];
-    const probe = noted.find(({ feature }) => feature === 'network_probe_ms');
-    const isLossy = noted.some(({ feature }) => feature === 'network_probe_failure_ratio');
-    if (probe === undefined && !isLossy) continue;
-    for (const { node, callsPerChild } of ways) {
-      const caller = node.rpc.callee;
-      const slow = signs.get(caller)?.exclusive.find((entry) => entry.node.id === node.id);
-      if (caller === callee || slow === undefined) continue;
-      const excessMs = Math.max(slow.observedMs - slow.expectedMs, slow.medianExcessMs);
-      if (excessMs <= 0) continue;
-      const delayMs = probe === undefined ? 0 : callsPerChild * (probe.observed - probe.expected);
-      const part = isLossy && slow.isLossy ? 1 : delayMs / excessMs;
-      const parts = lent.get(node.id) ?? new Map<string, number>();
-      lent.set(node.id, parts);
-      const taken = [...parts.values()].reduce((sum, other) => sum + other, 0);
-      parts.set(callee, Math.max(0, Math.min(part, 1 - taken)));
-    }
-  }
-  return lent;
 }

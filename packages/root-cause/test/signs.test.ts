@@ -3,7 +3,6 @@ import { FEATURES, type FeatureName, type LatencyKind, type Percentile, type Res
 import { expect } from 'chai';
 import {
   type FeatureAnomaly,
-  judgedPercentiles,
   type NodeAnomaly,
   noSigns,
   resourceStrength,
@@ -11,6 +10,7 @@ import {
 } from '../src/anomaly.js';
 import { attribute } from '../src/attribution.js';
 import { ownAnomaly } from '../src/evidence.js';
+import { judgedPercentiles } from '../src/judged-percentiles.js';
 import { rankSuspects } from '../src/level-one.js';
 import { assignResponsibility } from '../src/responsibility.js';
 
