@@ -43,7 +43,7 @@ export interface NodeAnomaly {
 export interface ServiceSigns {
   readonly service: string;
   readonly features: readonly FeatureAnomaly[];
-  /** Seconds per second by which its own compute took longer than expected, over all its calls. */
+  /** Seconds per second by which its own compute took longer than expected, over all its calls; a store's, its link in it. */
   readonly excessSeconds: number;
   /** Nodes that only this service owns. */
   readonly exclusive: readonly NodeAnomaly[];
@@ -137,7 +137,10 @@ export function readSigns(
         {
           service,
           features: features.get(service) ?? [],
-          excessSeconds: excessOf(read.filter(alone), window),
+          excessSeconds: excessOf(
+            read.filter((entry) => alone(entry) || isServedBy(service, entry)),
+            window,
+          ),
           exclusive: read.filter(alone),
           shared: read.filter((entry) => !alone(entry)),
         },
@@ -161,6 +164,11 @@ function looksLost(excessMs: readonly number[], count: number): boolean {
     const ms = excessMs[q] ?? 0;
     return ms >= RETRANSMISSION_MS && medianMs <= MEDIAN_PART * ms && callsBeyond(count, percentile) >= 1;
   });
+}
+
+/** A call of a store, whose compute shows in it alone. */
+function isServedBy(service: string, { node }: NodeAnomaly): boolean {
+  return node.kind === 'client' && node.parents.length === 0 && node.rpc.callee === service;
 }
 
 function excessOf(nodes: readonly NodeAnomaly[], window: Window): number {
@@ -212,18 +220,42 @@ const WAITS: readonly FeatureName[] = [
 ];
 /** A wait from which on it is asked how much latency it explains… */
 const NOTED_Z = 3;
-/** …or for a processor, of a service that waits for it longer than it runs: so many seconds per second at least. */
+/** …or of a service that waits longer than it runs: so many seconds per second at least. */
 const LEAST_WAIT = 0.01;
 
-function isNoted({ feature, z, observed, expected }: FeatureAnomaly, { features }: ServiceSigns): boolean {
+function isNoted({ z, observed, expected }: FeatureAnomaly, { features }: ServiceSigns): boolean {
   if (z >= NOTED_Z) return true;
-  const ran = features.find((other) => other.feature === 'cpu_usage_cores');
-  if (FEATURES[feature].resource !== 'cpu' || ran === undefined) return false;
-  return observed - expected >= Math.max(LEAST_WAIT, ran.observed);
+  const ran = features.find(({ feature }) => feature === 'cpu_usage_cores');
+  return ran !== undefined && observed - expected >= Math.max(LEAST_WAIT, ran.observed);
+}
+
+/** Cache held, of what is usual, from which on somebody else has taken some; and misses that go with it. */
+const HELD_RATIO = 0.7;
+const MISSED_RATIO = 2;
+
+/** Part of what a service usually holds of the last-level cache that it has lost, and misses; 0 where it does not tell. */
+function cacheLost({ features }: ServiceSigns): number {
+  const held = features.find(({ feature }) => feature === 'llc_occupancy_bytes');
+  const missed = features.find(({ feature }) => feature === 'llc_misses_per_second');
+  if (held === undefined || missed === undefined) return 0;
+  if (held.observed > HELD_RATIO * held.expected || missed.observed < MISSED_RATIO * missed.expected)
+    return 0;
+  return 1 - held.observed / held.expected;
+}
+
+/**
+ * How convincing a reading is. Misses are the more so the more of its cache a service has lost; it then computes longer for
+ * the same and may run into its quota, for which throttling is the less so.
+ */
+function strengthOf(reading: FeatureAnomaly, signs: ServiceSigns): number {
+  const lost = CONVINCING * cacheLost(signs);
+  if (reading.feature === 'llc_misses_per_second') return Math.max(strength(reading.z), lost);
+  const wait = waitStrength(reading, signs);
+  return reading.feature === 'cpu_throttled_ratio' ? Math.max(0, wait - lost) : wait;
 }
 
 /** A wait that explains most of what its service is slow by is beyond doubt, however small it is for a wait. */
-function strengthOf(reading: FeatureAnomaly, signs: ServiceSigns): number {
+function waitStrength(reading: FeatureAnomaly, signs: ServiceSigns): number {
   const { feature, z, observed, expected } = reading;
   const plain = strength(z);
   if (!WAITS.includes(feature) || signs.excessSeconds <= 0 || !isNoted(reading, signs)) return plain;

@@ -109,6 +109,38 @@ describe('the resource that explains a service', () => {
       'software',
     ],
     [
+      'waits for a processor longer than it runs, little as that is',
+      {
+        exclusive: [node('server', ['x', 'a'], 50)],
+        excessSeconds: 0.07,
+        features: [
+          feature('cpu_usage_cores', 0, { observed: 0.01, expected: 0.01 }),
+          feature('cpu_runqueue_wait_ratio', 2, { observed: 0.06 }),
+        ],
+      },
+      'cpu',
+    ],
+    [
+      'pages are read back from the disk',
+      {
+        exclusive: [node('server', ['x', 'a'], 50)],
+        features: [feature('memory_major_faults_per_second', 40), feature('disk_wait_ratio', 40)],
+      },
+      'memory',
+    ],
+    [
+      'half of its cache lost, and throttled for computing longer',
+      {
+        exclusive: [node('server', ['x', 'a'], 50)],
+        features: [
+          feature('llc_occupancy_bytes', -1, { observed: 1e6, expected: 2e6 }),
+          feature('llc_misses_per_second', 4, { observed: 1e5, expected: 2e4 }),
+          feature('cpu_throttled_ratio', 15),
+        ],
+      },
+      'llc',
+    ],
+    [
       'the way back has a tail of retransmissions, its median and the probe being fine',
       {
         shared: [{ ...node('response', ['a', 'b'], 300, 200), medianExcessMs: 0, isLossy: true }],
@@ -120,6 +152,14 @@ describe('the resource that explains a service', () => {
       'the way back is slow at the median, too, and the probe is fine',
       { shared: [node('response', ['a', 'b'], 300, 200)], features: [feature('network_probe_ms', 0)] },
       'software',
+    ],
+    [
+      'the way back is slow and the probe meets a queue',
+      {
+        shared: [node('response', ['a', 'b'], 300, 20)],
+        features: [feature('network_probe_ms', 0.8, { observed: 0.85, expected: 0.05 })],
+      },
+      'network',
     ],
     [
       'calls wait for a connection, and the callee serves as ever',
