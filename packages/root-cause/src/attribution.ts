@@ -17,6 +17,8 @@ const GAP_PART_PROBED = 0.1;
 /** Unexplained compute speaks for software at half strength, once what was measured is taken off. */
 const COMPUTE_PART = 0.5;
 const SHARPNESS = 3;
+/** What a store may want beside processor time. */
+const STORE_WAITS: readonly Resource[] = ['memory', 'disk', 'llc'];
 
 /**
  * ρ_g ∝ strength_g³, over
@@ -53,7 +55,7 @@ export function attribute(
     ),
   );
   // What keeps a store from computing keeps its callers waiting just as its link does: one node holds both.
-  const waits = Math.max(cpu, direct.get('memory') ?? 0, direct.get('disk') ?? 0);
+  const waits = Math.max(cpu, ...STORE_WAITS.map((resource) => direct.get(resource) ?? 0));
   const excused = ({ node }: NodeAnomaly) => pooled + (node.kind === 'client' ? waits : cpu);
   const lost = Math.max(
     0,

@@ -57,21 +57,23 @@ function claimStrength(
   shared: NodeAnomaly,
   { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: () => Serving },
 ): number {
-  const { compute, worst, lossy } = standing;
+  const { compute, edges } = standing;
   const contention = Math.max(standing.contention, poolWaitClaim(signs, shared, calleeServes));
 
-  const peer = peerOf(signs.service, shared.node);
-  const others = [...worst].flatMap(([other, z]) => {
-    if (other === peer) return [];
-    return [shared.isLossy && lossy.has(other) ? Number.POSITIVE_INFINITY : z];
+  const peer = peerOf(signs.service, shared.node) ?? '';
+  const others = [...edges].flatMap(([other, edge]) => {
+    // A caller's own time tells no more of lost packets than the calls in it do.
+    if (other === peer || (shared.isLossy && edge.isHidden)) return [];
+    return [shared.isLossy && edge.isLossy ? Number.POSITIVE_INFINITY : edge.worst];
   });
   // One slow link shows both ways, the stronger tells whose: so the worst between the two is what others are held against.
-  const between = Math.max(1, shared.z, (worst.get(peer ?? '') ?? 0) + NOISE_Z);
+  const between = Math.max(1, shared.z, (edges.get(peer)?.worst ?? 0) + NOISE_Z);
   const slow = others.reduce((sum, z) => sum + Math.min(1, z / between), 0);
+  const slowest = Math.max(shared.z, ...[...edges.values()].map(({ worst }) => worst));
   const link =
     (isClearedByProbe(signs, shared) ? MEASURED_FINE_PART : 1) *
     RESIDUAL_PART *
-    strength(Math.max(shared.z, ...worst.values())) *
+    strength(slowest) *
     ((slow + 0.5) / (others.length + 1));
   return Math.hypot(contention, RESIDUAL_PART * compute, link);
 }
@@ -84,27 +86,51 @@ interface Standing {
   /** Largest strength of what it waits for, pools discounted. */
   readonly contention: number;
   readonly compute: number;
-  /** Peer → largest z above noise of the nodes shared with it. */
-  readonly worst: ReadonlyMap<string, number>;
-  /** Peers on whose edge there are retransmissions. */
-  readonly lossy: ReadonlySet<string>;
+  /** By peer. */
+  readonly edges: ReadonlyMap<string, EdgeStanding>;
 }
 
-function standingOf(signs: ServiceSigns): Standing {
+/** How all that a service shares with one peer fares. */
+interface EdgeStanding {
+  /** Largest z above noise. */
+  readonly worst: number;
+  /** Whether there are retransmissions. */
+  readonly isLossy: boolean;
+  /** Seen in the caller's own time alone. */
+  readonly isHidden: boolean;
+}
+
+/** The own times of a service's callers in which its link shows, where they call it without client spans. */
+function callersOf(
+  service: string,
+  signs: ReadonlyMap<string, ServiceSigns>,
+  hiddenWays: GraphView['hiddenWays'],
+): readonly NodeAnomaly[] {
+  return (hiddenWays.get(service) ?? []).flatMap(({ node }) =>
+    node.rpc.callee === service
+      ? []
+      : (signs.get(node.rpc.callee)?.exclusive.filter((entry) => entry.node.id === node.id) ?? []),
+  );
+}
+
+function standingOf(signs: ServiceSigns, callers: readonly NodeAnomaly[]): Standing {
   let contention = 0;
   for (const [resource, value] of directContention(signs, () => 0)) {
     contention = Math.max(contention, (resource === 'software' ? POOL_PART : 1) * (value ?? 0));
   }
-  const worst = new Map<string, number>();
-  const lossy = new Set<string>();
-  for (const entry of signs.shared) {
+  const edges = new Map<string, EdgeStanding>();
+  for (const entry of [...signs.shared, ...callers]) {
     const peer = peerOf(signs.service, entry.node);
     if (peer === undefined) continue;
-    worst.set(peer, Math.max(worst.get(peer) ?? 0, entry.z - NOISE_Z));
-    if (entry.isLossy) lossy.add(peer);
+    const known = edges.get(peer);
+    edges.set(peer, {
+      worst: Math.max(known?.worst ?? 0, entry.z - NOISE_Z),
+      isLossy: (known?.isLossy ?? false) || entry.isLossy,
+      isHidden: (known?.isHidden ?? true) && callers.includes(entry),
+    });
   }
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
-  return { contention, compute, worst, lossy };
+  return { contention, compute, edges };
 }
 
 function peerOf(service: string, { owners }: LatencyNode): string | undefined {
@@ -123,7 +149,9 @@ export function assignResponsibility(
   { owned, hiddenWays }: Pick<GraphView, 'owned' | 'hiddenWays'>,
 ): Responsibility {
   const parts = new Map<LatencyNodeId, ReadonlyMap<string, number>>();
-  const standings = new Map([...signs].map(([service, own]) => [service, standingOf(own)]));
+  const standings = new Map(
+    [...signs].map(([service, own]) => [service, standingOf(own, callersOf(service, signs, hiddenWays))]),
+  );
   const lent = lendHiddenWays(signs, hiddenWays);
   const between = new Map<string, { readonly z: number; readonly split: ReadonlyMap<string, number> }>();
   for (const own of signs.values()) {
