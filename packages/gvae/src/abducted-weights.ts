@@ -5,16 +5,24 @@ const LEVELS = [0.5, 0.95, 0.99] as const;
 /** Calls of a node in all from which on they are several. */
 const SEVERAL = 1.1;
 
+/** A bound of a call's quantile: the known quantile `index`, and `beyond` times the way from p95 to p99 on top. */
+interface Bound {
+  readonly index: number;
+  readonly beyond: number;
+}
+
 /**
- * Which of a call's known quantiles bounds from above what a node can have met at quantile `q`, being slow when any of its
- * `calls` is: τ = 1 − (1 − q)/calls lies below it. undefined where none of the calls needs to be slow.
+ * What bounds from above the latencies of a call that a node can have met at quantile `q`, being slow when any of its
+ * `calls` is: τ = 1 − (1 − q)/calls lies below it. Beyond p99 a tail is taken to be exponential:
+ * Q(τ) = p99 + (p99 − p95) · ln(0.01/(1 − τ)) / ln 5. undefined where none of the calls needs to be slow.
  */
-function quantileAbove(q: number, calls: number): number | undefined {
+function boundOf(q: number, calls: number): Bound | undefined {
   const count = calls > 1 && calls < SEVERAL ? 1 : calls;
   const tau = 1 - (1 - (LEVELS[q] as number)) / count;
   if (!(tau > 0)) return undefined;
-  const above = LEVELS.findIndex((level) => level >= tau - 1e-9);
-  return above < 0 ? LEVELS.length - 1 : above;
+  const index = LEVELS.findIndex((level) => level >= tau - 1e-9);
+  if (index >= 0) return { index, beyond: 0 };
+  return { index: LEVELS.length - 1, beyond: Math.log((1 - LEVELS[2]) / (1 - tau)) / Math.log(5) };
 }
 
 /** What is known of a window before its edges' weights are abducted. Flat: [node][percentile], ms. */
@@ -134,16 +142,18 @@ export class AbductedWeights {
     const { latencies, columns = 1 } = from;
     const [first, end] = this.#handedOn.range(node);
     const most = new Float64Array(columns);
-    const above = quantileAbove(q, this.#callsOf(first, end));
-    if (above === undefined) return most;
+    const bound = boundOf(q, this.#callsOf(first, end));
+    if (bound === undefined) return most;
+    const { index, beyond } = bound;
     for (let e = first; e < end; e++) {
       const { aggregate, parent, calls } = this.#layout.edges[e] as Layout['edges'][number];
       if (aggregate || calls < 1 - (LEVELS[q] as number)) continue;
-      const usual = this.#usual[3 * parent + above] as number;
-      const at = (3 * parent + above) * columns;
+      const usual = (quantile: number) => this.#usual[3 * parent + quantile] as number;
+      const at = (quantile: number, i: number) => latencies[(3 * parent + quantile) * columns + i] as number;
       const met = this.#risen(e, q, from);
       for (let i = 0; i < columns; i++) {
-        const rise = (latencies[at + i] as number) - usual - (met[i] as number);
+        const tail = beyond === 0 ? 0 : at(2, i) - at(1, i) - (usual(2) - usual(1));
+        const rise = at(index, i) - usual(index) + beyond * tail - (met[i] as number);
         most[i] = Math.max(most[i] as number, (this.#weights[e] as number) * rise);
       }
     }
