@@ -181,7 +181,8 @@ function excessOf(nodes: readonly NodeAnomaly[], window: Window): number {
 /** Services that a feature is measured of, from which on they tell what is common to them. */
 const COMMON_FROM = 4;
 
-function readFeatures(
+/** Readings of services beside what is normal. */
+export function readFeatures(
   services: readonly string[],
   window: Window,
   reference: NormalReference,

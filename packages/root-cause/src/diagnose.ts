@@ -19,6 +19,7 @@ import { counterfactuals, foresee } from './outlook.js';
 import { culpritsText, violationText, workloadText } from './reason.js';
 import { type BadReplica, badReplica } from './replica.js';
 import { assignResponsibility } from './responsibility.js';
+import { seeUntraced } from './untraced.js';
 import { findVictims } from './victims.js';
 import { normalLoad, strainedBeyondLoad } from './workload.js';
 
@@ -42,8 +43,8 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
   if (!reading.broken) return conclude('no-violation', 'The objective is met.');
   const violation = violationText(objective, observedMs);
 
-  const view = viewGraph(model.graph, objectiveNode(objective));
-  if (view === undefined)
+  const traced = viewGraph(model.graph, objectiveNode(objective));
+  if (traced === undefined)
     return conclude('undetermined', `${violation} The model does not know its operation.`);
   const reference = normalReference(history, window, { objective, roots: model.graph.roots });
   if (reference === undefined) {
@@ -53,7 +54,10 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
   // Abduction: what each service suffered, and whose the latency is that two could have caused.
   const percentile = objective.percentile;
   const abduction = model.abduct(window);
-  const signs = readSigns(view, window, { reference, abduction, percentile });
+  const { view, signs } = seeUntraced(
+    { view: traced, signs: readSigns(traced, window, { reference, abduction, percentile }) },
+    { window, reference, threshold: settings.anomalyThreshold },
+  );
   const signsOf = (service: string): ServiceSigns => signs.get(service) ?? noSigns(service);
   const responsibility = assignResponsibility(signs, view);
   const attributions = new Map<string, Attribution>();

@@ -22,6 +22,8 @@ export interface HiddenWay {
   /** Of the caller. */
   readonly node: LatencyNode;
   readonly callsPerChild: number;
+  /** Of the node's unexplained latency, where that is known by other means than probes. */
+  readonly part?: number;
 }
 
 /** undefined where the graph does not know the target. */

@@ -113,11 +113,16 @@ function callersOf(
   );
 }
 
+/** Largest strength of what a service waits for, pools discounted. */
+export function contentionOf(signs: ServiceSigns): number {
+  const strengths = [...directContention(signs, () => 0)].map(
+    ([resource, value]) => (resource === 'software' ? POOL_PART : 1) * (value ?? 0),
+  );
+  return Math.max(0, ...strengths);
+}
+
 function standingOf(signs: ServiceSigns, callers: readonly NodeAnomaly[]): Standing {
-  let contention = 0;
-  for (const [resource, value] of directContention(signs, () => 0)) {
-    contention = Math.max(contention, (resource === 'software' ? POOL_PART : 1) * (value ?? 0));
-  }
+  const contention = contentionOf(signs);
   const edges = new Map<string, EdgeStanding>();
   for (const entry of [...signs.shared, ...callers]) {
     const peer = peerOf(signs.service, entry.node);
