@@ -43,6 +43,7 @@ const OPTIONS: SimulatedOptions = {
   requestsPerSecond: 30,
   sampling: 1,
   uninstrumented: 0,
+  calmTraining: true,
   nowMs: () => 0,
   progress: () => undefined,
 };

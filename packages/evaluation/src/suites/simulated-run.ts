@@ -47,7 +47,7 @@ export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
       scrapeSeconds: Math.min(SCRAPE_SECONDS, options.windowSeconds / LEAST_SCRAPES),
       replicas: options.replicas,
       uninstrumented: options.uninstrumented,
-      faults: plan.cases.flatMap(({ faults }) => faults),
+      faults: [...plan.disturbances, ...plan.cases.flatMap(({ faults }) => faults)],
     });
     for (;;) {
       const beganMs = nowMs();

@@ -12,8 +12,8 @@ import {
   questionDuring,
   rememberAll,
 } from './simulated-questions.js';
-import { listen, type RunOptions, runNote } from './simulated-run.js';
-import { planRun } from './simulated-world.js';
+import { listen, type Run, type RunOptions, runNote } from './simulated-run.js';
+import { isUndisturbed, type Plan, planRun } from './simulated-world.js';
 
 /** Of the calm windows after the training so many are skipped for one that is asked about. */
 const CALM_ONE_IN = 5;
@@ -37,10 +37,17 @@ export interface SimulatedOptions extends RunOptions, LearnOptions {}
  */
 export async function simulatedSuite(options: SimulatedOptions): Promise<Suite> {
   const plan = planRun(options);
+  return suiteOf(plan, await listen(options, plan), options);
+}
+
+/** What is asked about a run, and a model learnt of it. */
+export async function suiteOf(plan: Plan, run: Run, options: SimulatedOptions): Promise<Suite> {
   const { topology, trainEndMs, calmEndMs } = plan;
-  const run = await listen(options, plan);
-  const calm = run.windows.filter(({ endMs }) => endMs <= calmEndMs);
-  const objectives = objectivesOf(topology, calm);
+  const before = run.windows.filter(({ endMs }) => endMs <= calmEndMs);
+  const objectives = objectivesOf(
+    topology,
+    before.filter((window) => isUndisturbed(window, plan)),
+  );
   if (run.callGraph === undefined || objectives.length === 0) {
     throw new DataError(
       `${options.topology}: no root operation has calls enough in windows of ${options.windowSeconds} s for an objective`,
@@ -55,7 +62,7 @@ export async function simulatedSuite(options: SimulatedOptions): Promise<Suite> 
 
   const { graph, model, training } = await learn(
     run.callGraph,
-    calm.filter(({ endMs }) => endMs <= trainEndMs),
+    before.filter(({ endMs }) => endMs <= trainEndMs),
     options,
   );
   const observe = (id: string, { window, objective }: Question): Case['observed'] => ({
@@ -66,7 +73,7 @@ export async function simulatedSuite(options: SimulatedOptions): Promise<Suite> 
     objective,
     rng: createRng(options.seed).fork(id),
   });
-  const tail = calm.filter(({ startMs }) => startMs >= trainEndMs);
+  const tail = before.filter(({ startMs }) => startMs >= trainEndMs);
   const undisturbed = calmQuestions(tail, objectives, CALM_ONE_IN).map((question): Case => {
     const id = `undisturbed/${question.window.endMs / 1000}s`;
     return { id, kind: 'undisturbed', observed: observe(id, question), truth: () => [] };
