@@ -10,6 +10,7 @@ import {
   TOPOLOGY_NAMES,
   type Topology,
   TopologyError,
+  truthOf,
 } from '@sage/simulator';
 import { DataError } from '../observed.js';
 
@@ -64,6 +65,7 @@ export interface WorldOptions {
 export interface Plan {
   readonly topology: Topology;
   readonly windowMs: number;
+  readonly startMs: number;
   readonly trainStartMs: number;
   readonly trainEndMs: number;
   /** The first gap begins; between the training and it nothing is wrong. */
@@ -112,10 +114,40 @@ export function planRun(options: WorldOptions): Plan {
         });
     const planned = new Set(cases.flatMap((item) => item.faults.map(({ kind }) => kind)));
     const leftOut = kinds.filter((kind) => !planned.has(kind));
-    return { topology, windowMs, trainStartMs, trainEndMs, calmEndMs, endMs, disturbances, cases, leftOut };
+    return {
+      topology,
+      windowMs,
+      startMs: 0,
+      trainStartMs,
+      trainEndMs,
+      calmEndMs,
+      endMs,
+      disturbances,
+      cases,
+      leftOut,
+    };
   } catch (error) {
     throw error instanceof RangeError ? new DataError(error.message) : error;
   }
+}
+
+/** One of a case's faults by itself at its time, the application warmed up before and otherwise undisturbed. */
+export function planAlone(plan: Plan, item: FaultCase, fault: Fault): Plan {
+  const { windowMs } = plan;
+  const calmEndMs = windowMs * Math.floor(item.startMs / windowMs);
+  const startMs = calmEndMs - windowMs * Math.ceil(WARM_UP_MS / windowMs);
+  const endMs = item.endMs + windowMs + LATENESS_MS;
+  const cases = [{ ...item, faults: [fault], truths: truthOf(fault) }];
+  return {
+    ...plan,
+    startMs,
+    trainStartMs: calmEndMs,
+    trainEndMs: calmEndMs,
+    calmEndMs,
+    endMs,
+    disturbances: [],
+    cases,
+  };
 }
 
 /** Whether nothing happens in a window of before the faults, nor shortly before it. */
@@ -124,7 +156,8 @@ export function isUndisturbed(
   { disturbances, windowMs }: Pick<Plan, 'disturbances' | 'windowMs'>,
 ): boolean {
   return disturbances.every(
-    (disturbance) => disturbance.startMs >= endMs || disturbance.endMs + RECOVERY_WINDOWS * windowMs <= startMs,
+    (disturbance) =>
+      disturbance.startMs >= endMs || disturbance.endMs + RECOVERY_WINDOWS * windowMs <= startMs,
   );
 }
 

@@ -13,7 +13,7 @@ import {
   rememberAll,
 } from './simulated-questions.js';
 import { listen, type Run, type RunOptions, runNote } from './simulated-run.js';
-import { isUndisturbed, type Plan, planRun } from './simulated-world.js';
+import { isUndisturbed, type Plan, planAlone, planRun } from './simulated-world.js';
 
 /** Of the calm windows after the training so many are skipped for one that is asked about. */
 const CALM_ONE_IN = 5;
@@ -28,7 +28,8 @@ export interface SimulatedOptions extends RunOptions, LearnOptions {}
  * follow; then faults, one case after the other, with time to recover between them. Each case is asked about once: the
  * first window wholly inside that breaks an objective. Kinds of cases:
  *
- * - a fault's own (several at a time: joined by `+`): it broke an objective. All of a case's faults are its truth.
+ * - a fault's own (several at a time: joined by `+`): it broke an objective. Of several at a time those are the truth that
+ *   break it alone, which a run with each of them by itself shows; all of them where none does.
  * - `quiet`: broke none; whoever is blamed is blamed without need.
  * - `decoy`, `surge`: no culprit, whatever the objectives did.
  * - `undisturbed`: calm windows after the training: all that break an objective, and one in five of the others.
@@ -54,11 +55,13 @@ export async function suiteOf(plan: Plan, run: Run, options: SimulatedOptions): 
     );
   }
   const remembered = rememberAll(run.windows, objectives);
-  const asked = plan.cases.map((fault): AskedFault => {
+  const asked: AskedFault[] = [];
+  for (const fault of plan.cases) {
     const question = questionDuring(fault, run.windows, objectives);
     if (question === undefined) throw new Error(`no window was given out inside ${fault.id}`);
-    return { fault, question, startedClean: isCleanBefore(fault.startMs, run.windows, objectives) };
-  });
+    const startedClean = isCleanBefore(fault.startMs, run.windows, objectives);
+    asked.push({ fault, question, startedClean, truths: await truthsOf(fault, question, plan, options) });
+  }
 
   const { graph, model, training } = await learn(
     run.callGraph,
@@ -86,7 +89,7 @@ export async function suiteOf(plan: Plan, run: Run, options: SimulatedOptions): 
       id,
       kind,
       observed: observe(id, question),
-      truth: () => (kind === 'quiet' ? [] : culpritsOf(fault)),
+      truth: () => (kind === 'quiet' ? [] : item.truths),
     };
   });
   return {
@@ -107,6 +110,26 @@ interface AskedFault {
   readonly question: Question;
   /** The application had recovered from the one before. */
   readonly startedClean: boolean;
+  readonly truths: readonly Truth[];
+}
+
+/** Whom to blame for the broken objective: of several faults those that break it alone. */
+async function truthsOf(
+  item: FaultCase,
+  question: Question,
+  plan: Plan,
+  options: SimulatedOptions,
+): Promise<readonly Truth[]> {
+  if (item.faults.length < 2 || !isBroken(question)) return culpritsOf(item);
+  const alone: Truth[] = [];
+  for (const [index, fault] of item.faults.entries()) {
+    options.progress(index / item.faults.length, `${item.id}: ${fault.kind} of ${fault.service} alone`);
+    const single = planAlone(plan, item, fault);
+    const { windows } = await listen({ ...options, progress: () => {} }, single);
+    const answer = questionDuring(item, windows, [question.objective]);
+    if (answer !== undefined && isBroken(answer)) alone.push(...single.cases.flatMap(culpritsOf));
+  }
+  return alone.length > 0 ? alone : culpritsOf(item);
 }
 
 function isCleanBefore(
