@@ -1,4 +1,4 @@
-import { OUTSIDE, type RpcKey, type RpcObservation, rpcId } from '@sage/core';
+import { OUTSIDE, type RpcId, type RpcKey, type RpcObservation, rpcId } from '@sage/core';
 import { type PlacedCall, placeCalls } from './call-place.js';
 import type { Link, RpcLinks } from './rpc-links.js';
 import { type Entry, enclosingServer, entryOf, type TracedSpan, type TraceTree } from './trace-tree.js';
@@ -39,7 +39,9 @@ export function traceRpcs({ spans }: TraceTree, options: TraceOptions): RpcObser
     }
   }
   placeCalls(calls);
-  return calls.flatMap(({ observation }) => observation ?? []);
+  const observations: RpcObservation[] = [];
+  for (const { observation } of calls) if (observation !== undefined) observations.push(observation);
+  return observations;
 }
 
 /** Finds out what called a server span, and for what. */
@@ -67,12 +69,17 @@ function addPairedCalls(
   within: TracedSpan | undefined,
   calls: PlacedCall[],
 ): void {
-  servers.sort((a, b) => a.span.startUs - b.span.startUs || (a.span.spanId < b.span.spanId ? -1 : 1));
-  servers.forEach((server, place) => {
+  const seen: RpcId[] = [];
+  if (servers.length > 1) servers.sort(byStart);
+  for (const server of servers) {
     const id = rpcId(server.rpc as RpcKey);
-    const isSecond = servers.slice(0, place).some(({ rpc }) => rpcId(rpc as RpcKey) === id);
-    calls.push(isSecond ? serverOnly(server, within) : pairedCall(client, server, within));
-  });
+    calls.push(seen.includes(id) ? serverOnly(server, within) : pairedCall(client, server, within));
+    seen.push(id);
+  }
+}
+
+function byStart({ span: a }: TracedSpan, { span: b }: TracedSpan): number {
+  return a.startUs - b.startUs || (a.spanId < b.spanId ? -1 : 1);
 }
 
 function pairedCall(client: TracedSpan, server: TracedSpan, within: TracedSpan | undefined): PlacedCall {
