@@ -21,7 +21,7 @@ import { type BadReplica, badReplica } from './replica.js';
 import { assignResponsibility } from './responsibility.js';
 import { seeUntraced } from './untraced.js';
 import { findVictims } from './victims.js';
-import { normalLoad, strainedBeyondLoad } from './workload.js';
+import { isOverloaded, normalLoad, strainedBeyondLoad } from './workload.js';
 
 /** How many services beside the suspects are listed. */
 const LISTED = 5;
@@ -137,6 +137,11 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
     .slice(0, LISTED);
   const listed = rankSuspects([...ranked, ...others], ask, judged);
   const services = listed.map(candidate);
+  const [first] = ranked;
+  if (load > reference.largestLoadPerSecond && first !== undefined) {
+    const most = { history, threshold: settings.anomalyThreshold };
+    if (isOverloaded(signsOf(first.service), most)) return workload(services);
+  }
   const blamed = suspects.length === 0 ? [] : findCulprits(ranked, ask, { ...settings, excessMs });
   const restored = ask(blamed.map((service) => ({ service }))).probability;
   if (blamed.length === 0 || restored < settings.minProbability) {

@@ -1,5 +1,5 @@
 import type { Intervention } from '@sage/causal-graph';
-import { FEATURES, type FeatureName, type Resource, type Window } from '@sage/core';
+import { FEATURES, type FeatureName, quantile, type Resource, type Window } from '@sage/core';
 import type { FeatureAnomaly, ServiceSigns } from './anomaly.js';
 import type { NormalReference } from './normal-reference.js';
 
@@ -58,6 +58,27 @@ export function strainedBeyondLoad(
       (reading) => FEATURES[reading.feature].role === 'contention' && isBeyondLoad(reading, own, options),
     );
   });
+}
+
+/** What is nearly the most that a service ever consumed. */
+const NEARLY_MOST = 0.99;
+
+/**
+ * Whether a service waits for a processor while it consumes more of one than it ever did: at a load that nobody has seen
+ * before, it is asked for more than it has.
+ */
+export function isOverloaded(
+  { service, features }: ServiceSigns,
+  { history, threshold }: { readonly history: readonly Window[]; readonly threshold: number },
+): boolean {
+  const used = features.find(({ feature }) => feature === CONSUMED.cpu);
+  const waits = features.some(
+    ({ feature, z }) =>
+      FEATURES[feature].resource === 'cpu' && FEATURES[feature].role === 'contention' && z >= threshold,
+  );
+  if (used === undefined || !waits) return false;
+  const before = history.flatMap(({ metrics }) => metrics.get(service)?.get(used.feature) ?? []);
+  return before.length > 0 && used.observed >= quantile(before, NEARLY_MOST);
 }
 
 /** do(load normal): the roots' rates, and the metrics that load explains, take their normal values. */

@@ -1,7 +1,7 @@
-import { FEATURES, type FeatureName } from '@sage/core';
+import { FEATURES, type FeatureName, type Window } from '@sage/core';
 import { expect } from 'chai';
 import { type FeatureAnomaly, noSigns } from '../src/anomaly.js';
-import { strainedBeyondLoad } from '../src/workload.js';
+import { isOverloaded, strainedBeyondLoad } from '../src/workload.js';
 
 /** A reading with its z by the feature's resolution. */
 function reading(feature: FeatureName, observed: number, expected: number): FeatureAnomaly {
@@ -49,6 +49,40 @@ describe('contention beyond what load explains', () => {
       const signs = new Map([['a', { ...noSigns('a'), features }]]);
       const found = strainedBeyondLoad(['a', 'b'], signs, { growth, threshold: 6 });
       expect(found).to.deep.equal(strained ? ['a'] : []);
+    });
+  }
+});
+
+describe('an overloaded service', () => {
+  const history = [0.2, 0.3, 0.4].map(
+    (cores): Window => ({
+      startMs: 0,
+      endMs: 30_000,
+      latency: new Map(),
+      metrics: new Map([['a', new Map<FeatureName, number>([['cpu_usage_cores', cores]])]]),
+    }),
+  );
+  const CASES: readonly [name: string, features: readonly FeatureAnomaly[], overloaded: boolean][] = [
+    [
+      'waits while it consumes more than ever',
+      [reading('cpu_throttled_ratio', 0.5, 0), reading('cpu_usage_cores', 0.41, 0.3)],
+      true,
+    ],
+    [
+      'is kept from what it used to consume',
+      [reading('cpu_throttled_ratio', 0.5, 0), reading('cpu_usage_cores', 0.2, 0.3)],
+      false,
+    ],
+    [
+      'has more to do and does it',
+      [reading('cpu_throttled_ratio', 0, 0), reading('cpu_usage_cores', 0.5, 0.3)],
+      false,
+    ],
+    ['is not measured', [reading('cpu_throttled_ratio', 0.5, 0)], false],
+  ];
+  for (const [name, features, overloaded] of CASES) {
+    it(`${name}: ${overloaded}`, () => {
+      expect(isOverloaded({ ...noSigns('a'), features }, { history, threshold: 6 })).to.equal(overloaded);
     });
   }
 });
