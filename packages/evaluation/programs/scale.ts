@@ -6,7 +6,7 @@
  * Each service has two operations, three callees and a calm past of 200 windows; then one of them slows.
  */
 import { buildCausalGraph, type CausalGraph, type LatencyNode } from '@sage/causal-graph';
-import { createRng, type Objective, quantile, type Window } from '@sage/core';
+import { createRng, type Objective, OUTSIDE, quantile, type Window } from '@sage/core';
 import { fitModel, loadBackend } from '@sage/gvae';
 import { diagnose, rehearsalOf } from '@sage/root-cause';
 import { observeTree, treeCalls } from './tree-world.js';
@@ -69,8 +69,9 @@ function objectiveFor(graph: CausalGraph, window: Window, calm: readonly Window[
       1,
     );
   const rise = (root: string) => (window.latency.get(root)?.p99Ms ?? 0) / usual(root);
-  const root = [...graph.roots].sort((a, b) => rise(b) - rise(a))[0] as string;
-  const { rpc } = graph.latency.find(({ id }) => id === root) as LatencyNode;
+  // Operations that nobody happens to call are roots, too, and no entries.
+  const entries = graph.latency.filter(({ id, rpc }) => graph.roots.includes(id) && rpc.caller === OUTSIDE);
+  const { id: root, rpc } = entries.sort((a, b) => rise(b.id) - rise(a.id))[0] as LatencyNode;
   return {
     name: root,
     service: rpc.callee,
