@@ -109,6 +109,8 @@ export interface Parts {
   buildGraph(callGraph: CallGraph): CausalGraph;
   readonly learner: LearnerPart;
   diagnose(context: DiagnoseContext, rng: Rng): Diagnosis;
+  /** A diagnosis of something past that is forgotten again. */
+  rehearse(context: Omit<DiagnoseContext, 'window'>, rng: Rng): void;
   plan(context: PlanContext): ActionPlan;
   /** undefined where the configuration names no Prometheus. */
   prometheus(

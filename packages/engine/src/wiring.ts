@@ -2,7 +2,7 @@ import { planActions } from '@sage/actuation';
 import { buildCausalGraph } from '@sage/causal-graph';
 import { ObjectiveWatcher, type ReceiverStarter, startCollector } from '@sage/collector-extension';
 import type { Outcome } from '@sage/core';
-import { diagnose } from '@sage/root-cause';
+import { diagnose, rehearsalOf } from '@sage/root-cause';
 import { createJaegerAgentReceiver, createOtlpReceiver } from '@sage/telemetry-source';
 import type { Config } from './config/config.js';
 import { gvaeLearner } from './learner.js';
@@ -22,6 +22,10 @@ export const sageParts: Parts = {
   buildGraph: buildCausalGraph,
   learner: gvaeLearner,
   diagnose: (context, rng) => diagnose(context, { rng }),
+  rehearse: ({ model, history, objective }, rng) => {
+    const question = rehearsalOf(history, objective);
+    if (question !== undefined) diagnose({ model, ...question }, { rng });
+  },
   plan: ({ minProbability, ...context }) =>
     planActions({ ...context, limits: { minProbability, maxActions: MAX_ACTIONS } }),
   prometheus: ({ prometheus }, deps) => prometheus && prometheusMetrics(prometheus, deps),

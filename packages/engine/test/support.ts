@@ -221,6 +221,7 @@ export function fakeParts(overrides: Partial<Parts>): Parts {
       backend: async () => 'fake',
     },
     diagnose: missing,
+    rehearse: () => {},
     plan: missing,
     prometheus: () => undefined,
     ...overrides,

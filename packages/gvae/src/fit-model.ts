@@ -14,7 +14,7 @@ import { defaultEpochs } from './train.js';
 export interface FitOptions {
   /**
    * At most; training stops by itself when held-out windows gain nothing. Default: as many as make about 900 steps, from
-   * 20 to 150.
+   * 20 to 150; for what learns again about 150 steps, from 4 epochs on.
    */
   readonly epochs?: number;
   /** Either of the two; the same seed and data give the same model. Default: seed 1. */
@@ -57,7 +57,6 @@ export async function fitModel(
 
   const layout = buildLayout(graph, useful);
   const parts = holdOut(useful);
-  const epochs = options.epochs ?? defaultEpochs(parts.training.length);
   const fresh: Unfinished = {
     graph,
     layout,
@@ -65,6 +64,9 @@ export async function fitModel(
     parameters: initialParameters(layout, rng.fork('weights')),
     units: layout.units.map((_, u) => u),
   };
-  const unfinished = present === undefined || plan === undefined ? fresh : renew(fresh, present, plan);
+  const isKnown = present !== undefined && plan !== undefined;
+  const unfinished = isKnown ? renew(fresh, present, plan) : fresh;
+  const epochs =
+    options.epochs ?? defaultEpochs(parts.training.length, isKnown ? 'from known' : 'from nothing');
   return learnUnits(unfinished, parts, { epochs, rng: rng.fork('batches'), signal, onProgress });
 }

@@ -38,15 +38,23 @@ export class PlainNetworks {
     for (let r = 0; r < load.length; r++) {
       addRow(shared, values, first, features.length + LATENT + r, load[r] as number);
     }
-    const one = sized(this.#one, first.outputs * columns);
-    this.#one = one;
+    const one = this.#firstHidden(first.outputs * columns);
     for (let o = 0; o < first.outputs; o++) fillColumns(one, o, columns, shared[o] as number);
     const latentRows = first.weight + features.length * first.outputs;
     addProduct(one, latents, { values, from: latentRows, width: first.outputs }, columns);
     rectify(one);
-    const two = new Float64Array(second.outputs * columns);
-    for (let o = 0; o < second.outputs; o++) fillColumns(two, o, columns, values[second.bias + o] as number);
-    addProduct(two, one, { values, from: second.weight, width: second.outputs }, columns);
+    const two = layerOf(values, second, one, columns);
+    rectify(two);
+    return two;
+  }
+
+  /** The same for a condition and a latent of its own in each column: `input` [feature, latent, load][column]. */
+  hiddenOfColumns(unit: number, input: Float64Array, columns: number): Float64Array {
+    const [first, second] = this.#decoder(unit);
+    const values = this.#values[unit] as Float32Array;
+    const one = layerOf(values, first, input, columns);
+    rectify(one);
+    const two = layerOf(values, second, one, columns);
     rectify(two);
     return two;
   }
@@ -63,38 +71,60 @@ export class PlainNetworks {
     addProduct(target, hidden, { values, from: last.weight + first, width: last.outputs }, columns);
   }
 
-  #decoder(unit: number): readonly [Layer, Layer, Layer] {
-    return this.#layers[unit]?.decoder as readonly Layer[] as [Layer, Layer, Layer];
-  }
-
+  /** q(Z | X, own latencies) or p(Z | X) of one row. */
   latent(network: 'encoder' | 'prior', unit: number, input: Float64Array): LatentNormal {
-    const output = this.#run(network, unit, input);
+    const output = this.#run(network, unit, input, 1);
     return {
       mean: output.slice(0, LATENT),
       deviation: output.slice(LATENT).map((raw) => Math.exp(2 * Math.tanh(raw / 4))),
     };
   }
 
-  /** One row through one unit's network. */
-  #run(network: 'encoder' | 'prior', unit: number, input: Float64Array): Float64Array {
+  /** Their means for an `input` [input][column]: [LATENT][column]. */
+  latentMeans(
+    network: 'encoder' | 'prior',
+    unit: number,
+    input: Float64Array,
+    columns: number,
+  ): Float64Array {
+    return this.#run(network, unit, input, columns).subarray(0, LATENT * columns);
+  }
+
+  #run(network: 'encoder' | 'prior', unit: number, input: Float64Array, columns: number): Float64Array {
     const layers = this.#layers[unit]?.[network] ?? [];
-    if (input.length !== layers[0]?.inputs) {
-      throw new RangeError(`the ${network} takes ${layers[0]?.inputs} inputs, not ${input.length}`);
+    const inputs = input.length / columns;
+    if (inputs !== layers[0]?.inputs) {
+      throw new RangeError(`the ${network} takes ${layers[0]?.inputs} inputs, not ${inputs}`);
     }
-    const values = this.#values[unit] as Float32Array;
     let value = input;
     layers.forEach((layer, depth) => {
-      const output = Float64Array.from(values.subarray(layer.bias, layer.bias + layer.outputs));
-      for (let row = 0; row < layer.inputs; row++) addRow(output, values, layer, row, value[row] as number);
-      if (depth < 2) rectify(output);
-      value = output;
+      value = layerOf(this.#values[unit] as Float32Array, layer, value, columns);
+      if (depth < 2) rectify(value);
     });
     return value;
   }
+
+  #decoder(unit: number): readonly [Layer, Layer, Layer] {
+    return this.#layers[unit]?.decoder as readonly Layer[] as [Layer, Layer, Layer];
+  }
+
+  #firstHidden(length: number): Float64Array {
+    if (this.#one.length !== length) this.#one = new Float64Array(length);
+    return this.#one;
+  }
 }
 
-function sized(array: Float64Array, length: number): Float64Array {
-  return array.length === length ? array : new Float64Array(length);
+/** A layer before its rectifier: [input][column] → [output][column]. */
+function layerOf(
+  values: Float32Array,
+  { weight, bias, outputs }: Layer,
+  input: Float64Array,
+  columns: number,
+): Float64Array {
+  const output = new Float64Array(outputs * columns);
+  for (let o = 0; o < outputs; o++) fillColumns(output, o, columns, values[bias + o] as number);
+  addProduct(output, input, { values, from: weight, width: outputs }, columns);
+  return output;
 }
 
 function fillColumns(target: Float64Array, output: number, columns: number, value: number): void {

@@ -1,12 +1,4 @@
-import {
-  callsPerSecond,
-  FEATURES,
-  median,
-  PERCENTILES,
-  quantile,
-  robustScale,
-  type Window,
-} from '@sage/core';
+import { callsPerSecond, FEATURES, median, PERCENTILES, robustScale, type Window } from '@sage/core';
 import { HandedOn } from './handed-on.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
@@ -117,10 +109,15 @@ function emptyColumns(size: number): ColumnScales {
 function fitColumn(columns: ColumnScales, at: number, values: readonly number[], floor: number): void {
   if (values.length === 0) return;
   const { center, spread } = robustScale(values, floor);
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of values) {
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+  }
   columns.center[at] = center;
   columns.spread[at] = spread;
-  columns.low[at] = Math.asinh((quantile(values, 0) - center) / spread) - MARGIN;
-  columns.high[at] = Math.asinh((quantile(values, 1) - center) / spread) + MARGIN;
+  columns.low[at] = Math.asinh((least - center) / spread) - MARGIN;
+  columns.high[at] = Math.asinh((most - center) / spread) + MARGIN;
 }
 
 /** A reading as a network sees it: never outside what training saw. Missing readings are typical ones: 0. */

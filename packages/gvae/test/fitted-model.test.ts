@@ -72,6 +72,23 @@ describe('a fitted model', function () {
     expect(after('c')).to.be.above(observed - 5);
   });
 
+  it('answers a question alike whatever else was asked of the same worlds', () => {
+    const [window] = worldWindows(1, 6, 80) as [Window];
+    const usage = (cores: number): Intervention => ({
+      ...NO_INTERVENTION,
+      metrics: new Map([['b', new Map([['cpu_usage_cores', cores]])]]),
+    });
+    const options = { rng: createRng(2) };
+    const abduction = model.abduct(window);
+    const ask = (what: Intervention) => [...model.predict(abduction, what, options).draws(ROOT, 'p95Ms')];
+    const first = [ask(usage(0.01)), ask(normalOf('b'))];
+    const others = Array.from({ length: 40 }, (_, i) => ask(usage(0.01 + 0.005 * i)).join());
+    expect(new Set(others).size).to.be.above(20);
+    expect([ask(usage(0.01)), ask(normalOf('b'))]).to.deep.equal(first);
+    const alone = model.predict(model.abduct(window), normalOf('b'), options);
+    expect([...alone.draws(ROOT, 'p95Ms')]).to.deep.equal(first[1]);
+  });
+
   it('has median latency and no residual for a node that was not seen', () => {
     const [window] = worldWindows(1, 8) as [Window];
     const latency = new Map(window.latency);

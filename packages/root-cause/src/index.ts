@@ -1,3 +1,4 @@
 export { diagnose } from './diagnose.js';
 export { isSupported } from './judged-percentiles.js';
 export type { DiagnoseInput, DiagnoseOptions, Method } from './options.js';
+export { type Rehearsal, rehearsalOf } from './rehearsal.js';
