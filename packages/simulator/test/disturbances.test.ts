@@ -26,7 +26,8 @@ describe('ordinary disturbances', () => {
     const found = plan();
     const kinds = new Set(found.map(({ kind }) => kind));
     expect([...kinds]).to.include.members(['cpu', 'disk', 'network-delay', 'pool', 'surge']);
-    for (const bug of ['lock', 'leak', 'bad-replica', 'decoy'] as const) expect(kinds.has(bug)).to.equal(false);
+    for (const bug of ['lock', 'leak', 'bad-replica', 'decoy'] as const)
+      expect(kinds.has(bug)).to.equal(false);
     expect(new Set(found.map(({ service }) => service)).size).to.be.above(10);
     const mild = found.filter(({ intensity }) => intensity < 0.25).length;
     expect(mild / found.length).to.be.within(0.35, 0.65);

@@ -124,7 +124,8 @@ export function isUndisturbed(
   { disturbances, windowMs }: Pick<Plan, 'disturbances' | 'windowMs'>,
 ): boolean {
   return disturbances.every(
-    (disturbance) => disturbance.startMs >= endMs || disturbance.endMs + RECOVERY_WINDOWS * windowMs <= startMs,
+    (disturbance) =>
+      disturbance.startMs >= endMs || disturbance.endMs + RECOVERY_WINDOWS * windowMs <= startMs,
   );
 }
 

@@ -1,7 +1,7 @@
 import type { Rng } from '@sage/core';
 import type { Topology } from '../topology.js';
 import { demandOf } from '../world/demand.js';
-import { type Fault, type FaultKind } from './fault.js';
+import type { Fault, FaultKind } from './fault.js';
 import { canHave } from './plan-faults.js';
 
 export interface DisturbancePlanOptions {
