@@ -47,13 +47,13 @@ export class Mechanism {
     const input = new Float64Array(known.length + seen.length);
     input.set(known);
     input.set(seen, known.length);
-    return this.#networks.latent('encoder', unit, input);
+    return this.#networks.posterior(unit, input);
   }
 
   /** p(Z | X) of a unit. */
   prior(unit: number, { features }: Readings): LatentNormal {
     const { features: at } = indexOf(this.#layout);
-    return this.#networks.latent('prior', unit, Float64Array.from(features.subarray(at[unit], at[unit + 1])));
+    return this.#networks.prior(unit, Float64Array.from(features.subarray(at[unit], at[unit + 1])));
   }
 
   /** What a unit adds to its nodes' own times, as raw numbers: latents [sample][LATENT] → [sample][owned node][percentile]. */

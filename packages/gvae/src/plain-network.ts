@@ -1,5 +1,5 @@
 import { HIDDEN, LATENT, type Layout } from './layout.js';
-import { type Layer, layersOf, type NetworkName } from './parameters.js';
+import { type Layer, layersOf, type NetworkName, shortcutsOf } from './parameters.js';
 
 /** A latent's mean and standard deviation, LATENT each. */
 export interface LatentNormal {
@@ -11,10 +11,12 @@ export interface LatentNormal {
 export class PlainNetworks {
   readonly #values: readonly Float32Array[];
   readonly #layers: readonly Readonly<Record<NetworkName, readonly Layer[]>>[];
+  readonly #shortcuts: readonly ReturnType<typeof shortcutsOf>[];
 
   constructor(layout: Layout, values: readonly Float32Array[]) {
     this.#values = values;
     this.#layers = layout.units.map(layersOf);
+    this.#shortcuts = layout.units.map(shortcutsOf);
   }
 
   /** One row through one unit's network. */
@@ -43,6 +45,7 @@ export class PlainNetworks {
     const layers = this.#layers[unit] as Readonly<Record<NetworkName, readonly Layer[]>>;
     const [first, second, last] = layers.decoder as [Layer, Layer, Layer];
     const values = this.#values[unit] as Float32Array;
+    const { decoder: shortcut } = this.#shortcuts[unit] as ReturnType<typeof shortcutsOf>;
     const samples = latents.length / LATENT;
     const { features, load } = condition;
     const shared = values.slice(first.bias, first.bias + HIDDEN);
@@ -63,6 +66,13 @@ export class PlainNetworks {
         if ((one[i] as number) > 0) addRow(two, values, second, i, one[i] as number);
       const at = sample * last.outputs;
       for (let o = 0; o < last.outputs; o++) output[at + o] = values[last.bias + o] as number;
+      for (let d = 0; d < LATENT; d++) {
+        const part = latents[sample * LATENT + d] as number;
+        const row = shortcut.weight + d * last.outputs;
+        for (let o = 0; o < last.outputs; o++) {
+          output[at + o] = (output[at + o] as number) + part * (values[row + o] as number);
+        }
+      }
       for (let i = 0; i < HIDDEN; i++) {
         const part = two[i] as number;
         if (part <= 0) continue;
@@ -75,13 +85,32 @@ export class PlainNetworks {
     return output;
   }
 
-  latent(network: 'encoder' | 'prior', unit: number, input: Float64Array): LatentNormal {
-    const output = this.run(network, unit, input);
-    return {
-      mean: output.slice(0, LATENT),
-      deviation: output.slice(LATENT).map((raw) => Math.exp(2 * Math.tanh(raw / 4))),
-    };
+  /** p(Z | X): `features` are X. */
+  prior(unit: number, features: Float64Array): LatentNormal {
+    return latentOf(this.run('prior', unit, features));
   }
+
+  /** q(Z | X, own latencies): `input` is X, then those. */
+  posterior(unit: number, input: Float64Array): LatentNormal {
+    const normal = latentOf(this.run('encoder', unit, input));
+    const { encoder } = this.#shortcuts[unit] as ReturnType<typeof shortcutsOf>;
+    const values = this.#values[unit] as Float32Array;
+    const first = input.length - encoder.inputs;
+    for (let row = 0; row < encoder.inputs; row++) {
+      for (let d = 0; d < LATENT; d++) {
+        const weight = values[encoder.weight + row * LATENT + d] as number;
+        normal.mean[d] = (normal.mean[d] as number) + (input[first + row] as number) * weight;
+      }
+    }
+    return normal;
+  }
+}
+
+function latentOf(output: Float64Array): LatentNormal {
+  return {
+    mean: output.slice(0, LATENT),
+    deviation: output.slice(LATENT).map((raw) => Math.exp(2 * Math.tanh(raw / 4))),
+  };
 }
 
 /** target += part · row of a layer's weights. */
