@@ -6,7 +6,6 @@ import { type Inputs, scaledLoad } from './inputs.js';
 import { LATENT, type Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import type { Mechanism } from './mechanism.js';
-import type { LatentNormal } from './plain-network.js';
 import { type Scales, scaled } from './scales.js';
 
 /** A model, and what a window says of its edges. */
@@ -21,25 +20,34 @@ export interface PredictiveModel {
   readonly residuals: Residuals;
 }
 
-/** Heads of a unit's decoder in all worlds: [world][owned node][percentile]. */
+/** Heads of a unit's decoder in all worlds: [world][owned node][percentile]; or, of what is the same in all, in one. */
 type Heads = (unit: number) => Float64Array;
 
 /**
- * Draws worlds after interventions on one window. Each touched node moves from what was observed by what changed:
+ * Draws worlds after interventions on one window. In a world in which what X does not explain of a node stays, it moves
+ * from what was observed by what changed:
  *
- *   Y' = Y + [handed(parents') − handed(parents)] + [self' − self] + (1 − k)(draw − N)
+ *   Y' = Y + [handed(parents') − handed(parents)] + [self(X', Z) − self(X, Z)]
  *
- * which is f(parents', X', Z') + N' with N = Y − f(parents, X, Z) and N' = kN + (1 − k) draw, put so that nothing done
- * gives exactly what was observed, and what does not descend from anything done is not computed at all. Noise comes
- * from streams named by unit and node, so it is the same for every intervention.
+ * so that nothing done gives exactly what was observed, and what does not descend from anything done is not computed at
+ * all. In a world in which it goes, latents and residual are normal ones:
+ *
+ *   Y' = handed(parents') + self(X', E[Z | X']) + draw
+ *
+ * with a draw of the residuals that were seen about that very mean, those of what X leaves open and of what the model
+ * has wrong. How the encoder shares what was seen out between the owners of a node plays no part in it. Which of the two
+ * holds is one fact of a world: a service that is to blame for a part k of one node and more of another is to blame for
+ * both, or for none. Noise comes from named streams, so it is the same for every intervention.
  */
 export class Worlds {
   readonly #model: WindowModel;
   readonly #inputs: Inputs;
   readonly #samples: number;
   readonly #rng: Rng;
-  /** What holds for every intervention: the heads as they are, and what each node is handed, computed when first asked for. */
+  /** What holds for every intervention: the heads as they are, computed when first asked for. */
   readonly #before: Heads;
+  /** [world], uniform: what is not explained goes where this lies below the part that is to go. */
+  readonly #whose: Float64Array;
   readonly #noises = new Map<string, Float64Array>();
   readonly #ancestorsOf = new Map<number, Set<number>>();
 
@@ -51,27 +59,23 @@ export class Worlds {
     this.#inputs = inputs;
     this.#samples = samples;
     this.#rng = rng;
-    this.#before = this.#heads(inputs, (u) => ({
-      normal: model.mechanism.posterior(u, inputs),
-      stream: 'posterior',
-    }));
+    this.#before = this.#abducted(inputs);
+    // Spread evenly: a probability is then as exact as the number of worlds allows.
+    const shift = rng.fork('whose').uniform();
+    this.#whose = Float64Array.from({ length: samples }, (_, i) => ((i + shift) / samples) % 1);
   }
 
   predict(intervention: Intervention): Prediction {
-    const { layout, mechanism } = this.#model;
+    const { layout } = this.#model;
     const inputs = this.#inputs;
     const after = this.#intervene(intervention);
-    const changed = this.#heads(after, (u) =>
-      after.redrawn.has(u)
-        ? { normal: mechanism.prior(u, after), stream: 'prior' }
-        : { normal: mechanism.posterior(u, inputs), stream: 'posterior' },
-    );
+    const heads = { changed: this.#abducted(after), normal: this.#expected(after) };
     return {
       draws: (node, percentile) => {
         const v = indexOf(layout).node.get(node);
         if (v === undefined) throw new RangeError(`the model has no latency node ${node}`);
         const q = PERCENTILES.indexOf(percentile satisfies Percentile);
-        const values = this.#move(after, changed, v).get(v);
+        const values = this.#move(after, heads, v).get(v);
         if (values === undefined)
           return new Float64Array(this.#samples).fill(inputs.observed[3 * v + q] as number);
         return Float64Array.from({ length: this.#samples }, (_, i) => values[3 * i + q] as number);
@@ -80,7 +84,11 @@ export class Worlds {
   }
 
   /** The nodes that something done reaches and `target` depends on: [world][percentile] each. */
-  #move(after: After, changed: Heads, target: number): ReadonlyMap<number, Float64Array> {
+  #move(
+    after: After,
+    { changed, normal }: { readonly changed: Heads; readonly normal: Heads },
+    target: number,
+  ): ReadonlyMap<number, Float64Array> {
     const { layout, mechanism, residuals, weights } = this.#model;
     const inputs = this.#inputs;
     const samples = this.#samples;
@@ -94,28 +102,26 @@ export class Worlds {
       const keep = after.keep.get(v) ?? 1;
       const parents = this.#parents(v).filter((parent) => moved.has(parent));
       const values = new Float64Array(3 * samples);
+      const usual = keep < 1 ? mechanism.selfTimes(v, normal) : undefined;
       const noise = this.#rng.fork(`noise|${layout.nodes[v]}`);
       const handedBefore = [0, 1, 2].map((q) => weights.handedOn(v, q, inputs.observed));
       for (let i = 0; i < samples; i++) {
         for (const parent of parents) {
           world.set((moved.get(parent) as Float64Array).subarray(3 * i, 3 * i + 3), 3 * parent);
         }
-        const luck = keep === 1 ? 0 : noise.uniform();
-        const before = selfChanges || keep < 1 ? mechanism.selfTimes(v, this.#before, i) : undefined;
-        const now = selfChanges ? mechanism.selfTimes(v, changed, i) : before;
+        const luck = usual === undefined ? 0 : noise.uniform();
+        const goes = (this.#whose[i] as number) < 1 - keep;
+        const before = selfChanges && !goes ? mechanism.selfTimes(v, this.#before, i) : undefined;
+        const now = selfChanges && !goes ? mechanism.selfTimes(v, changed, i) : undefined;
         let least = 0;
         for (let q = 0; q < 3; q++) {
           const at = 3 * v + q;
-          const handed = handedBefore[q] as number;
-          let value = inputs.observed[at] as number;
-          if (parents.length > 0) value += weights.handedOn(v, q, world) - handed;
-          if (before !== undefined && now !== undefined) {
-            value += (now[q] as number) - (before[q] as number);
-            if (keep < 1) {
-              const exogenous = (inputs.observed[at] as number) - handed - (before[q] as number);
-              value += (1 - keep) * (residualAt(residuals, at, luck) - exogenous);
-            }
-          }
+          const was = handedBefore[q] as number;
+          const handed = parents.length > 0 ? weights.handedOn(v, q, world) : was;
+          const value =
+            goes && usual !== undefined
+              ? handed + (usual[q] as number) + residualAt(residuals, at, luck)
+              : (inputs.observed[at] as number) + handed - was + (now?.[q] ?? 0) - (before?.[q] ?? 0);
           least = Math.max(least, value);
           values[3 * i + q] = least;
         }
@@ -169,7 +175,6 @@ export class Worlds {
     const features = Float32Array.from(this.#inputs.features);
     const load = Float32Array.from(this.#inputs.load);
     const touched = new Set<number>();
-    const redrawn = new Set<number>();
     for (const [service, values] of intervention.metrics) {
       for (const u of index.units.get(service) ?? []) {
         for (const [feature, value] of values) {
@@ -180,12 +185,6 @@ export class Worlds {
           features[at] = scaled(scales.feature, at, value);
           touched.add(u);
         }
-      }
-    }
-    for (const service of intervention.latents) {
-      for (const u of index.units.get(service) ?? []) {
-        touched.add(u);
-        redrawn.add(u);
       }
     }
     for (const [root, perSecond] of intervention.load) {
@@ -203,31 +202,27 @@ export class Worlds {
       const v = index.node.get(node);
       if (v !== undefined && part < 1) keep.set(v, part);
     }
-    return { features, load, touched, redrawn, keep };
+    return { features, load, touched, keep };
   }
 
-  /** Computed for a unit when it is first asked for. */
-  #heads(
-    readings: Pick<Inputs, 'features' | 'load'>,
-    latentOf: (unit: number) => { normal: LatentNormal; stream: string },
-  ): Heads {
+  /** With Z as the window tells of it: q(Z | X, Y). */
+  #abducted(readings: Readings): Heads {
     const { layout, mechanism } = this.#model;
-    const known = new Map<number, Float64Array>();
-    return (unit) => {
-      let heads = known.get(unit);
-      if (heads === undefined) {
-        const { normal, stream } = latentOf(unit);
-        const { service, channel } = layout.units[unit] as Layout['units'][number];
-        const noise = this.#noise(`${stream}|${channel}|${service}`);
-        const latents = noise.map((epsilon, i) => {
-          const d = i % LATENT;
-          return (normal.mean[d] as number) + (normal.deviation[d] as number) * epsilon;
-        });
-        heads = mechanism.heads(unit, readings, latents);
-        known.set(unit, heads);
-      }
-      return heads;
-    };
+    return once((unit) => {
+      const { mean, deviation } = mechanism.posterior(unit, this.#inputs);
+      const { service, channel } = layout.units[unit] as Layout['units'][number];
+      const latents = this.#noise(`posterior|${channel}|${service}`).map((epsilon, i) => {
+        const d = i % LATENT;
+        return (mean[d] as number) + (deviation[d] as number) * epsilon;
+      });
+      return mechanism.heads(unit, readings, latents);
+    });
+  }
+
+  /** With Z as X alone makes it: the mean of p(Z | X). */
+  #expected(readings: Readings): Heads {
+    const { mechanism } = this.#model;
+    return once((unit) => mechanism.heads(unit, readings, mechanism.prior(unit, readings).mean));
   }
 
   /** Standard normal, [world][LATENT]; the same for a name whenever it is asked for. */
@@ -242,13 +237,26 @@ export class Worlds {
   }
 }
 
+type Readings = Pick<Inputs, 'features' | 'load'>;
+
+/** Computed for a unit when it is first asked for. */
+function once(compute: Heads): Heads {
+  const known = new Map<number, Float64Array>();
+  return (unit) => {
+    let heads = known.get(unit);
+    if (heads === undefined) {
+      heads = compute(unit);
+      known.set(unit, heads);
+    }
+    return heads;
+  };
+}
+
 interface After {
   readonly features: Float32Array;
   readonly load: Float32Array;
   /** Units whose heads differ from before. */
   readonly touched: ReadonlySet<number>;
-  /** Units whose Z comes from the prior. */
-  readonly redrawn: ReadonlySet<number>;
-  /** Node → the part of its residual that stays, where that is not all of it. */
+  /** Node → the part of what is not explained that stays, where that is not all of it. */
   readonly keep: ReadonlyMap<number, number>;
 }
