@@ -1,5 +1,5 @@
 import { LATENT, type Layout } from './layout.js';
-import { type Layer, layersOf, type NetworkName } from './parameters.js';
+import { type Layer, layersOf, type NetworkName, shortcutsOf } from './parameters.js';
 
 /** A latent's mean and standard deviation, LATENT each. */
 export interface LatentNormal {
@@ -17,17 +17,23 @@ export interface Condition {
 export class PlainNetworks {
   readonly #values: readonly Float32Array[];
   readonly #layers: readonly Readonly<Record<NetworkName, readonly Layer[]>>[];
+  readonly #shortcuts: readonly ReturnType<typeof shortcutsOf>[];
+  /** How many each unit reads. */
+  readonly #features: readonly number[];
   /** Scratch: the first hidden layer of a decoder, [output][column]. */
   #one: Float64Array = new Float64Array(0);
 
   constructor(layout: Layout, values: readonly Float32Array[]) {
     this.#values = values;
     this.#layers = layout.units.map(layersOf);
+    this.#shortcuts = layout.units.map(shortcutsOf);
+    this.#features = layout.units.map(({ features }) => features.length);
   }
 
   /**
    * All but the last layer of the decoder for several latents under one condition: `latents` [LATENT][column] →
-   * [hidden][column]. What all columns share of the first layer is computed once.
+   * [hidden, latent][column], the latents being what the shortcut takes. What all columns share of the first layer is
+   * computed once.
    */
   hidden(unit: number, { features, load }: Condition, latents: Float64Array): Float64Array {
     const [first, second] = this.#decoder(unit);
@@ -43,32 +49,33 @@ export class PlainNetworks {
     const latentRows = first.weight + features.length * first.outputs;
     addProduct(one, latents, { values, from: latentRows, width: first.outputs }, columns);
     rectify(one);
-    const two = layerOf(values, second, one, columns);
-    rectify(two);
-    return two;
+    return beside(hiddenLayer(values, second, one, columns), latents);
   }
 
   /** The same for a condition and a latent of its own in each column: `input` [feature, latent, load][column]. */
   hiddenOfColumns(unit: number, input: Float64Array, columns: number): Float64Array {
     const [first, second] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
-    const one = layerOf(values, first, input, columns);
-    rectify(one);
-    const two = layerOf(values, second, one, columns);
-    rectify(two);
-    return two;
+    const one = hiddenLayer(values, first, input, columns);
+    const start = (this.#features[unit] as number) * columns;
+    const latents = input.subarray(start, start + LATENT * columns);
+    return beside(hiddenLayer(values, second, one, columns), latents);
   }
 
   /** Adds to `target`, [output][column], the outputs of a decoder from one on, by its hidden layer. */
   addOutputs(unit: number, first: number, hidden: Float64Array, target: Float64Array): void {
     const [, , last] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
-    const columns = hidden.length / last.inputs;
+    const { decoder: shortcut } = this.#shortcuts[unit] as ReturnType<typeof shortcutsOf>;
+    const columns = hidden.length / (last.inputs + LATENT);
     for (let from = 0, at = last.bias + first; from < target.length; from += columns, at++) {
       const bias = values[at] as number;
       for (let i = from; i < from + columns; i++) target[i] = (target[i] as number) + bias;
     }
-    addProduct(target, hidden, { values, from: last.weight + first, width: last.outputs }, columns);
+    const latents = hidden.subarray(last.inputs * columns);
+    const inner = hidden.subarray(0, last.inputs * columns);
+    addProduct(target, inner, { values, from: last.weight + first, width: last.outputs }, columns);
+    addProduct(target, latents, { values, from: shortcut.weight + first, width: shortcut.outputs }, columns);
   }
 
   /** q(Z | X, own latencies) or p(Z | X) of one row. */
@@ -101,7 +108,17 @@ export class PlainNetworks {
       value = layerOf(this.#values[unit] as Float32Array, layer, value, columns);
       if (depth < 2) rectify(value);
     });
+    if (network === 'encoder') this.#addShortcut(unit, input, value, columns);
     return value;
+  }
+
+  /** From own latencies, the last of an encoder's inputs, to the means. */
+  #addShortcut(unit: number, input: Float64Array, output: Float64Array, columns: number): void {
+    const { encoder } = this.#shortcuts[unit] as ReturnType<typeof shortcutsOf>;
+    const own = input.subarray(input.length - encoder.inputs * columns);
+    const means = output.subarray(0, LATENT * columns);
+    const values = this.#values[unit] as Float32Array;
+    addProduct(means, own, { values, from: encoder.weight, width: encoder.outputs }, columns);
   }
 
   #decoder(unit: number): readonly [Layer, Layer, Layer] {
@@ -125,6 +142,19 @@ function layerOf(
   for (let o = 0; o < outputs; o++) fillColumns(output, o, columns, values[bias + o] as number);
   addProduct(output, input, { values, from: weight, width: outputs }, columns);
   return output;
+}
+
+function hiddenLayer(values: Float32Array, layer: Layer, input: Float64Array, columns: number): Float64Array {
+  const output = layerOf(values, layer, input, columns);
+  rectify(output);
+  return output;
+}
+
+function beside(first: Float64Array, second: Float64Array): Float64Array {
+  const both = new Float64Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
 }
 
 function fillColumns(target: Float64Array, output: number, columns: number, value: number): void {

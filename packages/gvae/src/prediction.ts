@@ -23,14 +23,21 @@ export interface PredictiveModel {
 }
 
 /**
- * Draws worlds after interventions on one window. Each touched node moves from what was observed by what changed:
+ * Draws worlds after interventions on one window. In a world in which what X does not explain of a node stays, it moves
+ * from what was observed by what changed:
  *
- *   Y' = Y + [handed(parents') − handed(parents)] + [self' − self] + (1 − k)(draw − N)
+ *   Y' = Y + [handed(parents') − handed(parents)] + [self(X', Z) − self(X, Z)]
  *
- * which is f(parents', X', Z') + N' with N = Y − f(parents, X, Z) and N' = kN + (1 − k) draw, put so that nothing done
- * gives exactly what was observed, and what does not descend from anything done is not computed at all. Noise comes
- * from streams named by unit and node, so it is the same for every intervention. A node is computed in all worlds at
- * once.
+ * so that nothing done gives exactly what was observed, and what does not descend from anything done is not computed at
+ * all. In a world in which it goes, latents and residual are normal ones:
+ *
+ *   Y' = handed(parents') + self(X', E[Z | X']) + draw
+ *
+ * with a draw of the residuals that were seen about that very mean, those of what X leaves open and of what the model
+ * has wrong. How the encoder shares what was seen out between the owners of a node plays no part in it. Which of the two
+ * holds is one fact of a world: a service that is to blame for a part k of one node and more of another is to blame for
+ * both, or for none. Noise comes from named streams, so it is the same for every intervention. A node is computed in all
+ * worlds at once.
  */
 export class Worlds {
   readonly #model: WindowModel;
@@ -38,6 +45,8 @@ export class Worlds {
   readonly #samples: number;
   readonly #rng: Rng;
   readonly #units: UnitWorlds;
+  /** [world], uniform: what is not explained goes where this lies below the part that is to go. */
+  readonly #whose: Float64Array;
   /** [node][percentile][world], ms: what was observed, but while a prediction moves it. */
   readonly #latencies: Float64Array;
   /** [node]: 1 while a prediction moves it. */
@@ -60,6 +69,9 @@ export class Worlds {
     this.#samples = samples;
     this.#rng = rng;
     this.#units = new UnitWorlds(model, inputs, { worlds: samples, rng });
+    // Spread evenly: a probability is then as exact as the number of worlds allows.
+    const shift = rng.fork('whose').uniform();
+    this.#whose = Float64Array.from({ length: samples }, (_, i) => ((i + shift) / samples) % 1);
     this.#moved = new Uint8Array(model.layout.nodes.length);
     this.#latencies = new Float64Array(samples * inputs.observed.length);
     for (let v = 0; v < this.#moved.length; v++) this.#putBack(v);
@@ -111,37 +123,29 @@ export class Worlds {
     const { mechanism, weights } = this.#model;
     const { observed } = this.#inputs;
     const samples = this.#samples;
-    const keep = setting.keep.get(v) ?? 1;
+    const goes = 1 - (setting.keep.get(v) ?? 1);
     const handed = this.#handedBefore(v);
-    const before = selfChanges || keep < 1 ? this.#selfBefore(v) : undefined;
-    const now = selfChanges
-      ? mechanism.selfTimes(
-          v,
-          (u) => {
-            const unit = setting.units.get(u);
-            return unit === undefined ? this.#units.before(u) : this.#units.after(u, unit);
-          },
-          samples,
-        )
-      : before;
-    const luck = keep < 1 ? this.#luckOf(v) : undefined;
+    const before = selfChanges && goes < 1 ? this.#selfBefore(v) : undefined;
+    const now =
+      before && mechanism.selfTimes(v, (u) => this.#units.abducted(u, setting.units.get(u)), samples);
+    const usual =
+      goes > 0 ? mechanism.selfTimes(v, (u) => this.#units.expected(u, setting.units.get(u)), 1) : undefined;
+    const luck = goes > 0 ? this.#luckOf(v) : undefined;
     const values = this.#latencies.subarray(3 * v * samples, 3 * (v + 1) * samples);
     const handedNow = new Float64Array(samples);
     for (let q = 0; q < 3; q++) {
+      const was = handed[q] as number;
       if (isHanded) weights.handOn(v, q, { latencies: this.#latencies, columns: samples }, handedNow);
-      const seen = observed[3 * v + q] as number;
-      const usual = handed[q] as number;
+      else handedNow.fill(was);
+      const rest = (observed[3 * v + q] as number) - was;
       for (let i = 0; i < samples; i++) {
         const at = q * samples + i;
-        let value = seen;
-        if (isHanded) value += (handedNow[i] as number) - usual;
-        if (before !== undefined && now !== undefined) {
-          const self = before[at] as number;
-          value += (now[at] as number) - self;
-          if (luck !== undefined) value += (1 - keep) * ((luck[at] as number) - (seen - usual - self));
-        }
+        const isUsual = usual !== undefined && luck !== undefined && (this.#whose[i] as number) < goes;
+        const own = isUsual
+          ? (usual[q] as number) + (luck[at] as number)
+          : rest + (now?.[at] ?? 0) - (before?.[at] ?? 0);
         const least = q === 0 ? 0 : (values[at - samples] as number);
-        values[at] = Math.max(least, value);
+        values[at] = Math.max(least, (handedNow[i] as number) + own);
       }
     }
   }
@@ -168,7 +172,7 @@ export class Worlds {
   #selfBefore(v: number): Float64Array {
     let self = this.#self.get(v);
     if (self === undefined) {
-      self = this.#model.mechanism.selfTimes(v, (u) => this.#units.before(u), this.#samples);
+      self = this.#model.mechanism.selfTimes(v, (u) => this.#units.abducted(u), this.#samples);
       this.#self.set(v, self);
     }
     return self;

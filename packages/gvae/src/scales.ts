@@ -18,8 +18,6 @@ export interface Scales {
   readonly feature: ColumnScales;
   /** [root], of log1p(requests/s). */
   readonly load: ColumnScales;
-  /** [node][percentile]: a node's time of its own by the graph's weights, ms. */
-  readonly own: ColumnScales;
   /** [node][percentile], ms. */
   readonly median: Float64Array;
   /** [node][percentile]: robust spread of log1p(ms). */
@@ -67,16 +65,15 @@ export function fitScales(layout: Layout, windows: readonly Window[]): Scales {
       ).spread;
     });
   });
-  const own = fitOwnTimes(layout, windows, latency);
-  return { feature, load, own, ...latency };
+  fitOwnTimes(layout, windows, latency);
+  return { feature, load, ...latency };
 }
 
 function fitOwnTimes(
   layout: Layout,
   windows: readonly Window[],
   latency: Pick<Scales, 'median' | 'selfScale'>,
-): ColumnScales {
-  const own = emptyColumns(3 * layout.nodes.length);
+): void {
   const handedOn = new HandedOn(layout);
   const rows = windows.map((window) => ownTimes(layout, handedOn, observe(layout, latency.median, window)));
   layout.nodes.forEach((node, v) => {
@@ -84,17 +81,15 @@ function fitOwnTimes(
     for (let q = 0; q < 3; q++) {
       const at = 3 * v + q;
       const floor = Math.max(0.02, 0.02 * (latency.median[at] as number));
-      fitColumn(
-        own,
-        at,
-        seen.map((row) => row[at] as number),
-        floor,
-      );
-      const part = (row: Float64Array) => (row[at] as number) - (q === 0 ? 0 : (row[at - 1] as number));
-      latency.selfScale[at] = Math.max(floor, seen.length === 0 ? 0 : median(seen.map(part)));
+      const parts = seen.map((row) => ownPart(row, at));
+      latency.selfScale[at] = Math.max(floor, parts.length === 0 ? 0 : median(parts));
     }
   });
-  return own;
+}
+
+/** Own p50, p95 − p50 or p99 − p95 of own times [node][percentile], ms; below 0 where parents hand on more than was seen. */
+export function ownPart(own: Float64Array, at: number): number {
+  return (own[at] as number) - (at % 3 === 0 ? 0 : (own[at - 1] as number));
 }
 
 function emptyColumns(size: number): ColumnScales {

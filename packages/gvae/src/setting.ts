@@ -6,17 +6,11 @@ import type { Mechanism } from './mechanism.js';
 import type { Condition } from './plain-network.js';
 import { type Scales, scaled } from './scales.js';
 
-/** What one unit reads after an intervention. */
-export interface UnitSetting extends Condition {
-  /** Whether its Z comes from the prior. */
-  readonly redrawn: boolean;
-}
-
 /** An intervention in a model's own terms. */
 export interface Setting {
-  /** Units that read something else than before, or whose Z is drawn anew. */
-  readonly units: ReadonlyMap<number, UnitSetting>;
-  /** Node → the part of its residual that stays, where that is not all of it. */
+  /** Units that read something else than before. */
+  readonly units: ReadonlyMap<number, Condition>;
+  /** Node → the part of what is not explained that stays, where that is not all of it. */
   readonly keep: ReadonlyMap<number, number>;
 }
 
@@ -27,12 +21,12 @@ export function settingOf(
   { layout, scales, mechanism }: { layout: Layout; scales: Scales; mechanism: Mechanism },
 ): Setting {
   const index = indexOf(layout);
-  const units = new Map<number, { features: Float32Array; load: Float64Array; redrawn: boolean }>();
+  const units = new Map<number, { features: Float32Array; load: Float64Array }>();
   const settingOfUnit = (u: number) => {
     let setting = units.get(u);
     if (setting === undefined) {
       const { features, load } = mechanism.condition(u, inputs);
-      setting = { features: Float32Array.from(features), load: Float64Array.from(load), redrawn: false };
+      setting = { features: Float32Array.from(features), load: Float64Array.from(load) };
       units.set(u, setting);
     }
     return setting;
@@ -47,9 +41,6 @@ export function settingOf(
         if (now !== inputs.features[from + f]) settingOfUnit(u).features[f] = now;
       });
     }
-  }
-  for (const service of intervention.latents) {
-    for (const u of index.units.get(service) ?? []) settingOfUnit(u).redrawn = true;
   }
   for (const [root, perSecond] of intervention.load) {
     const r = index.root.get(root);

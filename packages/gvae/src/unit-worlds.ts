@@ -3,17 +3,16 @@ import type { Inputs } from './inputs.js';
 import { LATENT, type Layout } from './layout.js';
 import type { Mechanism } from './mechanism.js';
 import type { Condition, LatentNormal } from './plain-network.js';
-import type { UnitSetting } from './setting.js';
 
 /** Interventions of one diagnosis that set a unit differently; the oldest are computed again if they return. */
 const MOST_KEPT = 16;
 
-interface Known extends UnitSetting {
+interface Known extends Condition {
   readonly hidden: Float64Array;
 }
 
 /**
- * The hidden layers of units in all worlds, [hidden][world]. Noise comes from streams named by unit, so it is
+ * The hidden layers of units in all worlds, [hidden, latent][world]. Noise comes from streams named by unit, so it is
  * the same for every intervention, and what one has in common with an earlier one is computed once.
  */
 export class UnitWorlds {
@@ -22,9 +21,9 @@ export class UnitWorlds {
   readonly #inputs: Inputs;
   readonly #worlds: number;
   readonly #rng: Rng;
-  readonly #known: Known[][];
+  readonly #abducted: Known[][];
+  readonly #expected: Known[][];
   readonly #posteriors: (Float64Array | undefined)[];
-  readonly #priorNoises: (Float64Array | undefined)[];
 
   constructor(
     { layout, mechanism }: { readonly layout: Layout; readonly mechanism: Mechanism },
@@ -36,49 +35,42 @@ export class UnitWorlds {
     this.#inputs = inputs;
     this.#worlds = worlds;
     this.#rng = rng;
-    this.#known = layout.units.map(() => []);
+    this.#abducted = layout.units.map(() => []);
+    this.#expected = layout.units.map(() => []);
     this.#posteriors = layout.units.map(() => undefined);
-    this.#priorNoises = layout.units.map(() => undefined);
   }
 
-  /** As the window was read. */
-  before(unit: number): Float64Array {
-    return this.after(unit, { ...this.#mechanism.condition(unit, this.#inputs), redrawn: false });
+  /** With Z as the window tells of it, q(Z | X, Y), under a condition; by default that of the window. */
+  abducted(unit: number, condition: Condition = this.#read(unit)): Float64Array {
+    return known(this.#abducted[unit] as Known[], condition, () =>
+      this.#mechanism.hidden(unit, condition, this.#posterior(unit)),
+    );
   }
 
-  after(unit: number, setting: UnitSetting): Float64Array {
-    const known = this.#known[unit] as Known[];
-    const same = known.find((entry) => isSame(entry, setting));
-    if (same !== undefined) return same.hidden;
-    const latents = setting.redrawn ? this.#prior(unit, setting) : this.#posterior(unit);
-    const hidden = this.#mechanism.hidden(unit, setting, latents);
-    if (known.length === MOST_KEPT) known.shift();
-    known.push({ ...setting, hidden });
-    return hidden;
+  /** With Z as X alone makes it, the mean of p(Z | X): the same in all worlds, so in one, [hidden, latent]. */
+  expected(unit: number, condition: Condition = this.#read(unit)): Float64Array {
+    return known(this.#expected[unit] as Known[], condition, () =>
+      this.#mechanism.hidden(unit, condition, this.#mechanism.prior(unit, condition).mean),
+    );
+  }
+
+  #read(unit: number): Condition {
+    return this.#mechanism.condition(unit, this.#inputs);
   }
 
   #posterior(unit: number): Float64Array {
     let latents = this.#posteriors[unit];
     if (latents === undefined) {
-      latents = drawn(this.#mechanism.posterior(unit, this.#inputs), this.#noise('posterior', unit));
+      latents = drawn(this.#mechanism.posterior(unit, this.#inputs), this.#noise(unit));
       this.#posteriors[unit] = latents;
     }
     return latents;
   }
 
-  #prior(unit: number, condition: Condition): Float64Array {
-    let noise = this.#priorNoises[unit];
-    if (noise === undefined) {
-      noise = this.#noise('prior', unit);
-      this.#priorNoises[unit] = noise;
-    }
-    return drawn(this.#mechanism.prior(unit, condition), noise);
-  }
-
   /** Standard normal, [LATENT][world]; drawn world by world. */
-  #noise(stream: 'posterior' | 'prior', unit: number): Float64Array {
+  #noise(unit: number): Float64Array {
     const { channel, service } = this.#layout.units[unit] as Layout['units'][number];
-    const rng = this.#rng.fork(`${stream}|${channel}|${service}`);
+    const rng = this.#rng.fork(`posterior|${channel}|${service}`);
     const noise = new Float64Array(LATENT * this.#worlds);
     for (let i = 0; i < this.#worlds; i++) {
       for (let d = 0; d < LATENT; d++) noise[d * this.#worlds + i] = rng.normal();
@@ -99,8 +91,16 @@ function drawn({ mean, deviation }: LatentNormal, noise: Float64Array): Float64A
   return latents;
 }
 
-function isSame(a: UnitSetting, b: UnitSetting): boolean {
-  return a.redrawn === b.redrawn && equal(a.features, b.features) && equal(a.load, b.load);
+/** What was computed for the same condition, or what is computed now. */
+function known(entries: Known[], condition: Condition, compute: () => Float64Array): Float64Array {
+  const same = entries.find(
+    (entry) => equal(entry.features, condition.features) && equal(entry.load, condition.load),
+  );
+  if (same !== undefined) return same.hidden;
+  const hidden = compute();
+  if (entries.length === MOST_KEPT) entries.shift();
+  entries.push({ ...condition, hidden });
+  return hidden;
 }
 
 function equal(a: ArrayLike<number>, b: ArrayLike<number>): boolean {

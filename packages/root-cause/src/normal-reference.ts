@@ -19,7 +19,7 @@ export interface NormalReference {
   readonly windows: readonly Window[];
   /** Median requests per second of the objective's root over them. */
   readonly loadPerSecond: number;
-  /** Nearly the largest load at which the objective was met (the 99th percentile, over all of history). */
+  /** The largest load that the objective is ordinarily met at (its 95th percentile there, over all of history). */
   readonly largestLoadPerSecond: number;
   /** Per feature of a service; empty where none was measured. */
   features(service: string): ReadonlyMap<FeatureName, RobustScale>;
@@ -37,6 +37,8 @@ const LEAST = 3;
 const MOST = 240;
 /** So many window lengths before a violation what breaks the objective later may be there already. */
 const ONSET_WINDOWS = 6;
+/** A surge now and then that went well does not make such load usual. */
+const ORDINARY_LOADS = 0.95;
 /** Least spread of a latency worth believing in: 5 % of its centre and 0.2 ms, what span clocks resolve. */
 const LATENCY_FLOOR_RATIO = 0.05;
 const LATENCY_FLOOR_MS = 0.2;
@@ -77,7 +79,7 @@ export function normalReference(
     ),
     largestLoadPerSecond: quantile(
       met.map((entry) => entry.load),
-      0.99,
+      ORDINARY_LOADS,
     ),
     ...scalesOf(windows),
     rootLoads: new Map(

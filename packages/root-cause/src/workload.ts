@@ -93,5 +93,5 @@ export function normalLoad(
     metrics.set(service, new Map(owed.map(({ feature, expected }) => [feature, expected])));
   }
   const seen = [...reference.rootLoads].filter(([root]) => options.window.latency.has(root));
-  return { metrics, latents: new Set(), exogenous: new Map(), load: new Map(seen) };
+  return { metrics, exogenous: new Map(), load: new Map(seen) };
 }
