@@ -139,8 +139,7 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
   const services = listed.map(candidate);
   const [first] = ranked;
   if (load > reference.largestLoadPerSecond && first !== undefined) {
-    const most = { history, threshold: settings.anomalyThreshold };
-    if (isOverloaded(signsOf(first.service), most)) return workload(services);
+    if (isOverloaded(signsOf(first.service), { ...beyond, history })) return workload(services);
   }
   const blamed = suspects.length === 0 ? [] : findCulprits(ranked, ask, { ...settings, excessMs });
   const restored = ask(blamed.map((service) => ({ service }))).probability;

@@ -63,13 +63,20 @@ export function strainedBeyondLoad(
 /** What is nearly the most that a service ever consumed. */
 const NEARLY_MOST = 0.99;
 
+/** Consumption beyond so many times what load explains is of another making. */
+const MOST_PER_LOAD = 1.5;
+
 /**
- * Whether a service waits for a processor while it consumes more of one than it ever did: at a load that nobody has seen
- * before, it is asked for more than it has.
+ * Whether a service waits for a processor while it consumes more of one than it ever did, and no more for each request: at
+ * a load that nobody has seen before, it is asked for more than it has.
  */
 export function isOverloaded(
   { service, features }: ServiceSigns,
-  { history, threshold }: { readonly history: readonly Window[]; readonly threshold: number },
+  {
+    history,
+    growth,
+    threshold,
+  }: { readonly history: readonly Window[]; readonly growth: number; readonly threshold: number },
 ): boolean {
   const used = features.find(({ feature }) => feature === CONSUMED.cpu);
   const waits = features.some(
@@ -77,6 +84,7 @@ export function isOverloaded(
       FEATURES[feature].resource === 'cpu' && FEATURES[feature].role === 'contention' && z >= threshold,
   );
   if (used === undefined || !waits) return false;
+  if (used.observed > MOST_PER_LOAD * Math.max(NO_GROWTH, growth) * used.expected) return false;
   const before = history.flatMap(({ metrics }) => metrics.get(service)?.get(used.feature) ?? []);
   return before.length > 0 && used.observed >= quantile(before, NEARLY_MOST);
 }

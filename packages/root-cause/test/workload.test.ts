@@ -78,11 +78,18 @@ describe('an overloaded service', () => {
       [reading('cpu_throttled_ratio', 0, 0), reading('cpu_usage_cores', 0.5, 0.3)],
       false,
     ],
+    [
+      'consumes far more for each request',
+      [reading('cpu_throttled_ratio', 0.5, 0), reading('cpu_usage_cores', 0.6, 0.3)],
+      false,
+    ],
     ['is not measured', [reading('cpu_throttled_ratio', 0.5, 0)], false],
   ];
   for (const [name, features, overloaded] of CASES) {
     it(`${name}: ${overloaded}`, () => {
-      expect(isOverloaded({ ...noSigns('a'), features }, { history, threshold: 6 })).to.equal(overloaded);
+      expect(isOverloaded({ ...noSigns('a'), features }, { history, growth: 1, threshold: 6 })).to.equal(
+        overloaded,
+      );
     });
   }
 });
