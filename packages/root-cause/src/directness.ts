@@ -22,7 +22,7 @@ const USAGE_DISCOUNT = 0.3;
 const USAGE_LIMIT = 1.5;
 
 /** Resources of which a service's usage is of its own making; bytes sent and received are as much its callers'. */
-const OWN_USAGE: readonly Resource[] = ['cpu', 'memory', 'disk'];
+export const OWN_USAGE: readonly Resource[] = ['cpu', 'memory', 'disk'];
 /** Usage that has left the ordinary… */
 const UNUSUAL_Z = 6;
 /** A share of a resource from which on it counts as used up, where that is out of the ordinary, if less so. */
@@ -60,7 +60,8 @@ export function directContention(
 /** Features that tell of every wait for a processor; throttling tells of the service's own quota alone. */
 const PROCESSOR_WAITS: readonly FeatureName[] = ['cpu_runqueue_wait_ratio', 'cpu_pressure_ratio'];
 
-function isWaitMeasured({ features }: ServiceSigns, resource: Resource): boolean {
+/** Whether it is measured how long a service waits for a resource. */
+export function isWaitMeasured({ features }: ServiceSigns, resource: Resource): boolean {
   return features.some(({ feature }) =>
     resource === 'cpu'
       ? PROCESSOR_WAITS.includes(feature)

@@ -1,6 +1,7 @@
 import type { Intervention } from '@sage/causal-graph';
 import { FEATURES, type FeatureName, quantile, type Resource, type Window } from '@sage/core';
 import type { FeatureAnomaly, ServiceSigns } from './anomaly.js';
+import { isWaitMeasured, OWN_USAGE } from './directness.js';
 import type { NormalReference } from './normal-reference.js';
 
 /** Below this growth nothing but the normal spread is owed to load. */
@@ -46,7 +47,21 @@ function isBeyondLoad(
   return zBeyondLoad(reading, growth) >= threshold && !isOutgrown(signs, resource, growth);
 }
 
-/** Services that suffer more contention than their load explains. */
+/** Consumption beyond so many times what load explains is of another making. */
+const MOST_PER_LOAD = 1.5;
+
+/** Whether consumption is further from normal than load explains, where nobody measures how long it is waited for. */
+function isConsumedBeyondLoad(
+  { feature, z, observed, expected }: FeatureAnomaly,
+  signs: ServiceSigns,
+  { growth, threshold }: { readonly growth: number; readonly threshold: number },
+): boolean {
+  const { resource, role } = FEATURES[feature];
+  if (role !== 'usage' || !OWN_USAGE.includes(resource) || isWaitMeasured(signs, resource)) return false;
+  return z >= threshold && observed > MOST_PER_LOAD * Math.max(NO_GROWTH, growth) * expected;
+}
+
+/** Services that suffer more contention, or where that is not measured consume more, than their load explains. */
 export function strainedBeyondLoad(
   services: readonly string[],
   signs: ReadonlyMap<string, ServiceSigns>,
@@ -55,16 +70,15 @@ export function strainedBeyondLoad(
   return services.filter((service) => {
     const own = signs.get(service);
     return own?.features.some(
-      (reading) => FEATURES[reading.feature].role === 'contention' && isBeyondLoad(reading, own, options),
+      (reading) =>
+        (FEATURES[reading.feature].role === 'contention' && isBeyondLoad(reading, own, options)) ||
+        isConsumedBeyondLoad(reading, own, options),
     );
   });
 }
 
 /** What is nearly the most that a service ever consumed. */
 const NEARLY_MOST = 0.99;
-
-/** Consumption beyond so many times what load explains is of another making. */
-const MOST_PER_LOAD = 1.5;
 
 /**
  * Whether a service waits for a processor while it consumes more of one than it ever did, and no more for each request: at
