@@ -45,8 +45,8 @@ const DISPENSABLE = 0.15;
 /**
  * The smallest set of services that restores the objective: greedy forward, each time the one whose restoration lowers
  * the median most, as long as it falls by more than 10 % of the excess that is left, until
- * the objective is sure to hold and enough of the excess is explained; then members that are not needed are taken out,
- * the latest first. Empty where no single restoration has a real gain, or where
+ * the objective is sure to hold and enough of the excess is explained; then members that are not needed, or that are but
+ * another explanation of the same, are taken out, the latest first. Empty where no single restoration has a real gain, or where
  * the set found does not explain enough of the excess.
  */
 export function findCulprits(
@@ -80,7 +80,8 @@ export function findCulprits(
     const rest = chosen.filter((other) => other !== service);
     if (rest.length === 0) break;
     const without = outlook(rest);
-    const loss = outlook(chosen).probability - without.probability;
+    // Where it would have done alone what the rest does not, it is another explanation and not another cause.
+    const loss = outlook(chosen).probability - without.probability - outlook([service]).probability;
     if (without.probability >= options.minProbability && loss <= DISPENSABLE && explains(without))
       chosen = rest;
   }
