@@ -173,7 +173,7 @@ export const FEATURES = {
     resource: 'llc',
     role: 'contention',
     unit: '1/s',
-    resolution: 1e5,
+    resolution: 2e4,
     help: 'last-level cache misses',
   },
   memory_bandwidth_bytes_per_second: {

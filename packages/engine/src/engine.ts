@@ -10,9 +10,10 @@ import {
   success,
   type Window,
 } from '@sage/core';
+import type { Orchestrator } from '@sage/orchestrator';
 import { Controller } from './acting/controller.js';
 import { AlertReceiver } from './alerts/receiver.js';
-import type { Config } from './config/config.js';
+import { type Config, scaleBoundsOf } from './config/config.js';
 import { restartNeeded } from './config/reload.js';
 import type { EngineEvent } from './events.js';
 import { alertsRoute } from './http/alerts-route.js';
@@ -24,6 +25,7 @@ import { ObjectiveWatch } from './objective-watch.js';
 import type { CollectorPart, MetricSource, Parts } from './parts.js';
 import { Annotator } from './publishing/annotator.js';
 import { createMetrics, type EngineMetrics } from './publishing/metrics.js';
+import { Rehearsals } from './rehearsals.js';
 import { agentSource, MetricPoller } from './sources/metric-poller.js';
 import { createNodeAgentClient, type NodeAgentClient } from './sources/node-agent-client.js';
 import { type EngineState, engineState } from './state.js';
@@ -73,7 +75,16 @@ export async function startEngine(config: Config, deps: EngineDeps): Promise<Out
     processes: kernelProcesses(process.pid),
   });
   if (!data.ok) return data;
-  const engine = new RunningEngine(config, deps, parts, data.value);
+  let engine: RunningEngine | undefined;
+  const orchestrator = await parts.orchestrator(config, {
+    ...deps,
+    bounds: (service) => scaleBoundsOf(engine?.config ?? config, service),
+  });
+  if (!orchestrator.ok) {
+    await data.value.lock.release();
+    return failure('orchestrator', `orchestrator: ${orchestrator.message}`);
+  }
+  engine = new RunningEngine(config, { ...deps, parts }, data.value, orchestrator.value);
   const started = await engine.start();
   if (started.ok) return success(engine);
   await engine.close();
@@ -84,8 +95,10 @@ class RunningEngine implements Engine {
   readonly #deps: EngineDeps;
   readonly #parts: Parts;
   readonly #data: DataDir;
+  readonly #orchestrator: Orchestrator | undefined;
   readonly #metrics: EngineMetrics;
   readonly #learning: LearningLoop;
+  readonly #rehearsals: Rehearsals;
   readonly #annotator: Annotator;
   readonly #pipeline: IncidentPipeline;
   readonly #receiver: AlertReceiver;
@@ -98,14 +111,20 @@ class RunningEngine implements Engine {
   #collector: CollectorPart | undefined;
   #http: Listening | undefined;
 
-  constructor(config: Config, deps: EngineDeps, parts: Parts, data: DataDir) {
-    const { clock, logger, fetch } = deps;
+  constructor(
+    config: Config,
+    deps: EngineDeps & { readonly parts: Parts },
+    data: DataDir,
+    orchestrator: Orchestrator | undefined,
+  ) {
+    const { clock, logger, fetch, parts } = deps;
     const live = () => this.#config;
     const emit = (event: EngineEvent) => this.#emit(event);
     this.#config = config;
     this.#deps = deps;
     this.#parts = parts;
     this.#data = data;
+    this.#orchestrator = orchestrator;
     const metrics = createMetrics({
       objectives: () => this.#readings(),
       openIncidents: () => data.incidents.open,
@@ -127,6 +146,13 @@ class RunningEngine implements Engine {
       emit,
     };
     this.#learning = new LearningLoop(learning, data.model);
+    this.#rehearsals = new Rehearsals({
+      parts,
+      model: () => this.#learning.model,
+      history: () => data.history.normal,
+      objectives: () => this.#config.objectives,
+      logger,
+    });
     this.#annotator = new Annotator({
       store: data.incidents,
       grafana: () => this.#config.grafana,
@@ -141,7 +167,14 @@ class RunningEngine implements Engine {
       parts,
       store: data.incidents,
       history: data.history,
-      controller: new Controller({ parts, agents, config: live, logger, count }),
+      controller: new Controller({
+        parts,
+        agents,
+        orchestrator,
+        config: live,
+        logger,
+        count,
+      }),
       model: () => this.#learning.model,
       config: live,
       clock,
@@ -154,6 +187,7 @@ class RunningEngine implements Engine {
         const { objective, verdict, reason } = diagnosis;
         logger.info('diagnosis', { objective, verdict, reason });
       },
+      onJudged: (judged) => metrics.judged(judged),
       onUnknownObjective: (qos) => {
         metrics.alerts.inc({ outcome: 'unknown-objective' });
         logger.warn('an alert names no objective by its label qos', { qos: qos ?? '(none)' });
@@ -172,6 +206,11 @@ class RunningEngine implements Engine {
       logger,
       onError: (source) => metrics.sourceErrors.inc({ source }),
     });
+  }
+
+  /** As it was read last. */
+  get config(): Config {
+    return this.#config;
   }
 
   get url(): string {
@@ -199,6 +238,7 @@ class RunningEngine implements Engine {
     this.#learning.start();
     this.#poller.start(this.#config.windows.slideSeconds * 1000);
     this.#inBackground(this.#pipeline.closeUnconfigured());
+    this.#inBackground(this.#pipeline.resume());
     this.#annotator.recover();
     this.#receiver.recover();
     this.#reloaded(true);
@@ -249,6 +289,7 @@ class RunningEngine implements Engine {
       ['the training', () => this.#learning.close()],
       ['the alerts', () => this.#receiver.close()],
       ['the incidents in work', () => this.#pipeline.idle()],
+      ['the orchestrator', () => this.#orchestrator?.close()],
       ['the annotations', () => this.#annotator.close()],
       ['the windows', () => this.#data.history.flush()],
       ['the incidents', () => this.#data.incidents.save()],
@@ -294,6 +335,10 @@ class RunningEngine implements Engine {
         credentials: () => this.#config.alertmanager.credentials,
         count: (outcome) => this.#metrics.alerts.inc({ outcome }),
       }),
+      plans: {
+        credentials: () => this.#config.alertmanager.credentials,
+        decide: (incident, plan, decided) => this.#pipeline.decide(incident, plan, decided),
+      },
       registry: this.#metrics.registry,
       incidents,
       state: () => this.state(),
@@ -327,6 +372,7 @@ class RunningEngine implements Engine {
       return trigger ? [this.#pipeline.broken(watch.objective, change.sinceMs)] : [];
     });
     for (const promise of [...work, this.#pipeline.onWindow(window)]) this.#inBackground(promise);
+    if (work.length === 0 && incidents.open.length === 0) this.#rehearsals.onCalmWindow();
   }
 
   #inBackground(work: Promise<void>): void {

@@ -6,8 +6,6 @@ import {
   objectiveNode,
   readObjective,
 } from '@sage/core';
-import { noSigns, readSigns, type ServiceSigns } from './anomaly.js';
-import { type Attribution, attribute } from './attribution.js';
 import { ownAnomaly, resourceEvidence, serviceEvidence } from './evidence.js';
 import { faithfulSearch } from './faithful.js';
 import { viewGraph } from './graph-view.js';
@@ -18,9 +16,9 @@ import { type DiagnoseInput, type DiagnoseOptions, resolveOptions } from './opti
 import { counterfactuals, foresee } from './outlook.js';
 import { culpritsText, violationText, workloadText } from './reason.js';
 import { type BadReplica, badReplica } from './replica.js';
-import { assignResponsibility } from './responsibility.js';
+import { readScene } from './scene.js';
 import { findVictims } from './victims.js';
-import { normalLoad, strainedBeyondLoad } from './workload.js';
+import { isOverloaded, normalLoad, strainedBeyondLoad } from './workload.js';
 
 /** How many services beside the suspects are listed. */
 const LISTED = 5;
@@ -42,8 +40,8 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
   if (!reading.broken) return conclude('no-violation', 'The objective is met.');
   const violation = violationText(objective, observedMs);
 
-  const view = viewGraph(model.graph, objectiveNode(objective));
-  if (view === undefined)
+  const traced = viewGraph(model.graph, objectiveNode(objective));
+  if (traced === undefined)
     return conclude('undetermined', `${violation} The model does not know its operation.`);
   const reference = normalReference(history, window, { objective, roots: model.graph.roots });
   if (reference === undefined) {
@@ -52,20 +50,15 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
 
   // Abduction: what each service suffered, and whose the latency is that two could have caused.
   const percentile = objective.percentile;
-  const abduction = model.abduct(window);
-  const signs = readSigns(view, window, { reference, abduction, percentile });
-  const signsOf = (service: string): ServiceSigns => signs.get(service) ?? noSigns(service);
-  const responsibility = assignResponsibility(signs);
-  const attributions = new Map<string, Attribution>();
-  const attribution = (service: string): Attribution => {
-    const known = attributions.get(service) ?? attribute(service, signs, responsibility);
-    attributions.set(service, known);
-    return known;
-  };
+  const { view, abduction, signs, signsOf, facts } = readScene(input, {
+    view: traced,
+    reference,
+    threshold: settings.anomalyThreshold,
+  });
+  const { responsibility, attribution } = facts;
 
   // Action and prediction, in the same worlds for every question.
   const worlds = { objective, rng: settings.rng.fork('worlds'), samples: settings.samples };
-  const facts = { view, window, reference, responsibility, attribution };
   const ask = counterfactuals(model, abduction, { ...worlds, facts });
   const candidate = ({ service, anomaly, medianMs, probability }: RankedSuspect): Candidate => ({
     service,
@@ -133,6 +126,10 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
     .slice(0, LISTED);
   const listed = rankSuspects([...ranked, ...others], ask, judged);
   const services = listed.map(candidate);
+  const [first] = ranked;
+  if (load > reference.largestLoadPerSecond && first !== undefined) {
+    if (isOverloaded(signsOf(first.service), { ...beyond, history })) return workload(services);
+  }
   const blamed = suspects.length === 0 ? [] : findCulprits(ranked, ask, { ...settings, excessMs });
   const restored = ask(blamed.map((service) => ({ service }))).probability;
   if (blamed.length === 0 || restored < settings.minProbability) {
