@@ -1,6 +1,7 @@
 import { failure, type Outcome, success } from '@sage/core';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { resolveSafety, type SafetyConfig, safetyKeys } from './config-safety.js';
 
 export interface LinkConfig {
   readonly device: string;
@@ -47,7 +48,7 @@ export interface TargetConfig {
   readonly probe: ProbeConfig | undefined;
 }
 
-export interface AgentConfig {
+export interface AgentConfig extends SafetyConfig {
   readonly listen: { readonly host: string; readonly port: number };
   readonly node: string;
   readonly journal: string;
@@ -55,6 +56,8 @@ export interface AgentConfig {
   readonly tokenFile: string | undefined;
   readonly sysRoot: string;
   readonly leaseSeconds: number;
+  /** Between two readings of the targets; a sample says what happened in between. */
+  readonly sampleSeconds: number;
   readonly targets: readonly TargetConfig[];
   readonly coRunners: { readonly allow: readonly RegExp[]; readonly suspend: boolean };
 }
@@ -177,6 +180,7 @@ const schema = z
     token_file: z.string().min(1).optional(),
     sys_root: z.string().startsWith('/', 'expected an absolute path').default('/'),
     lease_seconds: z.number().min(1).max(86_400).default(600),
+    sample_seconds: z.number().min(0.5).max(60).default(5),
     targets: z.array(targetSchema).min(1).max(1000),
     co_runners: z
       .strictObject({
@@ -184,6 +188,7 @@ const schema = z
         suspend: z.boolean().default(false),
       })
       .default({ allow: [], suspend: false }),
+    ...safetyKeys,
   })
   .superRefine((config, context) => {
     const seen = new Set<string>();
@@ -194,12 +199,9 @@ const schema = z
       }
       seen.add(target.name);
     });
-    if (config.token_file === undefined && !isLoopback(config.listen.host)) {
-      context.addIssue({
-        code: 'custom',
-        path: ['listen'],
-        message: `expected a loopback address, or a token_file: without a token nothing listens on ${config.listen.host}`,
-      });
+    const knowsClients = config.token_file !== undefined || config.tls?.client_ca_file !== undefined;
+    if (!knowsClients && !isLoopback(config.listen.host)) {
+      context.addIssue({ code: 'custom', path: ['listen'], message: openToTheWorld(config.listen.host) });
     }
   });
 
@@ -226,6 +228,7 @@ function resolve(raw: z.output<typeof schema>): AgentConfig {
     tokenFile: raw.token_file,
     sysRoot: raw.sys_root,
     leaseSeconds: raw.lease_seconds,
+    sampleSeconds: raw.sample_seconds,
     targets: raw.targets.map((target) => ({
       name: target.name,
       pids: target.pids,
@@ -254,7 +257,13 @@ function resolve(raw: z.output<typeof schema>): AgentConfig {
       probe: target.probe,
     })),
     coRunners: raw.co_runners,
+    ...resolveSafety(raw, raw.journal),
   };
+}
+
+/** What is wrong with an address beyond loopback where nothing tells clients from strangers. */
+export function openToTheWorld(host: string): string {
+  return `expected a loopback address, or a token_file or tls.client_ca_file: without one nothing listens on ${host}`;
 }
 
 export function isLoopback(host: string): boolean {

@@ -60,6 +60,7 @@ export function limitsTheSame(a: NodeAction, b: NodeAction): boolean {
 export function knobKey(id: string, action: NodeAction): string {
   const base = `${action.kind}:${action.target}`;
   if (action.kind === 'pool-size') return `${base}:${action.pool}`;
+  if (action.kind === 'link-rate') return `${base}:${action.direction ?? 'egress'}`;
   // Each names its own processes.
   return action.kind === 'limit-corunner' ? `${base}:${id}` : base;
 }

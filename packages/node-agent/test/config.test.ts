@@ -92,6 +92,37 @@ describe('configuration of the agent', () => {
       'expected a loopback address, or a token_file',
     ],
     ['no port', `${base}${target}listen: localhost\n`, 'expected host:port'],
+    [
+      'the world with TLS that asks nobody who they are',
+      `${base}${target}listen: 0.0.0.0:1\ntls: { cert_file: c, key_file: k }\n`,
+      'listen: expected a loopback address, or a token_file or tls.client_ca_file',
+    ],
+    ['a certificate without its key', `${base}${target}tls: { cert_file: c }\n`, 'tls.key_file: '],
+    [
+      'names of clients that show no certificate',
+      `${base}${target}tls: { cert_file: c, key_file: k, allowed_clients: [a] }\n`,
+      'tls.allowed_clients: expected a client_ca_file beside it',
+    ],
+    [
+      'a kind of action that there is not',
+      `${base}${target}limits: { actions: [reboot] }\n`,
+      'limits.actions[0]: expected one of cpu-quota, ',
+    ],
+    [
+      'a bound of such a kind',
+      `${base}${target}limits: { bounds: { reboot: { min: 1 } } }\n`,
+      'limits.bounds: expected kinds of actions as keys: cpu-quota, ',
+    ],
+    [
+      'a floor above its ceiling',
+      `${base}${target}limits: { bounds: { cpu-quota: { min: 2, max: 1 } } }\n`,
+      'limits.bounds.cpu-quota: expected min to be no greater than max',
+    ],
+    [
+      'no changes at all',
+      `${base}${target}limits: { changes_per_minute: 0 }\n`,
+      'limits.changes_per_minute: ',
+    ],
   ] as const) {
     it(`refuses ${what}`, () => {
       const config = loadAgentConfig(text);
@@ -100,7 +131,9 @@ describe('configuration of the agent', () => {
     });
   }
 
-  it('listens beyond loopback with a token', () => {
-    expect(loadAgentConfig(`${base}${target}listen: 0.0.0.0:1\ntoken_file: /t\n`).ok).to.equal(true);
+  it('listens beyond loopback with a token, or knowing its clients', () => {
+    for (const known of ['token_file: /t', 'tls: { cert_file: c, key_file: k, client_ca_file: a }']) {
+      expect(loadAgentConfig(`${base}${target}listen: 0.0.0.0:1\n${known}\n`).ok, known).to.equal(true);
+    }
   });
 });

@@ -30,8 +30,9 @@ describe('README.md of the node agent', () => {
 
   it('shows the defaults', () => {
     const [defaults, shown] = [unwrap(loadAgentConfig(least)), unwrap(loadAgentConfig(all))];
-    const { node, journal, targets, coRunners, tokenFile, ...rest } = defaults;
+    const { node, journal, targets, coRunners, tokenFile, tls, limits, ...rest } = defaults;
     expect(shown).to.deep.include(rest);
+    expect(shown.limits).to.deep.equal({ ...limits, bounds: shown.limits.bounds });
     expect(shown.coRunners.suspend).to.equal(coRunners.suspend);
     const [target, shownTarget] = [targets[0], shown.targets[0]];
     expect(shownTarget).to.include({

@@ -1,5 +1,6 @@
 import type { FeatureName, Objective } from '@sage/core';
 import type { Credentials } from '../http/credentials.js';
+import type { TlsIdentity } from '../http/tls-fetch.js';
 
 /** Where to listen. Port 0 lets the system choose. */
 export interface Address {
@@ -12,6 +13,8 @@ export interface AgentConfig {
   /** Without a trailing slash. */
   readonly url: string;
   readonly token: string | undefined;
+  /** undefined: as Node.js does by itself, showing no certificate. */
+  readonly tls: TlsIdentity | undefined;
 }
 
 export interface GrafanaConfig {

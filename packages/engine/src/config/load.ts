@@ -7,6 +7,7 @@ import { type ConfigIssue, formatIssue, issuesOf } from './issues.js';
 import { configSchema, type RawConfig } from './schema.js';
 import { knownKeys } from './schema-walk.js';
 import { readSecretFiles } from './secret-files.js';
+import { tlsIssues } from './tls-issues.js';
 
 /** A rate needs two scrapes in its range, and many installations scrape once a minute. */
 const DEFAULT_RANGE_SECONDS = 120;
@@ -49,6 +50,7 @@ export function loadConfig(text: string, { readFile }: LoadConfigOptions): Outco
     ...(parsed.success ? [] : issuesOf(parsed.error, input, knownKeys)),
     ...crossChecks(input),
     ...secrets.issues,
+    ...tlsIssues(input, secrets.contents),
   ];
   if (!parsed.success || issues.length > 0) return refuse('invalid', issues);
   return success(resolve(parsed.data, secrets.contents));
@@ -67,7 +69,7 @@ function refuse(reason: 'syntax' | 'invalid', issues: readonly ConfigIssue[]): C
 }
 
 function resolve(raw: RawConfig, secrets: ReadonlyMap<string, string>): Config {
-  const token = (file: string | undefined) => (file === undefined ? undefined : secrets.get(file));
+  const content = (file: string | undefined) => (file === undefined ? undefined : secrets.get(file));
   const { prometheus, grafana, learning } = raw;
   return {
     listen: parseAddress(raw.listen),
@@ -94,14 +96,15 @@ function resolve(raw: RawConfig, secrets: ReadonlyMap<string, string>): Config {
       rangeSeconds: prometheus.range_seconds ?? Math.max(DEFAULT_RANGE_SECONDS, raw.windows.seconds),
       features: prometheus.features as Partial<Record<FeatureName, string>>,
     },
-    nodeAgents: raw.node_agents.map(({ name, url, token_file }) => ({
+    nodeAgents: raw.node_agents.map(({ name, url, token_file, tls }) => ({
       name,
       url: trimSlash(url),
-      token: token(token_file),
+      token: content(token_file),
+      tls: tls && { ca: content(tls.ca_file), cert: content(tls.cert_file), key: content(tls.key_file) },
     })),
     grafana: grafana && {
       url: trimSlash(grafana.url),
-      token: token(grafana.token_file),
+      token: content(grafana.token_file),
       dashboardUid: grafana.dashboard_uid,
     },
     alertmanager: { credentials: credentialsOf(raw.alertmanager, secrets) },

@@ -81,7 +81,16 @@ export const configSchema = z.strictObject({
   receivers: receivers.prefault({}),
   prometheus: prometheus.optional(),
   node_agents: z
-    .array(z.strictObject({ name: text, url: url('token_file'), token_file: text.optional() }))
+    .array(
+      z.strictObject({
+        name: text,
+        url: url('token_file'),
+        token_file: text.optional(),
+        tls: z
+          .strictObject({ ca_file: text.optional(), cert_file: text.optional(), key_file: text.optional() })
+          .optional(),
+      }),
+    )
     .default([]),
   grafana: z
     .strictObject({

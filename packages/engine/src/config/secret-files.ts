@@ -2,6 +2,8 @@ import { errorMessage } from '@sage/core';
 import { type ConfigIssue, pathText } from './issues.js';
 import { valueAt } from './schema-walk.js';
 
+const TLS_FILES = ['ca_file', 'cert_file', 'key_file'];
+
 export interface Secrets {
   /** File as written in the configuration → its content without the white space around it. */
   readonly contents: ReadonlyMap<string, string>;
@@ -18,8 +20,11 @@ export function readSecretFiles(input: unknown, readFile: (path: string) => stri
     try {
       const secret = readFile(file).trim();
       if (secret === '') {
-        const expected = path.at(-1) === 'token_file' ? 'a file with a token' : 'a file with a password';
-        issues.push({ path: pathText(path), expected, actual: `${file}, which is empty` });
+        issues.push({
+          path: pathText(path),
+          expected: `a file with ${contentOf(path)}`,
+          actual: `${file}, which is empty`,
+        });
       }
       contents.set(file, secret);
     } catch (error) {
@@ -33,7 +38,12 @@ export function readSecretFiles(input: unknown, readFile: (path: string) => stri
   return { contents, issues };
 }
 
-/** Wherever the schema knows a token_file or a password_file. */
+function contentOf(path: readonly PropertyKey[]): string {
+  if (path.at(-1) === 'token_file') return 'a token';
+  return path.at(-1) === 'password_file' ? 'a password' : 'certificates or a key in PEM';
+}
+
+/** Wherever the schema knows a file that holds a secret or what one is trusted by. */
 function secretPaths(input: unknown): PropertyKey[][] {
   const agents = valueAt(input, ['node_agents']);
   return [
@@ -42,6 +52,9 @@ function secretPaths(input: unknown): PropertyKey[][] {
       [section, 'basic_auth', 'password_file'],
     ]),
     ['grafana', 'token_file'],
-    ...(Array.isArray(agents) ? agents.map((_, index) => ['node_agents', index, 'token_file']) : []),
+    ...(Array.isArray(agents) ? agents : []).flatMap((_, index) => [
+      ['node_agents', index, 'token_file'],
+      ...TLS_FILES.map((key) => ['node_agents', index, 'tls', key]),
+    ]),
   ];
 }

@@ -135,7 +135,7 @@ export async function undoStep(system: System, step: Step): Promise<Outcome<stri
   }
 }
 
-function isValue(step: WriteStep, found: string, value: string): boolean {
+export function isValue(step: WriteStep, found: string, value: string): boolean {
   if (step.format === 'schemata') return sameSchemata(found, value);
   return step.format === 'line' ? hasLine(found, value) : found === value;
 }
@@ -167,7 +167,10 @@ function undoWrite(system: System, step: WriteStep): Outcome<string> {
   if (found === undefined) return success(`${step.path} is gone`);
   if (isValue(step, found, step.was))
     return success(`${step.path} already reads ${JSON.stringify(step.was)}`);
-  if (!isValue(step, found, step.value)) {
+  const isOurs = [step.value, step.replaces].some(
+    (value) => value !== undefined && isValue(step, found, value),
+  );
+  if (!isOurs) {
     return success(`${step.path} reads ${JSON.stringify(found)}, written by someone else: left`);
   }
   const why = step.format === 'memory' ? whyNotLowerable(system, step) : undefined;
@@ -273,7 +276,7 @@ async function undoHtb(system: System, step: HtbStep): Promise<Outcome<string>> 
   return success(`tc ${written.join(' ')}`);
 }
 
-function isSame(system: System, step: MoveStep | StopStep): boolean {
+export function isSame(system: System, step: MoveStep | StopStep): boolean {
   return readProcessStat(system, step.pid)?.startTicks === step.startTicks;
 }
 

@@ -25,6 +25,8 @@ export interface WriteStep {
    * word. `memory` is a text whose undoing waits until what is in use fits.
    */
   readonly format: 'text' | 'schemata' | 'line' | 'memory';
+  /** What an earlier change of ours had put there, which this one takes over: until this is written, that stands. */
+  readonly replaces?: string;
 }
 
 /** A control group of our own, told by its prefix; undo removes it. */
@@ -95,14 +97,24 @@ export function knobOf(step: Step): string {
 
 /**
  * What undoes both an earlier change and a later one to the same knobs: the later values, over what was there before
- * the earlier. Steps of the earlier that the later does not touch stay, first.
+ * the earlier, or over what somebody else has put there since. Steps of the earlier that the later does not touch stay,
+ * first.
  */
 export function inherit(earlier: readonly Step[], later: readonly Step[]): readonly Step[] {
   const before = new Map(earlier.map((step) => [knobOf(step), step]));
   const merged = later.map((step) => {
     const old = before.get(knobOf(step));
     before.delete(knobOf(step));
-    return old !== undefined && 'was' in old && 'was' in step ? ({ ...step, was: old.was } as Step) : step;
+    if (old === undefined || !('was' in old && 'was' in step) || isTurnedSince(old, step)) return step;
+    const replaces = old.op === 'write' ? { replaces: old.value } : {};
+    return { ...step, was: old.was, ...replaces } as Step;
   });
   return [...before.values(), ...merged];
+}
+
+/** Whether the later step has found something else than the earlier had put there. */
+function isTurnedSince(earlier: Step, later: Step): boolean {
+  if (earlier.op === 'http' && later.op === 'http') return later.was !== earlier.value;
+  const isText = earlier.op === 'write' && later.op === 'write' && later.format === 'text';
+  return isText && later.was !== earlier.value;
 }
