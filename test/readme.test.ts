@@ -12,6 +12,7 @@ const DOCUMENTS = [
   'packages/gvae/README.md',
   'packages/instrumentation/README.md',
   'packages/node-agent/README.md',
+  'packages/orchestrator/README.md',
 ];
 
 /** The lines of code blocks, fenced or indented. */

@@ -50,6 +50,25 @@ export type Action = NodeAction | ScaleAction;
 
 export type ActionKind = Action['kind'];
 
+/** A record, so that the compiler misses a kind that is added elsewhere. */
+const KINDS: Readonly<Record<ActionKind, true>> = {
+  'cpu-quota': true,
+  'cpu-weight': true,
+  'cpu-set': true,
+  'cpu-frequency': true,
+  'memory-limit': true,
+  'disk-weight': true,
+  'limit-corunner': true,
+  'llc-ways': true,
+  'memory-bandwidth': true,
+  'link-rate': true,
+  'link-delay': true,
+  'pool-size': true,
+  scale: true,
+};
+
+export const ACTION_KINDS = Object.keys(KINDS) as readonly ActionKind[];
+
 /** A process that shares a resource with the target and is not part of it. What is not measured is absent. */
 export interface CoRunner {
   readonly pid: number;

@@ -10,6 +10,12 @@ export interface Instance {
   readonly address: string | undefined;
 }
 
+/** How many replicas of a service there may be at the least and at the most. */
+export interface ScaleBounds {
+  readonly min: number;
+  readonly max: number;
+}
+
 /** What the orchestrator scales for a service, and how far it may. */
 export interface ScaleState {
   readonly service: string;

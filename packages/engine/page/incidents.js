@@ -1,3 +1,4 @@
+import { approval } from './approval.js';
 import { html } from './dom.js';
 import { clock, duration } from './format.js';
 import { actionWords, milliseconds, percent } from './words.js';
@@ -11,6 +12,13 @@ const STATUS_WORDS = {
   refused: 'refused',
   failed: 'failed',
   released: 'undone',
+};
+
+const PLAN_WORDS = {
+  proposed: 'proposed',
+  due: 'being done',
+  rejected: 'rejected',
+  stale: 'not done, overtaken',
 };
 
 /** The newest or open incident's answer, in one look. */
@@ -130,13 +138,17 @@ function story(incident) {
       ? []
       : [
           html('h3', {}, 'What was done'),
-          html('ul', { class: 'actions' }, incident.actions.flatMap(actionItems)),
+          html(
+            'ul',
+            { class: 'actions' },
+            incident.actions.flatMap((entry, index) => actionItems(incident, entry, index + 1)),
+          ),
         ]),
     ...recommendations(incident),
   ];
 }
 
-function actionItems({ atMs, plan, outcomes }) {
+function actionItems(incident, { atMs, plan, state, outcomes }, number) {
   const items = outcomes.map((outcome) =>
     html(
       'li',
@@ -166,13 +178,17 @@ function actionItems({ atMs, plan, outcomes }) {
             html(
               'span',
               {},
-              html('strong', {}, 'proposed'),
+              html('strong', {}, PLAN_WORDS[state] ?? state),
               ` ${actionWords(planned.action)}.`,
               html('span', { class: 'note' }, ` ${planned.reason}`),
             ),
           ),
         );
-  return [...items, ...waiting];
+  const decision =
+    state === 'proposed' && incident.status === 'open'
+      ? [html('li', {}, html('span'), approval(incident, number))]
+      : [];
+  return [...items, ...waiting, ...decision];
 }
 
 function recommendations(incident) {

@@ -1,16 +1,14 @@
 import { planActions } from '@sage/actuation';
 import { buildCausalGraph } from '@sage/causal-graph';
 import { ObjectiveWatcher, type ReceiverStarter, startCollector } from '@sage/collector-extension';
-import type { Outcome } from '@sage/core';
-import { diagnose } from '@sage/root-cause';
+import { type Culprit, createRng, type Outcome, success } from '@sage/core';
+import { openOrchestrator } from '@sage/orchestrator';
+import { diagnose, doseOf, loadRelief } from '@sage/root-cause';
 import { createJaegerAgentReceiver, createOtlpReceiver } from '@sage/telemetry-source';
 import type { Config } from './config/config.js';
 import { gvaeLearner } from './learner.js';
 import type { CollectorPart, Parts, StartCollectorContext } from './parts.js';
 import { prometheusMetrics } from './sources/prometheus.js';
-
-/** Most knobs that one plan may turn. */
-const MAX_ACTIONS = 8;
 
 /** Sage's own parts, put together. */
 export const sageParts: Parts = {
@@ -22,10 +20,21 @@ export const sageParts: Parts = {
   buildGraph: buildCausalGraph,
   learner: gvaeLearner,
   diagnose: (context, rng) => diagnose(context, { rng }),
-  plan: ({ minProbability, ...context }) =>
-    planActions({ ...context, limits: { minProbability, maxActions: MAX_ACTIONS } }),
+  relief: ({ culprit, others, probability, ...context }, rng) =>
+    doseOf(partOf(culprit), context, { rng, probability, others: others.map(partOf) }),
+  loadRelief: ({ probability, ...context }, rng) => loadRelief(context, { rng, probability }),
+  plan: planActions,
   prometheus: ({ prometheus }, deps) => prometheus && prometheusMetrics(prometheus, deps),
+  // No seed of the configuration: several that were refused together shall not come back together.
+  orchestrator: async ({ orchestrator }, { clock, ...deps }) =>
+    orchestrator === undefined
+      ? success(undefined)
+      : openOrchestrator(orchestrator, { ...deps, rng: createRng(clock.now()) }),
 };
+
+function partOf({ service, resource }: Culprit): Pick<Culprit, 'service' | 'resource'> {
+  return { service, resource };
+}
 
 async function startSpanSide({
   config,

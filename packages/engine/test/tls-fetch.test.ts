@@ -106,6 +106,13 @@ describe('node agents over TLS', () => {
       cert: engine.cert.trim(),
       key: engine.key.trim(),
     });
+    const swarm = loadConfig(
+      `objectives: [{ name: o, service: s, operation: p, threshold_ms: 1 }]\norchestrator: { swarm: { url: 'tcp://d', tls: { ca_file: ca, cert_file: cert, key_file: key } } }`,
+      { readFile: (path) => files[path] ?? 'none' },
+    );
+    expect(swarm.ok && swarm.value.orchestrator).to.deep.include({
+      tls: { ca: node.cert.trim(), cert: engine.cert.trim(), key: engine.key.trim() },
+    });
     for (const [tls, expected] of [
       ['{ cert_file: cert }', /^node_agents\[0\]\.tls: expected cert_file and key_file, both or none/],
       [

@@ -6,8 +6,6 @@ import {
   objectiveNode,
   readObjective,
 } from '@sage/core';
-import { noSigns, readSigns, type ServiceSigns } from './anomaly.js';
-import { type Attribution, attribute } from './attribution.js';
 import { ownAnomaly, resourceEvidence, serviceEvidence } from './evidence.js';
 import { faithfulSearch } from './faithful.js';
 import { viewGraph } from './graph-view.js';
@@ -18,7 +16,7 @@ import { type DiagnoseInput, type DiagnoseOptions, resolveOptions } from './opti
 import { counterfactuals, foresee } from './outlook.js';
 import { culpritsText, violationText, workloadText } from './reason.js';
 import { type BadReplica, badReplica } from './replica.js';
-import { assignResponsibility } from './responsibility.js';
+import { readScene } from './scene.js';
 import { findVictims } from './victims.js';
 import { normalLoad, strainedBeyondLoad } from './workload.js';
 
@@ -52,20 +50,11 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
 
   // Abduction: what each service suffered, and whose the latency is that two could have caused.
   const percentile = objective.percentile;
-  const abduction = model.abduct(window);
-  const signs = readSigns(view, window, { reference, abduction, percentile });
-  const signsOf = (service: string): ServiceSigns => signs.get(service) ?? noSigns(service);
-  const responsibility = assignResponsibility(signs);
-  const attributions = new Map<string, Attribution>();
-  const attribution = (service: string): Attribution => {
-    const known = attributions.get(service) ?? attribute(service, signs, responsibility);
-    attributions.set(service, known);
-    return known;
-  };
+  const { abduction, signs, signsOf, facts } = readScene(input, { view, reference });
+  const { responsibility, attribution } = facts;
 
   // Action and prediction, in the same worlds for every question.
   const worlds = { objective, rng: settings.rng.fork('worlds'), samples: settings.samples };
-  const facts = { view, window, reference, responsibility, attribution };
   const ask = counterfactuals(model, abduction, { ...worlds, facts });
   const candidate = ({ service, anomaly, medianMs, probability }: RankedSuspect): Candidate => ({
     service,

@@ -1,9 +1,17 @@
-import { errorMessage, type FeatureName, type Objective, type Outcome, success } from '@sage/core';
+import {
+  type ActionKind,
+  errorMessage,
+  type FeatureName,
+  type Objective,
+  type Outcome,
+  success,
+} from '@sage/core';
 import { parseDocument } from 'yaml';
 import type { Credentials } from '../http/credentials.js';
-import type { Address, Config } from './config.js';
+import type { ActuationConfig, Address, Config } from './config.js';
 import { crossChecks } from './cross-checks.js';
 import { type ConfigIssue, formatIssue, issuesOf } from './issues.js';
+import { type OrchestratorSources, orchestratorOf } from './orchestrator.js';
 import { configSchema, type RawConfig } from './schema.js';
 import { knownKeys } from './schema-walk.js';
 import { readSecretFiles } from './secret-files.js';
@@ -15,6 +23,8 @@ const DEFAULT_RANGE_SECONDS = 120;
 export interface LoadConfigOptions {
   /** Reads a token or password file; the path is as written in the configuration. */
   readonly readFile: (path: string) => string;
+  /** Where a file lies that is read later; absent: as it is written. */
+  readonly resolvePath?: (path: string) => string;
 }
 
 /** As `Failure`, with every issue apart for programs; `message` has one line for each. */
@@ -26,7 +36,8 @@ export interface ConfigFailure {
 }
 
 /** YAML text → configuration, or all that is wrong with it at once: `syntax` (with line and column) or `invalid`. */
-export function loadConfig(text: string, { readFile }: LoadConfigOptions): Outcome<Config> | ConfigFailure {
+export function loadConfig(text: string, options: LoadConfigOptions): Outcome<Config> | ConfigFailure {
+  const { readFile, resolvePath = (path) => path } = options;
   const document = parseDocument(text, { prettyErrors: false });
   if (document.errors.length > 0) {
     return refuse(
@@ -53,7 +64,7 @@ export function loadConfig(text: string, { readFile }: LoadConfigOptions): Outco
     ...tlsIssues(input, secrets.contents),
   ];
   if (!parsed.success || issues.length > 0) return refuse('invalid', issues);
-  return success(resolve(parsed.data, secrets.contents));
+  return success(resolve(parsed.data, { secrets: secrets.contents, resolvePath }));
 }
 
 /** The same check for people: one line per error, or that there is none. */
@@ -68,7 +79,8 @@ function refuse(reason: 'syntax' | 'invalid', issues: readonly ConfigIssue[]): C
   return { ok: false, reason, issues, message: issues.map(formatIssue).join('\n') };
 }
 
-function resolve(raw: RawConfig, secrets: ReadonlyMap<string, string>): Config {
+function resolve(raw: RawConfig, sources: OrchestratorSources): Config {
+  const { secrets } = sources;
   const content = (file: string | undefined) => (file === undefined ? undefined : secrets.get(file));
   const { prometheus, grafana, learning } = raw;
   return {
@@ -102,6 +114,7 @@ function resolve(raw: RawConfig, secrets: ReadonlyMap<string, string>): Config {
       token: content(token_file),
       tls: tls && { ca: content(tls.ca_file), cert: content(tls.cert_file), key: content(tls.key_file) },
     })),
+    orchestrator: orchestratorOf(raw.orchestrator, sources),
     grafana: grafana && {
       url: trimSlash(grafana.url),
       token: content(grafana.token_file),
@@ -115,8 +128,33 @@ function resolve(raw: RawConfig, secrets: ReadonlyMap<string, string>): Config {
       epochs: learning.epochs,
       seed: learning.seed,
     },
-    actuation: { mode: raw.actuation.mode, minProbability: raw.actuation.min_probability },
+    actuation: actuationOf(raw),
     trigger: { collector: raw.trigger.collector, brokenWindows: raw.trigger.broken_windows },
+  };
+}
+
+function actuationOf({ actuation, objectives }: RawConfig): ActuationConfig {
+  const { mode, min_probability, max_actions, allow, scale } = actuation;
+  const min = scale.min ?? 1;
+  return {
+    mode,
+    modes: new Map(
+      objectives.flatMap((objective) =>
+        objective.actuation === undefined ? [] : [[objective.name, objective.actuation]],
+      ),
+    ),
+    minProbability: min_probability,
+    maxActions: max_actions,
+    allow: allow as readonly ActionKind[] | undefined,
+    scale: {
+      others: scale.max === undefined ? undefined : { min, max: scale.max },
+      services: new Map(
+        Object.entries(scale.services).map(([service, bounds]) => [
+          service,
+          { min: bounds.min ?? min, max: bounds.max },
+        ]),
+      ),
+    },
   };
 }
 

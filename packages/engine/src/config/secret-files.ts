@@ -52,6 +52,7 @@ function secretPaths(input: unknown): PropertyKey[][] {
       [section, 'basic_auth', 'password_file'],
     ]),
     ['grafana', 'token_file'],
+    ...TLS_FILES.map((key) => ['orchestrator', 'swarm', 'tls', key]),
     ...(Array.isArray(agents) ? agents : []).flatMap((_, index) => [
       ['node_agents', index, 'token_file'],
       ...TLS_FILES.map((key) => ['node_agents', index, 'tls', key]),

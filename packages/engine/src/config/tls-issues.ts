@@ -5,8 +5,11 @@ import { valueAt } from './schema-walk.js';
 /** What is wrong with certificates and keys whose files could be read. */
 export function tlsIssues(input: unknown, contents: ReadonlyMap<string, string>): ConfigIssue[] {
   const agents = valueAt(input, ['node_agents']);
-  return (Array.isArray(agents) ? agents : []).flatMap((_, index): ConfigIssue[] => {
-    const at = ['node_agents', index, 'tls'];
+  const sections = [
+    ...(Array.isArray(agents) ? agents : []).map((_, index) => ['node_agents', index, 'tls']),
+    ['orchestrator', 'swarm', 'tls'],
+  ];
+  return sections.flatMap((at): ConfigIssue[] => {
     const [caFile, certFile, keyFile] = ['ca_file', 'cert_file', 'key_file'].map((key) =>
       valueAt(input, [...at, key]),
     );

@@ -1,0 +1,3 @@
+export type { KubernetesConfig, OrchestratorConfig, StaticConfig, SwarmConfig, SwarmTls } from './config.js';
+export { openOrchestrator } from './open.js';
+export type { Orchestrator, OrchestratorDeps, ScaleFailure } from './orchestrator.js';
