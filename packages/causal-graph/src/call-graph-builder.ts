@@ -30,6 +30,8 @@ interface RpcTally {
   readonly key: RpcKey;
   count: number;
   readonly kinds: Record<LatencyKind, number>;
+  /** Parent → how it was called there. */
+  readonly callers: Map<RpcId, EdgeTally>;
 }
 
 interface EdgeTally {
@@ -47,7 +49,8 @@ interface EdgeTally {
 
 interface Bucket {
   readonly rpcs: Map<RpcId, RpcTally>;
-  readonly edges: Map<string, EdgeTally>;
+  /** Of all RPCs together. */
+  edges: number;
 }
 
 /**
@@ -81,10 +84,11 @@ export class CallGraphBuilder {
     const bucket = this.#bucketAt(nowMs);
     for (const observation of observations) {
       this.#observations += 1;
-      if (!this.#countRpc(bucket, observation)) this.#overflow += 1;
+      const tally = this.#countRpc(bucket, observation);
+      if (tally === undefined) this.#overflow += 1;
       else if (
         observation.parent !== undefined &&
-        !this.#countEdge(bucket, observation, observation.parent)
+        !this.#countEdge(bucket, tally, observation, rpcId(observation.parent))
       ) {
         this.#overflow += 1;
       }
@@ -93,22 +97,20 @@ export class CallGraphBuilder {
 
   graph(nowMs: number): CallGraph {
     this.#expire(nowMs);
-    const { rpcs, edges } = mergeBuckets(this.#buckets.values());
+    const rpcs = mergeBuckets(this.#buckets.values());
     const age = this.#firstMs === undefined ? 0 : (nowMs - this.#firstMs) / this.#horizonMs;
     const minCalls = Math.max(1, this.#minCalls * Math.min(1, age));
     for (const [id, tally] of rpcs) if (tally.count < minCalls) rpcs.delete(id);
 
-    const called = new Set<RpcId>();
     const kept: EdgeTally[] = [];
-    for (const edge of edges.values()) {
-      called.add(edge.child);
-      const parent = rpcs.get(edge.parent);
-      if (parent === undefined || !rpcs.has(edge.child)) continue;
-      if (edge.count / parent.count >= this.#minSupport) kept.push(edge);
+    const entries: RpcId[] = [];
+    for (const [id, { key, callers }] of rpcs) {
+      if (key.caller === OUTSIDE || callers.size === 0) entries.push(id);
+      for (const edge of callers.values()) {
+        const parent = rpcs.get(edge.parent);
+        if (parent !== undefined && edge.count / parent.count >= this.#minSupport) kept.push(edge);
+      }
     }
-    const entries = [...rpcs].flatMap(([id, { key }]) =>
-      key.caller === OUTSIDE || !called.has(id) ? [id] : [],
-    );
     const reached = reachable(entries, kept);
     return toCallGraph(
       [...rpcs].filter(([id]) => reached.has(id)),
@@ -125,12 +127,14 @@ export class CallGraphBuilder {
     };
   }
 
-  #countRpc(bucket: Bucket, observation: RpcObservation): boolean {
+  /** undefined where there is no room for it. */
+  #countRpc(bucket: Bucket, observation: RpcObservation): RpcTally | undefined {
     const id = rpcId(observation.rpc);
     let tally = bucket.rpcs.get(id);
     if (tally === undefined) {
-      if (bucket.rpcs.size >= this.#maxRpcs) return false;
-      tally = { key: observation.rpc, count: 0, kinds: { client: 0, server: 0, request: 0, response: 0 } };
+      if (bucket.rpcs.size >= this.#maxRpcs) return undefined;
+      const kinds = { client: 0, server: 0, request: 0, response: 0 };
+      tally = { key: observation.rpc, count: 0, kinds, callers: new Map() };
       bucket.rpcs.set(id, tally);
     }
     tally.count += 1;
@@ -138,19 +142,18 @@ export class CallGraphBuilder {
     if (observation.serverMs !== undefined) tally.kinds.server += 1;
     if (observation.requestMs !== undefined) tally.kinds.request += 1;
     if (observation.responseMs !== undefined) tally.kinds.response += 1;
-    return true;
+    return tally;
   }
 
-  #countEdge(bucket: Bucket, observation: RpcObservation, parentKey: RpcKey): boolean {
-    const parent = rpcId(parentKey);
-    const child = rpcId(observation.rpc);
-    const id = edgeId(parent, child);
-    let tally = bucket.edges.get(id);
+  /** Whether there was room for it. */
+  #countEdge(bucket: Bucket, { callers }: RpcTally, observation: RpcObservation, parent: RpcId): boolean {
+    let tally = callers.get(parent);
     if (tally === undefined) {
-      if (bucket.edges.size >= 4 * this.#maxRpcs) return false;
+      if (bucket.edges >= 4 * this.#maxRpcs) return false;
+      bucket.edges += 1;
       tally = {
         parent,
-        child,
+        child: rpcId(observation.rpc),
         count: 0,
         criticalitySum: 0,
         criticalityCount: 0,
@@ -158,7 +161,7 @@ export class CallGraphBuilder {
         awaitedCount: 0,
         beside: new Map(),
       };
-      bucket.edges.set(id, tally);
+      callers.set(parent, tally);
     }
     tally.count += 1;
     if (observation.criticality !== undefined) {
@@ -177,7 +180,7 @@ export class CallGraphBuilder {
     const number = Math.floor(nowMs / this.#bucketMs);
     let bucket = this.#buckets.get(number);
     if (bucket === undefined) {
-      bucket = { rpcs: new Map(), edges: new Map() };
+      bucket = { rpcs: new Map(), edges: 0 };
       this.#buckets.set(number, bucket);
     }
     return bucket;
@@ -192,37 +195,36 @@ export class CallGraphBuilder {
   }
 }
 
-function edgeId(parent: RpcId, child: RpcId): string {
-  return JSON.stringify([parent, child]);
-}
-
-function mergeBuckets(buckets: Iterable<Bucket>): Bucket {
-  const merged: Bucket = { rpcs: new Map(), edges: new Map() };
-  for (const bucket of buckets) {
-    for (const [id, tally] of bucket.rpcs) {
-      const sum = merged.rpcs.get(id);
+function mergeBuckets(buckets: Iterable<Bucket>): Map<RpcId, RpcTally> {
+  const merged = new Map<RpcId, RpcTally>();
+  for (const { rpcs } of buckets) {
+    for (const [id, tally] of rpcs) {
+      let sum = merged.get(id);
       if (sum === undefined) {
-        merged.rpcs.set(id, { ...tally, kinds: { ...tally.kinds } });
-        continue;
+        sum = { ...tally, kinds: { ...tally.kinds }, callers: new Map() };
+        merged.set(id, sum);
+      } else {
+        sum.count += tally.count;
+        for (const kind of KINDS) sum.kinds[kind] += tally.kinds[kind];
       }
-      sum.count += tally.count;
-      for (const kind of KINDS) sum.kinds[kind] += tally.kinds[kind];
-    }
-    for (const [id, tally] of bucket.edges) {
-      const sum = merged.edges.get(id);
-      if (sum === undefined) {
-        merged.edges.set(id, { ...tally, beside: new Map(tally.beside) });
-        continue;
-      }
-      sum.count += tally.count;
-      sum.criticalitySum += tally.criticalitySum;
-      sum.criticalityCount += tally.criticalityCount;
-      sum.awaited += tally.awaited;
-      sum.awaitedCount += tally.awaitedCount;
-      for (const [sibling, count] of tally.beside) addBeside(sum.beside, sibling, count);
+      for (const edge of tally.callers.values()) addEdge(sum.callers, edge);
     }
   }
   return merged;
+}
+
+function addEdge(callers: Map<RpcId, EdgeTally>, edge: EdgeTally): void {
+  const sum = callers.get(edge.parent);
+  if (sum === undefined) {
+    callers.set(edge.parent, { ...edge, beside: new Map(edge.beside) });
+    return;
+  }
+  sum.count += edge.count;
+  sum.criticalitySum += edge.criticalitySum;
+  sum.criticalityCount += edge.criticalityCount;
+  sum.awaited += edge.awaited;
+  sum.awaitedCount += edge.awaitedCount;
+  for (const [sibling, count] of edge.beside) addBeside(sum.beside, sibling, count);
 }
 
 function reachable(entries: readonly RpcId[], edges: readonly EdgeTally[]): Set<RpcId> {

@@ -20,9 +20,10 @@ export interface Abduction {
 export interface Intervention {
   /** do(X_s,feature = value). */
   readonly metrics: ReadonlyMap<string, ReadonlyMap<FeatureName, number>>;
-  /** Services whose Z is drawn from the prior p(Z | X after the intervention) instead of the posterior. */
-  readonly latents: ReadonlySet<string>;
-  /** Per node the part, 0..1, of its abducted residual that stays; the rest becomes a normal draw. Default 1. */
+  /**
+   * Per node the part, 0..1, of what its metrics do not explain (latents and residual) that stays, default 1. A part in
+   * between is the probability that all of it stays: in the other worlds it becomes what is normal.
+   */
   readonly exogenous: ReadonlyMap<LatencyNodeId, number>;
   /** do(requests per second of a root = value). */
   readonly load: ReadonlyMap<LatencyNodeId, number>;
@@ -30,7 +31,6 @@ export interface Intervention {
 
 export const NO_INTERVENTION: Intervention = {
   metrics: new Map(),
-  latents: new Set(),
   exogenous: new Map(),
   load: new Map(),
 };

@@ -46,6 +46,7 @@ export {
   type LatencyNodeId,
   type LatencyStats,
   latencyNodeId,
+  NamedRpc,
   OUTSIDE,
   PERCENTILES,
   type Percentile,

@@ -1,6 +1,6 @@
 /** Quantile of unsorted numbers by linear interpolation (Hyndman and Fan 1996, type 7). NaN when empty. */
 export function quantile(values: ArrayLike<number>, q: number): number {
-  return quantileOfSorted(Float64Array.from(values).sort(), q);
+  return quantileOfSorted(new Float64Array(values).sort(), q);
 }
 
 /** As `quantile`, for numbers already in ascending order. */
@@ -25,7 +25,7 @@ export interface RobustScale {
 
 /** `floor` is the least spread to believe in: what the measurement itself resolves. */
 export function robustScale(values: ArrayLike<number>, floor: number): RobustScale {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = new Float64Array(values).sort();
   const spread = 0.7413 * (quantileOfSorted(sorted, 0.75) - quantileOfSorted(sorted, 0.25));
   return { center: quantileOfSorted(sorted, 0.5), spread: Math.max(spread, floor) };
 }

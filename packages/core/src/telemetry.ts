@@ -166,7 +166,7 @@ export const FEATURES = {
     resource: 'llc',
     role: 'contention',
     unit: '1/s',
-    resolution: 1e5,
+    resolution: 2e4,
     help: 'last-level cache misses',
   },
   software_pool_pending: {

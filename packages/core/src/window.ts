@@ -14,7 +14,28 @@ export type RpcId = string;
 
 /** A stable name of an RPC, unique because service names hold no `>` once sanitised by the receivers. */
 export function rpcId(key: RpcKey): RpcId {
-  return `${key.caller}>${key.callee}:${key.operation}`;
+  return key instanceof NamedRpc ? key.id : idOf(key.caller, key.callee, key.operation);
+}
+
+function idOf(caller: string, callee: string, operation: string): RpcId {
+  return `${caller}>${callee}:${operation}`;
+}
+
+/** A key that knows its id. Where one stands for all calls of a kind, the id is put together, and hashed, only once. */
+export class NamedRpc implements RpcKey {
+  readonly #id: RpcId;
+
+  constructor(
+    readonly caller: string,
+    readonly callee: string,
+    readonly operation: string,
+  ) {
+    this.#id = idOf(caller, callee, operation);
+  }
+
+  get id(): RpcId {
+    return this.#id;
+  }
 }
 
 /**

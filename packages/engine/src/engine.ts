@@ -25,6 +25,7 @@ import { ObjectiveWatch } from './objective-watch.js';
 import type { CollectorPart, MetricSource, Parts } from './parts.js';
 import { Annotator } from './publishing/annotator.js';
 import { createMetrics, type EngineMetrics } from './publishing/metrics.js';
+import { Rehearsals } from './rehearsals.js';
 import { agentSource, MetricPoller } from './sources/metric-poller.js';
 import { createNodeAgentClient, type NodeAgentClient } from './sources/node-agent-client.js';
 import { type EngineState, engineState } from './state.js';
@@ -97,6 +98,7 @@ class RunningEngine implements Engine {
   readonly #orchestrator: Orchestrator | undefined;
   readonly #metrics: EngineMetrics;
   readonly #learning: LearningLoop;
+  readonly #rehearsals: Rehearsals;
   readonly #annotator: Annotator;
   readonly #pipeline: IncidentPipeline;
   readonly #receiver: AlertReceiver;
@@ -144,6 +146,13 @@ class RunningEngine implements Engine {
       emit,
     };
     this.#learning = new LearningLoop(learning, data.model);
+    this.#rehearsals = new Rehearsals({
+      parts,
+      model: () => this.#learning.model,
+      history: () => data.history.normal,
+      objectives: () => this.#config.objectives,
+      logger,
+    });
     this.#annotator = new Annotator({
       store: data.incidents,
       grafana: () => this.#config.grafana,
@@ -363,6 +372,7 @@ class RunningEngine implements Engine {
       return trigger ? [this.#pipeline.broken(watch.objective, change.sinceMs)] : [];
     });
     for (const promise of [...work, this.#pipeline.onWindow(window)]) this.#inBackground(promise);
+    if (work.length === 0 && incidents.open.length === 0) this.#rehearsals.onCalmWindow();
   }
 
   #inBackground(work: Promise<void>): void {

@@ -107,6 +107,8 @@ export interface Parts {
   ): Relief | undefined;
   /** How much of the load is too much, and whom it saturates. */
   loadRelief(context: ReliefContext, rng: Rng): LoadRelief | undefined;
+  /** A diagnosis of something past that is forgotten again. */
+  rehearse(context: Omit<DiagnoseContext, 'window'>, rng: Rng): void;
   plan(input: PlanInput): ActionPlan;
   /** undefined where the configuration names no Prometheus. */
   prometheus(

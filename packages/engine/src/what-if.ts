@@ -100,14 +100,13 @@ export function whatIf(
   });
 }
 
-/** do(metrics of these = their median in normal windows), their latents and unexplained parts being normal draws. */
+/** do(metrics of these = their median in normal windows), what is unexplained of their nodes being normal draws. */
 function restoration(
   restore: WhatIfQuestion['restore'],
   model: CausalModel,
   normal: readonly Window[],
 ): Intervention {
   const metrics = new Map<string, Map<FeatureName, number>>();
-  const latents = new Set<string>();
   const exogenous = new Map<string, number>();
   for (const { service, resource } of restore) {
     const features = metrics.get(service) ?? new Map<FeatureName, number>();
@@ -115,10 +114,9 @@ function restoration(
     for (const [feature, value] of medians(service, normal)) {
       if (resource === undefined || FEATURES[feature].resource === resource) features.set(feature, value);
     }
-    latents.add(service);
     for (const { id } of nodesOwnedBy(model.graph, service)) exogenous.set(id, 0);
   }
-  return { metrics, latents, exogenous, load: new Map() };
+  return { metrics, exogenous, load: new Map() };
 }
 
 function medians(service: string, windows: readonly Window[]): Map<FeatureName, number> {

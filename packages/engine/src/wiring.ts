@@ -3,7 +3,7 @@ import { buildCausalGraph } from '@sage/causal-graph';
 import { ObjectiveWatcher, type ReceiverStarter, startCollector } from '@sage/collector-extension';
 import { type Culprit, createRng, type Outcome, success } from '@sage/core';
 import { openOrchestrator } from '@sage/orchestrator';
-import { diagnose, doseOf, loadRelief } from '@sage/root-cause';
+import { diagnose, doseOf, loadRelief, rehearsalOf } from '@sage/root-cause';
 import { createJaegerAgentReceiver, createOtlpReceiver } from '@sage/telemetry-source';
 import type { Config } from './config/config.js';
 import { gvaeLearner } from './learner.js';
@@ -23,6 +23,10 @@ export const sageParts: Parts = {
   relief: ({ culprit, others, probability, ...context }, rng) =>
     doseOf(partOf(culprit), context, { rng, probability, others: others.map(partOf) }),
   loadRelief: ({ probability, ...context }, rng) => loadRelief(context, { rng, probability }),
+  rehearse: ({ model, history, objective }, rng) => {
+    const question = rehearsalOf(history, objective);
+    if (question !== undefined) diagnose({ model, ...question }, { rng });
+  },
   plan: planActions,
   prometheus: ({ prometheus }, deps) => prometheus && prometheusMetrics(prometheus, deps),
   // No seed of the configuration: several that were refused together shall not come back together.

@@ -223,6 +223,7 @@ export function fakeParts(overrides: Partial<Parts>): Parts {
     diagnose: missing,
     relief: () => undefined,
     loadRelief: () => undefined,
+    rehearse: () => {},
     plan: missing,
     prometheus: () => undefined,
     orchestrator: async () => success(undefined),

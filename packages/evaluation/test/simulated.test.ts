@@ -8,7 +8,7 @@ import type { Suite } from '../src/observed.js';
 import { type SimulatedOptions, simulatedSuite } from '../src/suites/simulated.js';
 import { objectivesOf, worstOf } from '../src/suites/simulated-objectives.js';
 import { calmQuestions, questionDuring, rememberAll } from '../src/suites/simulated-questions.js';
-import { planRun } from '../src/suites/simulated-world.js';
+import { isUndisturbed, planRun } from '../src/suites/simulated-world.js';
 import { messageOf, plant } from './tree.js';
 
 const TIERS = ['front', 'middle', 'back'];
@@ -43,6 +43,7 @@ const OPTIONS: SimulatedOptions = {
   requestsPerSecond: 30,
   sampling: 1,
   uninstrumented: 0,
+  calmTraining: true,
   nowMs: () => 0,
   progress: () => undefined,
 };
@@ -147,6 +148,23 @@ describe('a simulated run', () => {
     expect(times.map((ms) => (ms - plan.calmEndMs) / 30_000)).to.deep.equal([
       4.5, 7.5, 12.5, 15.5, 20.5, 23.5,
     ]);
+  });
+
+  it('has disturbances in the training alone, or none; windows about one are no measure of an objective', () => {
+    const options = { ...OPTIONS, faults: 3, trainWindows: 400, windowSeconds: 30 };
+    const calm = planRun(options);
+    expect(calm.disturbances).to.deep.equal([]);
+    const plan = planRun({ ...options, calmTraining: false });
+    expect(plan.cases).to.deep.equal(calm.cases);
+    expect(plan.disturbances.length).to.be.above(10);
+    for (const { startMs, endMs } of plan.disturbances) {
+      expect(startMs).to.be.at.least(plan.trainStartMs);
+      expect(endMs).to.be.below(plan.trainEndMs);
+      const windowFrom = (fromMs: number) => ({ startMs: fromMs, endMs: fromMs + plan.windowMs });
+      expect(isUndisturbed(windowFrom(startMs - 1), plan)).to.equal(false);
+      expect(isUndisturbed(windowFrom(endMs + plan.windowMs - 1), plan)).to.equal(false);
+    }
+    expect(isUndisturbed({ startMs: plan.trainEndMs, endMs: plan.calmEndMs }, plan)).to.equal(true);
   });
 
   const refused: readonly (readonly [Partial<SimulatedOptions>, string])[] = [

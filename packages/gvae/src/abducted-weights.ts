@@ -1,5 +1,29 @@
-import type { HandedOn } from './handed-on.js';
+import type { HandedOn, Latencies } from './handed-on.js';
 import type { Layout } from './layout.js';
+
+const LEVELS = [0.5, 0.95, 0.99] as const;
+/** Calls of a node in all from which on they are several. */
+const SEVERAL = 1.1;
+
+/** A bound of a call's quantile: the known quantile `index`, and `beyond` times the way from p95 to p99 on top. */
+interface Bound {
+  readonly index: number;
+  readonly beyond: number;
+}
+
+/**
+ * What bounds from above the latencies of a call that a node can have met at quantile `q`, being slow when any of its
+ * `calls` is: τ = 1 − (1 − q)/calls lies below it. Beyond p99 a tail is taken to be exponential:
+ * Q(τ) = p99 + (p99 − p95) · ln(0.01/(1 − τ)) / ln 5. undefined where none of the calls needs to be slow.
+ */
+function boundOf(q: number, calls: number): Bound | undefined {
+  const count = calls > 1 && calls < SEVERAL ? 1 : calls;
+  const tau = 1 - (1 - (LEVELS[q] as number)) / count;
+  if (!(tau > 0)) return undefined;
+  const index = LEVELS.findIndex((level) => level >= tau - 1e-9);
+  if (index >= 0) return { index, beyond: 0 };
+  return { index: LEVELS.length - 1, beyond: Math.log((1 - LEVELS[2]) / (1 - tau)) / Math.log(5) };
+}
 
 /** What is known of a window before its edges' weights are abducted. Flat: [node][percentile], ms. */
 export interface Explained {
@@ -22,6 +46,11 @@ export interface Explained {
  * Nobody waits longer than it takes: where all that is handed on exceeds what was observed, as it does when callers give
  * up on calls or quantiles of rare calls are added up, all of it counts by the part that fits.
  *
+ * A node that waits for several calls is slow when any of them is: of its calls 1 − q may be slow though of each parent's
+ * fewer are, whose quantile q is then as usual and only one above shows it (P(∪ slow) ≤ Σ P(slow)); and between two known
+ * quantiles of a parent any latency from the one to the other may lie. What is left of a residual is therefore looked for
+ * in the rise of the parents' quantile above, as far as that covers it.
+ *
  * Where the parent is an aggregate over callers, the calls of this child may be the slow ones of it: m is the slowest
  * between the child's percentile and the p99 of the parent that the child can have waited for, being no faster itself.
  */
@@ -34,8 +63,11 @@ export class AbductedWeights {
   readonly #met: Float64Array;
   /** [node][percentile]: the part of what is handed on that fits into what was observed, mostly 1. */
   readonly #fitting: Float64Array;
+  /** [node][percentile]: φ of the parents' next quantile, 0..1. */
+  readonly #fromNext: Float64Array;
   readonly #weights: Float64Array;
   readonly #layout: Layout;
+  readonly #one = new Float64Array(1);
 
   constructor(layout: Layout, handedOn: HandedOn, weights: Float64Array, explained: Explained) {
     const { observed, usual, residual } = explained;
@@ -44,6 +76,7 @@ export class AbductedWeights {
     this.#usual = usual;
     this.#weights = weights;
     this.#fitting = new Float64Array(observed.length).fill(1);
+    this.#fromNext = new Float64Array(observed.length);
     this.#added = new Float64Array(3 * layout.edges.length);
     this.#met = Float64Array.from({ length: 3 * layout.edges.length }, (_, i) =>
       this.#meeting(Math.floor(i / 3), i % 3, observed),
@@ -64,25 +97,76 @@ export class AbductedWeights {
           return rest > 0 ? Math.max(0, most - weight) : Math.min(0, least - weight);
         };
         let reach = 0;
-        for (let e = first; e < end; e++) reach += room(e) * this.#risen(e, q, observed);
-        if (reach === 0) continue;
-        const part = Math.min(1, rest / reach);
+        for (let e = first; e < end; e++)
+          reach += room(e) * (this.#risen(e, q, { latencies: observed })[0] as number);
+        const part = reach === 0 ? 0 : Math.min(1, rest / reach);
         for (let e = first; e < end; e++) this.#added[3 * e + q] = part * room(e);
+        const left = rest - part * reach;
+        if (left <= 0) continue;
+        const [next = 0] = this.#nextRise(v, q, { latencies: observed });
+        if (next > 0) this.#fromNext[3 * v + q] = Math.min(1, left / next);
       }
     });
   }
 
-  /** What a node is handed at these latencies, ms. */
-  handedOn(node: number, q: number, latencies: Float64Array): number {
+  /** Percentile `q` of what a node is handed at these latencies, [node][percentile], ms. */
+  value(node: number, q: number, latencies: Float64Array): number {
+    this.handOn(node, q, { latencies }, this.#one);
+    return this.#one[0] as number;
+  }
+
+  /** Percentile `q` of what a node is handed at these latencies, ms, into `out`, [column]. */
+  handOn(node: number, q: number, from: Latencies, out: Float64Array): void {
+    const { columns = 1 } = from;
     const [first, end] = this.#handedOn.range(node);
-    if (first === end) return 0;
+    this.#handedOn.handOn(node, q, { ...from, weights: this.#weights }, out);
     const fitting = this.#fitting[3 * node + q] as number;
-    let sum = fitting * this.#handedOn.value(node, q, { latencies, weights: this.#weights });
+    if (fitting !== 1) for (let i = 0; i < columns; i++) out[i] = fitting * (out[i] as number);
     for (let e = first; e < end; e++) {
       const added = this.#added[3 * e + q] as number;
-      if (added !== 0) sum += added * this.#risen(e, q, latencies);
+      if (added === 0) continue;
+      const risen = this.#risen(e, q, from);
+      for (let i = 0; i < columns; i++) out[i] = (out[i] as number) + added * (risen[i] as number);
     }
-    return sum;
+    const next = this.#fromNext[3 * node + q] as number;
+    if (next === 0) return;
+    const rise = this.#nextRise(node, q, from);
+    for (let i = 0; i < columns; i++) out[i] = (out[i] as number) + next * (rise[i] as number);
+  }
+
+  /**
+   * How much further the quantile above of what a node's parents hand on may have risen than what it met at `q`, ms,
+   * [column]: the largest, since one slow call suffices. Of a call made less often than the node is slow none can.
+   */
+  #nextRise(node: number, q: number, from: Latencies): Float64Array {
+    const { latencies, columns = 1 } = from;
+    const [first, end] = this.#handedOn.range(node);
+    const most = new Float64Array(columns);
+    const bound = boundOf(q, this.#callsOf(first, end));
+    if (bound === undefined) return most;
+    const { index, beyond } = bound;
+    for (let e = first; e < end; e++) {
+      const { aggregate, parent, calls } = this.#layout.edges[e] as Layout['edges'][number];
+      if (aggregate || calls < 1 - (LEVELS[q] as number)) continue;
+      const usual = (quantile: number) => this.#usual[3 * parent + quantile] as number;
+      const at = (quantile: number, i: number) => latencies[(3 * parent + quantile) * columns + i] as number;
+      const met = this.#risen(e, q, from);
+      for (let i = 0; i < columns; i++) {
+        const tail = beyond === 0 ? 0 : at(2, i) - at(1, i) - (usual(2) - usual(1));
+        const rise = at(index, i) - usual(index) + beyond * tail - (met[i] as number);
+        most[i] = Math.max(most[i] as number, (this.#weights[e] as number) * rise);
+      }
+    }
+    return most;
+  }
+
+  #callsOf(first: number, end: number): number {
+    let calls = 0;
+    for (let e = first; e < end; e++) {
+      const { aggregate, calls: each } = this.#layout.edges[e] as Layout['edges'][number];
+      if (!aggregate) calls += each;
+    }
+    return calls;
   }
 
   #meeting(e: number, q: number, observed: Float64Array): number {
@@ -94,15 +178,26 @@ export class AbductedWeights {
     return slowest > like ? Math.min(1, (most - like) / (slowest - like)) : 0;
   }
 
-  #risen(e: number, q: number, latencies: Float64Array): number {
+  /** How far the parent of an edge, as its child meets it, lies above its usual, ms, [column]. */
+  #risen(e: number, q: number, from: Latencies): Float64Array {
     const { aggregate, parent, calls } = this.#layout.edges[e] as Layout['edges'][number];
+    const { latencies, columns = 1 } = from;
     if (!aggregate) {
-      return Math.max(0, this.#handedOn.passed(e, q, latencies) - this.#handedOn.passed(e, q, this.#usual));
+      const usual = this.#handedOn.passed(e, q, { latencies: this.#usual })[0] as number;
+      const risen = this.#handedOn.passed(e, q, from);
+      for (let i = 0; i < columns; i++) risen[i] = Math.max(0, (risen[i] as number) - usual);
+      return risen;
     }
+    const risen = new Float64Array(columns);
     const part = this.#met[3 * e + q] as number;
-    if (part < 0) return 0;
-    const rise = (k: number) =>
-      (latencies[3 * parent + k] as number) - (this.#usual[3 * parent + k] as number);
-    return calls * Math.max(0, rise(q) + part * (rise(2) - rise(q)));
+    if (part < 0) return risen;
+    const [usual, usualTail] = [this.#usual[3 * parent + q] as number, this.#usual[3 * parent + 2] as number];
+    const [at, tailAt] = [(3 * parent + q) * columns, (3 * parent + 2) * columns];
+    for (let i = 0; i < columns; i++) {
+      const rise = (latencies[at + i] as number) - usual;
+      const tailRise = (latencies[tailAt + i] as number) - usualTail;
+      risen[i] = calls * Math.max(0, rise + part * (tailRise - rise));
+    }
+    return risen;
   }
 }

@@ -1,4 +1,4 @@
-import { quantile, robustScale } from '@sage/core';
+import { quantileOfSorted, robustScale } from '@sage/core';
 import type { Inputs } from './inputs.js';
 import type { Layout } from './layout.js';
 import type { Mechanism } from './mechanism.js';
@@ -27,9 +27,9 @@ export function calibrateResiduals(
   const size = 3 * layout.nodes.length;
   const residuals: number[][] = Array.from({ length: size }, () => []);
   const step = Math.max(1, rows.length / MOST_ROWS);
-  for (let at = 0; at < rows.length; at += step) {
-    const inputs = rows[Math.floor(at)] as Inputs;
-    const expected = mechanism.decode(inputs, 'prior', 'observed');
+  const picked: Inputs[] = [];
+  for (let at = 0; at < rows.length; at += step) picked.push(rows[Math.floor(at)] as Inputs);
+  for (const [inputs, expected] of mechanism.decodeAll(picked, 'prior', 'observed')) {
     for (let i = 0; i < size; i++) {
       if (inputs.seen[Math.floor(i / 3)] === 0) continue;
       residuals[i]?.push((inputs.observed[i] as number) - (expected[i] as number));
@@ -44,8 +44,9 @@ export function calibrateResiduals(
     center[i] = scale.center;
     spread[i] = scale.spread;
     if (values.length === 0) return;
+    const sorted = new Float64Array(values).sort();
     for (let k = 0; k < RESIDUAL_QUANTILES; k++) {
-      quantiles[i * RESIDUAL_QUANTILES + k] = quantile(values, k / (RESIDUAL_QUANTILES - 1));
+      quantiles[i * RESIDUAL_QUANTILES + k] = quantileOfSorted(sorted, k / (RESIDUAL_QUANTILES - 1));
     }
   });
   return { center, spread, quantiles };

@@ -4,9 +4,11 @@ import { loadBackend } from './backend.js';
 import { FitError } from './fit-error.js';
 import type { FittedModel } from './fitted-model.js';
 import { holdOut } from './hold-out.js';
+import { inputReader } from './inputs.js';
 import { buildLayout } from './layout.js';
 import { type FitProgress, learnUnits, type Unfinished } from './learn-units.js';
 import { initialParameters } from './parameters.js';
+import { principalStart } from './principal-start.js';
 import { planRetraining, renew } from './retraining.js';
 import { fitScales } from './scales.js';
 import { defaultEpochs } from './train.js';
@@ -14,7 +16,7 @@ import { defaultEpochs } from './train.js';
 export interface FitOptions {
   /**
    * At most; training stops by itself when held-out windows gain nothing. Default: as many as make about 900 steps, from
-   * 20 to 150.
+   * 20 to 150; for what learns again about 150 steps, from 4 epochs on.
    */
   readonly epochs?: number;
   /** Either of the two; the same seed and data give the same model. Default: seed 1. */
@@ -57,14 +59,19 @@ export async function fitModel(
 
   const layout = buildLayout(graph, useful);
   const parts = holdOut(useful);
-  const epochs = options.epochs ?? defaultEpochs(parts.training.length);
+  const scales = fitScales(layout, parts.training);
+  const start = initialParameters(layout, rng.fork('weights'));
+  const inputs = parts.training.map(inputReader(layout, scales));
   const fresh: Unfinished = {
     graph,
     layout,
-    scales: fitScales(layout, parts.training),
-    parameters: initialParameters(layout, rng.fork('weights')),
+    scales,
+    parameters: principalStart(layout, scales, inputs, { start, rng: rng.fork('components') }),
     units: layout.units.map((_, u) => u),
   };
-  const unfinished = present === undefined || plan === undefined ? fresh : renew(fresh, present, plan);
+  const isKnown = present !== undefined && plan !== undefined;
+  const unfinished = isKnown ? renew(fresh, present, plan) : fresh;
+  const epochs =
+    options.epochs ?? defaultEpochs(parts.training.length, isKnown ? 'from known' : 'from nothing');
   return learnUnits(unfinished, parts, { epochs, rng: rng.fork('batches'), signal, onProgress });
 }

@@ -94,7 +94,7 @@ class GvaeAbduction implements Abduction {
   readonly window: Window;
   readonly #model: PredictiveModel;
   readonly #inputs: Inputs;
-  #explained: { readonly alone: Float64Array; readonly weights: AbductedWeights } | undefined;
+  #explained: Explanation | undefined;
   #worlds: { readonly options: PredictOptions; readonly worlds: Worlds } | undefined;
 
   constructor(state: ModelState, model: PredictiveModel, window: Window, inputs: Inputs) {
@@ -116,48 +116,53 @@ class GvaeAbduction implements Abduction {
     const { layout, residuals } = this.state;
     const v = indexOf(layout).node.get(node);
     if (v === undefined || this.#inputs.seen[v] === 0) return undefined;
-    if (this.#lacksCause(v)) return undefined;
-    const { alone, weights } = this.#explain();
-    const q = PERCENTILES.indexOf(percentile);
-    const at = 3 * v + q;
+    const { expected, lacking } = this.#explain();
+    if (lacking[v] === 1) return undefined;
+    const at = 3 * v + PERCENTILES.indexOf(percentile);
     const observedMs = this.#inputs.observed[at] as number;
-    const expectedMs = (alone[at] as number) + weights.handedOn(v, q, this.#inputs.observed);
+    const expectedMs = expected[at] as number;
     return { observedMs, expectedMs, z: (observedMs - expectedMs) / (residuals.spread[at] as number) };
   }
 
-  /** Whether calls that a node makes so often that some were to be seen are missing: then nothing tells what it waited for. */
-  #lacksCause(node: number): boolean {
-    const { layout } = this.state;
-    const { edges } = indexOf(layout);
-    const count = this.window.latency.get(layout.nodes[node] as string)?.count ?? 0;
-    return layout.edges
-      .slice(edges[node], edges[node + 1])
-      .some(
-        ({ parent, calls, aggregate }) =>
-          !aggregate && this.#inputs.seen[parent] === 0 && calls * count >= CALLS_TO_BE_SEEN,
-      );
-  }
-
-  /** What each node is expected to add to what it is handed, and what the window says of the edges' weights. */
-  #explain() {
-    if (this.#explained === undefined) {
-      const { mechanism, layout, scales, residuals } = this.#model;
-      const { observed } = this.#inputs;
-      const expected = mechanism.decode(this.#inputs, 'prior', 'observed');
-      const residual = observed.map(
-        (ms, at) => ms - (expected[at] as number) - (residuals.center[at] as number),
-      );
-      const alone = expected.map((ms, at) => {
-        const handed = mechanism.handedOn(Math.floor(at / 3), at % 3, observed);
-        return ms - handed + (residuals.center[at] as number);
-      });
-      const weights = new AbductedWeights(layout, mechanism.handing, mechanism.weights, {
-        observed,
-        usual: scales.median,
-        residual,
-      });
-      this.#explained = { alone, weights };
-    }
+  /** What each node is expected to take, what the window says of the edges' weights, and which nodes lack causes. */
+  #explain(): Explanation {
+    this.#explained ??= explain(this.#model, this.window, this.#inputs);
     return this.#explained;
   }
+}
+
+interface Explanation {
+  /** Given observed parents, ms, [node][percentile]. */
+  readonly expected: Float64Array;
+  readonly weights: AbductedWeights;
+  /** [node]: 1 where calls that it makes so often that some were to be seen are missing: nothing tells what it waited for. */
+  readonly lacking: Uint8Array;
+}
+
+function explain(model: PredictiveModel, window: Window, inputs: Inputs): Explanation {
+  const { mechanism, layout, scales, residuals } = model;
+  const { observed } = inputs;
+  const expected = mechanism.decode(inputs, 'prior', 'observed');
+  for (let at = 0; at < expected.length; at++) {
+    expected[at] = (expected[at] as number) + (residuals.center[at] as number);
+  }
+  const weights = new AbductedWeights(layout, mechanism.handing, mechanism.weights, {
+    observed,
+    usual: scales.median,
+    residual: observed.map((ms, at) => ms - (expected[at] as number)),
+  });
+  for (let v = 0; v < layout.nodes.length; v++) {
+    if (!mechanism.handing.has(v)) continue;
+    for (let q = 0; q < 3; q++) {
+      const more = weights.value(v, q, observed) - mechanism.handedOn(v, q, observed);
+      expected[3 * v + q] = (expected[3 * v + q] as number) + more;
+    }
+  }
+  const lacking = new Uint8Array(layout.nodes.length);
+  for (const { parent, child, calls, aggregate } of layout.edges) {
+    if (aggregate || inputs.seen[parent] === 1) continue;
+    const count = window.latency.get(layout.nodes[child] as string)?.count ?? 0;
+    if (calls * count >= CALLS_TO_BE_SEEN) lacking[child] = 1;
+  }
+  return { expected, weights, lacking };
 }

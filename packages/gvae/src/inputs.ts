@@ -2,7 +2,8 @@ import { callsPerSecond, type Window } from '@sage/core';
 import { HandedOn } from './handed-on.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
-import { observe, ownTimes, type Scales, scaled } from './scales.js';
+import { rawOf } from './own-time.js';
+import { observe, ownPart, ownTimes, type Scales, scaled } from './scales.js';
 
 /** What the networks read of a window, scaled, and what was observed. */
 export interface Inputs {
@@ -10,7 +11,10 @@ export interface Inputs {
   readonly features: Float32Array;
   /** [root]. */
   readonly load: Float32Array;
-  /** [unit][owned node][percentile]. */
+  /**
+   * [unit][owned node][percentile]: the heads that would make the node's own time what it was, by the graph's weights; 0
+   * where it was not seen. As large as it comes, or what was never seen before could not be told from what was.
+   */
   readonly own: Float32Array;
   /** [node][percentile], ms; the training median where a node was not seen. */
   readonly observed: Float64Array;
@@ -39,7 +43,10 @@ export function inputReader(layout: Layout, scales: Scales): (window: Window) =>
       unit.nodes.forEach((v, slot) => {
         if (seen[v] === 0) return;
         for (let q = 0; q < 3; q++) {
-          own[(index.own[u] as number) + 3 * slot + q] = scaled(scales.own, 3 * v + q, times[3 * v + q]);
+          const at = 3 * v + q;
+          own[(index.own[u] as number) + 3 * slot + q] = rawOf(
+            ownPart(times, at) / (scales.selfScale[at] as number),
+          );
         }
       });
     });

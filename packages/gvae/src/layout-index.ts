@@ -12,8 +12,8 @@ export interface LayoutIndex {
   readonly own: Int32Array;
   /** Per node where its edges begin in `Layout.edges`. */
   readonly edges: Int32Array;
-  /** Per node the nodes that wait for it. */
-  readonly children: readonly (readonly number[])[];
+  /** Per edge its parent. */
+  readonly parents: Int32Array;
 }
 
 const known = new WeakMap<Layout, LayoutIndex>();
@@ -33,11 +33,7 @@ function buildIndex({ units, nodes, roots, edges }: Layout): LayoutIndex {
     byService.set(service, [...(byService.get(service) ?? []), u]);
   });
   const into = new Int32Array(nodes.length + 1);
-  const children: number[][] = nodes.map(() => []);
-  for (const { parent, child } of edges) {
-    into[child + 1] = (into[child + 1] as number) + 1;
-    children[parent]?.push(child);
-  }
+  for (const { child } of edges) into[child + 1] = (into[child + 1] as number) + 1;
   for (let v = 0; v < nodes.length; v++) into[v + 1] = (into[v + 1] as number) + (into[v] as number);
   return {
     node: new Map(nodes.map((id, v) => [id, v])),
@@ -46,7 +42,7 @@ function buildIndex({ units, nodes, roots, edges }: Layout): LayoutIndex {
     features: offsets(units.map((unit) => unit.features.length)),
     own: offsets(units.map((unit) => 3 * unit.nodes.length)),
     edges: into,
-    children,
+    parents: Int32Array.from(edges, ({ parent }) => parent),
   };
 }
 

@@ -151,9 +151,16 @@ function reachedRoots(graph: CausalGraph, edges: readonly Edge[]): readonly Read
 }
 
 function seenFeatures(service: string, windows: readonly Window[]): FeatureName[] {
-  const known = windows.filter((window) => (window.metrics.get(service)?.size ?? 0) > 0);
-  return FEATURE_NAMES.filter((feature) => {
-    const seen = known.filter((window) => Number.isFinite(window.metrics.get(service)?.get(feature))).length;
-    return seen > 0 && seen >= MIN_PRESENCE * known.length;
-  });
+  let known = 0;
+  const seen = new Map<FeatureName, number>();
+  const count = (value: number, feature: FeatureName): void => {
+    if (Number.isFinite(value)) seen.set(feature, (seen.get(feature) ?? 0) + 1);
+  };
+  for (const { metrics } of windows) {
+    const readings = metrics.get(service);
+    if (readings === undefined || readings.size === 0) continue;
+    known += 1;
+    readings.forEach(count);
+  }
+  return FEATURE_NAMES.filter((feature) => (seen.get(feature) ?? 0) >= Math.max(1, MIN_PRESENCE * known));
 }

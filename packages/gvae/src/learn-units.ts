@@ -80,7 +80,7 @@ function rowMaker(layout: Layout, mechanism: Mechanism, units: readonly number[]
   return (inputs) => {
     const fixed = new Float32Array(3 * layout.nodes.length);
     for (const u of resting) {
-      const heads = mechanism.heads(u, inputs, mechanism.posterior(u, inputs).mean);
+      const heads = mechanism.heads(u, mechanism.condition(u, inputs), mechanism.posterior(u, inputs).mean);
       layout.units[u]?.nodes.forEach((v, slot) => {
         for (let q = 0; q < 3; q++) {
           fixed[3 * v + q] = (fixed[3 * v + q] as number) + (heads[3 * slot + q] as number);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from './batch.js';
 import { LATENT } from './layout.js';
-import { type Stack, stackedNetwork } from './stacks.js';
+import { type Stack, stackedNetwork, stackedShortcut } from './stacks.js';
 import type { ErrorWeights, StructuralErrors, StructuralLoss } from './structural-loss.js';
 
 export interface LossWeights {
@@ -15,7 +15,7 @@ export interface LossWeights {
   readonly corrections: number;
 }
 
-export const FULL_WEIGHTS: LossWeights = { alpha: 0.9, beta: 0.02, gamma: 0.5, corrections: 5 };
+export const FULL_WEIGHTS: LossWeights = { alpha: 0.9, beta: 0.005, gamma: 0.5, corrections: 5 };
 
 /** α [γ q-chained + (1−γ) q-forced] + (1−α) [γ p-chained + (1−γ) p-forced] (reference, section 2). */
 export function errorWeights({ alpha, gamma }: LossWeights): ErrorWeights {
@@ -52,7 +52,8 @@ export function dataLoss(
     const read = batch.stacks[k] as Batch['stacks'][number];
     const known = tf.tensor3d(read.features, [units.length, rows, features]);
     const own = tf.tensor3d(read.own, [units.length, rows, 3 * owned]);
-    const posterior = gaussian(stackedNetwork(k, 'encoder', tf.concat([known, own], 2), tensors));
+    const { mean, logVariance } = gaussian(stackedNetwork(k, 'encoder', tf.concat([known, own], 2), tensors));
+    const posterior = { mean: tf.add(mean, stackedShortcut(k, 'encoder', own, tensors)), logVariance };
     const prior = gaussian(stackedNetwork(k, 'prior', known, tensors));
     divergences = tf.add(divergences, divergence(posterior, prior));
     const latent = draw(
@@ -61,7 +62,10 @@ export function dataLoss(
       tf.tensor3d(read.noise, [units.length, 2 * rows, LATENT]),
     );
     const load = tf.tensor3d(read.load, [units.length, 2 * rows, roots]);
-    return stackedNetwork(k, 'decoder', tf.concat([tf.concat([known, known], 1), latent, load], 2), tensors);
+    return tf.add(
+      stackedNetwork(k, 'decoder', tf.concat([tf.concat([known, known], 1), latent, load], 2), tensors),
+      stackedShortcut(k, 'decoder', latent, tensors),
+    );
   });
   const structural = structuralTerm(structure, heads, batch, options);
   const { alpha, beta } = options.weights;

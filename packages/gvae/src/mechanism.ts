@@ -1,13 +1,11 @@
 import { HandedOn } from './handed-on.js';
 import type { Inputs } from './inputs.js';
-import type { Layout } from './layout.js';
+import { LATENT, type Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { positive } from './own-time.js';
 import { edgeWeights, type Parameters } from './parameters.js';
-import { type LatentNormal, PlainNetworks } from './plain-network.js';
+import { type Condition, type LatentNormal, PlainNetworks } from './plain-network.js';
 import type { Scales } from './scales.js';
-
-type Readings = Pick<Inputs, 'features' | 'load'>;
 
 /** The structural equations f_v = handed on by its parents + self_v(X, Z, load), as learnt, in ms. */
 export class Mechanism {
@@ -17,12 +15,8 @@ export class Mechanism {
   readonly #scales: Scales;
   readonly #networks: PlainNetworks;
   readonly handing: HandedOn;
-  /** Per node its owners, its position among what each owns, and how many heads each has. */
-  readonly #slots: readonly (readonly {
-    readonly unit: number;
-    readonly slot: number;
-    readonly width: number;
-  }[])[];
+  /** Per node its owners, and its position among what each owns. */
+  readonly #slots: readonly (readonly { readonly unit: number; readonly slot: number }[])[];
 
   constructor(layout: Layout, scales: Scales, parameters: Parameters) {
     this.#layout = layout;
@@ -30,13 +24,23 @@ export class Mechanism {
     this.#networks = new PlainNetworks(layout, parameters.units);
     this.handing = new HandedOn(layout);
     this.weights = edgeWeights(layout, parameters.corrections);
-    const slots: { unit: number; slot: number; width: number }[][] = layout.nodes.map(() => []);
+    const slots: { unit: number; slot: number }[][] = layout.nodes.map(() => []);
     layout.units.forEach(({ nodes }, unit) => {
       nodes.forEach((v, slot) => {
-        slots[v]?.push({ unit, slot, width: 3 * nodes.length });
+        slots[v]?.push({ unit, slot });
       });
     });
     this.#slots = slots;
+  }
+
+  /** What a unit's networks read of a window. */
+  condition(unit: number, { features, load }: Pick<Inputs, 'features' | 'load'>): Condition {
+    const { features: at } = indexOf(this.#layout);
+    const { roots = [] } = this.#layout.units[unit] ?? {};
+    return {
+      features: features.subarray(at[unit], at[unit + 1]),
+      load: Float64Array.from(roots, (root) => load[root] as number),
+    };
   }
 
   /** q(Z | X, own latencies) of a unit. */
@@ -51,37 +55,38 @@ export class Mechanism {
   }
 
   /** p(Z | X) of a unit. */
-  prior(unit: number, { features }: Readings): LatentNormal {
-    const { features: at } = indexOf(this.#layout);
-    return this.#networks.latent('prior', unit, Float64Array.from(features.subarray(at[unit], at[unit + 1])));
+  prior(unit: number, { features }: Pick<Condition, 'features'>): LatentNormal {
+    return this.#networks.latent('prior', unit, Float64Array.from(features));
   }
 
-  /** What a unit adds to its nodes' own times, as raw numbers: latents [sample][LATENT] → [sample][owned node][percentile]. */
-  heads(unit: number, { features, load }: Readings, latents: Float64Array): Float64Array {
-    const { features: at } = indexOf(this.#layout);
-    const { roots = [] } = this.#layout.units[unit] ?? {};
-    return this.#networks.decode(
-      unit,
-      {
-        features: features.subarray(at[unit], at[unit + 1]),
-        load: roots.map((root) => load[root] as number),
-      },
-      latents,
-    );
+  /** What a unit's nodes have in common, [hidden][column], for latents [LATENT][column]. */
+  hidden(unit: number, condition: Condition, latents: Float64Array): Float64Array {
+    return this.#networks.hidden(unit, condition, latents);
   }
 
-  /** Own p50, p95, p99 of a node in ms from its owners' heads; positive and ordered by construction. */
-  selfTimes(node: number, headsOf: (unit: number) => Float64Array, sample = 0): [number, number, number] {
-    const times: [number, number, number] = [0, 0, 0];
-    for (const { unit, slot, width } of this.#slots[node] ?? []) {
-      const heads = headsOf(unit);
-      const at = sample * width + 3 * slot;
-      for (let q = 0; q < 3; q++) times[q] = (times[q] as number) + (heads[at + q] as number);
+  /** What a unit adds to its nodes' own times, as raw numbers: [owned node][percentile][column]. */
+  heads(unit: number, condition: Condition, latents: Float64Array): Float64Array {
+    const outputs = 3 * (this.#layout.units[unit]?.nodes.length ?? 0);
+    const heads = new Float64Array((outputs * latents.length) / LATENT);
+    this.#networks.addOutputs(unit, 0, this.hidden(unit, condition, latents), heads);
+    return heads;
+  }
+
+  /**
+   * Own p50, p95, p99 of a node in ms from what is hidden in its owners, positive and ordered by construction:
+   * [percentile][column].
+   */
+  selfTimes(node: number, hiddenOf: (unit: number) => Float64Array, columns: number): Float64Array {
+    const times = new Float64Array(3 * columns);
+    for (const { unit, slot } of this.#slots[node] ?? []) {
+      this.#networks.addOutputs(unit, 3 * slot, hiddenOf(unit), times);
     }
-    let sum = 0;
     for (let q = 0; q < 3; q++) {
-      sum += positive(times[q] as number) * (this.#scales.selfScale[3 * node + q] as number);
-      times[q] = sum;
+      const scale = this.#scales.selfScale[3 * node + q] as number;
+      for (let i = q * columns; i < (q + 1) * columns; i++) {
+        const below = q === 0 ? 0 : (times[i - columns] as number);
+        times[i] = below + positive(times[i] as number) * scale;
+      }
     }
     return times;
   }
@@ -95,17 +100,93 @@ export class Mechanism {
    * All nodes, [node][percentile], ms, with each Z at its mean. `parents`: 'observed' for each node given what its
    * parents were seen to take, 'decoded' for the whole network from its own inputs.
    */
-  decode(inputs: Inputs, latents: 'posterior' | 'prior', parents: 'observed' | 'decoded'): Float64Array {
-    const heads = this.#layout.units.map((_, u) => {
-      const { mean } = latents === 'prior' ? this.prior(u, inputs) : this.posterior(u, inputs);
-      return this.heads(u, inputs, mean);
-    });
-    const decoded = new Float64Array(3 * this.#layout.nodes.length);
-    const source = parents === 'observed' ? inputs.observed : decoded;
+  decode(inputs: Inputs, latents: Latents, parents: 'observed' | 'decoded'): Float64Array {
+    return this.#decodeRows([inputs], latents, parents);
+  }
+
+  /** The same for many rows, each beside what it is decoded to; quicker than one by one. */
+  *decodeAll(
+    rows: readonly Inputs[],
+    latents: Latents,
+    parents: 'observed' | 'decoded',
+  ): Generator<readonly [Inputs, Float64Array]> {
+    for (let first = 0; first < rows.length; first += MOST_COLUMNS) {
+      const part = rows.slice(first, first + MOST_COLUMNS);
+      const decoded = this.#decodeRows(part, latents, parents);
+      for (const [i, inputs] of part.entries()) {
+        const row = new Float64Array(inputs.observed.length);
+        for (let at = 0; at < row.length; at++) row[at] = decoded[at * part.length + i] as number;
+        yield [inputs, row];
+      }
+    }
+  }
+
+  /** [node][percentile][row]. */
+  #decodeRows(rows: readonly Inputs[], latents: Latents, parents: 'observed' | 'decoded'): Float64Array {
+    const columns = rows.length;
+    const hidden = this.#layout.units.map((_, u) => this.#hiddenOfRows(u, rows, latents));
+    const decoded = new Float64Array(3 * this.#layout.nodes.length * columns);
+    const source =
+      parents === 'decoded'
+        ? decoded
+        : columnsOf(
+            rows.map(({ observed }) => observed),
+            0,
+            3 * this.#layout.nodes.length,
+          );
+    const from = { latencies: source, columns, weights: this.weights };
     this.#layout.nodes.forEach((_, v) => {
-      const self = this.selfTimes(v, (u) => heads[u] as Float64Array);
-      for (let q = 0; q < 3; q++) decoded[3 * v + q] = (self[q] as number) + this.handedOn(v, q, source);
+      const self = this.selfTimes(v, (u) => hidden[u] as Float64Array, columns);
+      for (let q = 0; q < 3; q++) {
+        const at = (3 * v + q) * columns;
+        const out = decoded.subarray(at, at + columns);
+        this.handing.handOn(v, q, from, out);
+        for (let i = 0; i < columns; i++) out[i] = (out[i] as number) + (self[q * columns + i] as number);
+      }
     });
     return decoded;
   }
+
+  #hiddenOfRows(unit: number, rows: readonly Inputs[], latents: Latents): Float64Array {
+    const index = indexOf(this.#layout);
+    const columns = rows.length;
+    const stretch = (of: 'features' | 'own'): Float64Array =>
+      columnsOf(
+        rows.map((row) => row[of]),
+        index[of][unit] as number,
+        index[of][unit + 1] as number,
+      );
+    const features = stretch('features');
+    const { roots = [] } = this.#layout.units[unit] ?? {};
+    const load = roots.map((root) => Float64Array.from(rows, (row) => row.load[root] as number));
+    const means =
+      latents === 'prior'
+        ? this.#networks.latentMeans('prior', unit, features, columns)
+        : this.#networks.latentMeans('encoder', unit, joined([features, stretch('own')]), columns);
+    return this.#networks.hiddenOfColumns(unit, joined([features, means, ...load]), columns);
+  }
+}
+
+type Latents = 'posterior' | 'prior';
+
+/** Rows decoded at once: they share the looking up of weights, and their latencies stay in the cache. */
+const MOST_COLUMNS = 16;
+
+/** A stretch of each row as columns: [entry][row]. */
+function columnsOf(rows: readonly (Float32Array | Float64Array)[], from: number, end: number): Float64Array {
+  const columns = new Float64Array((end - from) * rows.length);
+  rows.forEach((row, i) => {
+    for (let at = from; at < end; at++) columns[(at - from) * rows.length + i] = row[at] as number;
+  });
+  return columns;
+}
+
+function joined(parts: readonly Float64Array[]): Float64Array {
+  const whole = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -8,7 +8,7 @@ import { indexOf } from './layout-index.js';
 import { parameterCount } from './parameters.js';
 import type { ColumnScales, Scales } from './scales.js';
 
-export const MODEL_VERSION = 2;
+export const MODEL_VERSION = 3;
 
 export type LoadFailure = 'malformed' | 'version' | 'checksum' | 'graph-mismatch';
 
@@ -21,7 +21,6 @@ export function saveModel(model: FittedModel): string {
     scales: {
       feature: encodeColumns(scales.feature),
       load: encodeColumns(scales.load),
-      own: encodeColumns(scales.own),
       median: encode(scales.median),
       logSpread: encode(scales.logSpread),
       selfScale: encode(scales.selfScale),
@@ -96,7 +95,7 @@ interface SavedPayload {
   readonly overallR2: number;
 }
 
-type ColumnName = 'feature' | 'load' | 'own';
+type ColumnName = 'feature' | 'load';
 
 function readState(payload: SavedPayload): ModelState {
   const { graph, layout, scales: saved } = payload;
@@ -110,7 +109,6 @@ function readState(payload: SavedPayload): ModelState {
   const scales: Scales = {
     feature: columns('feature', indexOf(layout).features[layout.units.length] as number),
     load: columns('load', layout.roots.length),
-    own: columns('own', nq),
     median: decode('scales.median', saved.median, nq),
     logSpread: decode('scales.logSpread', saved.logSpread, nq),
     selfScale: decode('scales.selfScale', saved.selfScale, nq),

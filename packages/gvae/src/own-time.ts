@@ -1,11 +1,21 @@
+/** A node's own time is never taken for more than e^12 times its usual one, nor for less than e^−4 times of it. */
+const MOST = 12;
+const LEAST = -4;
+
 /**
- * What a node adds to what its parents hand on, from the sum of its owners' heads. (x + √(x² + 4)) / 2 makes any number
- * positive, is 1 at 0, x far above and 1/|x| far below it: like a softplus, without its exponential.
+ * What a node adds to what its parents hand on, in its usual sizes, from the sum of its owners' heads: e^raw. What slows
+ * a service does so in proportion, two of them by the product, and to the networks a hundred times as long is as near as
+ * the logarithm says.
  */
 export function positive(raw: number): number {
-  return 0.5 * (raw + Math.sqrt(raw * raw + 4));
+  return Math.exp(Math.min(MOST, raw));
 }
 
 export function positiveSlope(raw: number): number {
-  return 0.5 * (1 + raw / Math.sqrt(raw * raw + 4));
+  return raw > MOST ? 0 : Math.exp(raw);
+}
+
+/** The raw number that makes a size; the inverse of `positive` where that is possible. */
+export function rawOf(size: number): number {
+  return Math.min(MOST, Math.log(Math.max(Math.exp(LEAST), size)));
 }

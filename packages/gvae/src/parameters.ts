@@ -12,9 +12,12 @@ export interface Layer {
   readonly outputs: number;
 }
 
+/** A linear map beside a network: weights [inputs, outputs] row-major. */
+export type Shortcut = Omit<Layer, 'bias'>;
+
 /** All that is learnt. */
 export interface Parameters {
-  /** Per unit the layers of its encoder, prior and decoder one after the other. */
+  /** Per unit the layers of its encoder, prior and decoder one after the other, then the shortcuts. */
   readonly units: readonly Float32Array[];
   /** Per edge θ; its weight is the graph's times exp(0.2 tanh θ). */
   readonly corrections: Float32Array;
@@ -44,9 +47,23 @@ export function layersOf(unit: Unit): Readonly<Record<NetworkName, readonly Laye
   return { encoder: layers('encoder'), prior: layers('prior'), decoder: layers('decoder') };
 }
 
-export function parameterCount(unit: Unit): number {
+/**
+ * Shortcuts around the hidden layers: from own latencies to the mean of Z, and from Z to the heads. Networks alone would
+ * know of no disturbance larger than those that they have seen.
+ */
+export function shortcutsOf(unit: Unit): { readonly encoder: Shortcut; readonly decoder: Shortcut } {
   const last = layersOf(unit).decoder[2] as Layer;
-  return last.bias + last.outputs;
+  const own = 3 * unit.nodes.length;
+  const weight = last.bias + last.outputs;
+  return {
+    encoder: { weight, inputs: own, outputs: LATENT },
+    decoder: { weight: weight + own * LATENT, inputs: LATENT, outputs: own },
+  };
+}
+
+export function parameterCount(unit: Unit): number {
+  const { weight, inputs, outputs } = shortcutsOf(unit).decoder;
+  return weight + inputs * outputs;
 }
 
 /** He (2015) for the hidden layers; last layers near zero, so that training starts at the medians. */

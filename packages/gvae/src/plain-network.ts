@@ -1,5 +1,5 @@
-import { HIDDEN, LATENT, type Layout } from './layout.js';
-import { type Layer, layersOf, type NetworkName } from './parameters.js';
+import { LATENT, type Layout } from './layout.js';
+import { type Layer, layersOf, type NetworkName, shortcutsOf } from './parameters.js';
 
 /** A latent's mean and standard deviation, LATENT each. */
 export interface LatentNormal {
@@ -7,115 +7,215 @@ export interface LatentNormal {
   readonly deviation: Float64Array;
 }
 
+/** What a decoder is given beside the latent: of one unit its features and the loads that reach it, scaled. */
+export interface Condition {
+  readonly features: ArrayLike<number>;
+  readonly load: ArrayLike<number>;
+}
+
 /** The trained networks in plain arithmetic: a diagnosis asks for few rows, and tensors would cost more than they do. */
 export class PlainNetworks {
   readonly #values: readonly Float32Array[];
   readonly #layers: readonly Readonly<Record<NetworkName, readonly Layer[]>>[];
+  readonly #shortcuts: readonly ReturnType<typeof shortcutsOf>[];
+  /** How many each unit reads. */
+  readonly #features: readonly number[];
+  /** Scratch: the first hidden layer of a decoder, [output][column]. */
+  #one: Float64Array = new Float64Array(0);
 
   constructor(layout: Layout, values: readonly Float32Array[]) {
     this.#values = values;
     this.#layers = layout.units.map(layersOf);
-  }
-
-  /** One row through one unit's network. */
-  run(network: 'encoder' | 'prior', unit: number, input: Float64Array): Float64Array {
-    const layers = this.#layers[unit]?.[network] ?? [];
-    if (input.length !== layers[0]?.inputs) {
-      throw new RangeError(`the ${network} takes ${layers[0]?.inputs} inputs, not ${input.length}`);
-    }
-    const values = this.#values[unit] as Float32Array;
-    let value = input;
-    layers.forEach((layer, depth) => {
-      value = apply(values, layer, value, depth < 2);
-    });
-    return value;
+    this.#shortcuts = layout.units.map(shortcutsOf);
+    this.#features = layout.units.map(({ features }) => features.length);
   }
 
   /**
-   * The decoder for several latents under one condition: `latents` [sample][LATENT] → [sample][output]. What all samples
-   * share of the first layer is computed once.
+   * All but the last layer of the decoder for several latents under one condition: `latents` [LATENT][column] →
+   * [hidden, latent][column], the latents being what the shortcut takes. What all columns share of the first layer is
+   * computed once.
    */
-  decode(
-    unit: number,
-    condition: { readonly features: ArrayLike<number>; readonly load: ArrayLike<number> },
-    latents: Float64Array,
-  ): Float64Array {
-    const layers = this.#layers[unit] as Readonly<Record<NetworkName, readonly Layer[]>>;
-    const [first, second, last] = layers.decoder as [Layer, Layer, Layer];
+  hidden(unit: number, { features, load }: Condition, latents: Float64Array): Float64Array {
+    const [first, second] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
-    const samples = latents.length / LATENT;
-    const { features, load } = condition;
-    const shared = values.slice(first.bias, first.bias + HIDDEN);
+    const columns = latents.length / LATENT;
+    const shared = Float64Array.from(values.subarray(first.bias, first.bias + first.outputs));
     for (let f = 0; f < features.length; f++) addRow(shared, values, first, f, features[f] as number);
     for (let r = 0; r < load.length; r++) {
       addRow(shared, values, first, features.length + LATENT + r, load[r] as number);
     }
-    const one = new Float32Array(HIDDEN);
-    const two = new Float32Array(HIDDEN);
-    const output = new Float64Array(samples * last.outputs);
-    for (let sample = 0; sample < samples; sample++) {
-      one.set(shared);
-      for (let d = 0; d < LATENT; d++) {
-        addRow(one, values, first, features.length + d, latents[sample * LATENT + d] as number);
-      }
-      for (let i = 0; i < HIDDEN; i++) two[i] = values[second.bias + i] as number;
-      for (let i = 0; i < HIDDEN; i++)
-        if ((one[i] as number) > 0) addRow(two, values, second, i, one[i] as number);
-      const at = sample * last.outputs;
-      for (let o = 0; o < last.outputs; o++) output[at + o] = values[last.bias + o] as number;
-      for (let i = 0; i < HIDDEN; i++) {
-        const part = two[i] as number;
-        if (part <= 0) continue;
-        const row = last.weight + i * last.outputs;
-        for (let o = 0; o < last.outputs; o++) {
-          output[at + o] = (output[at + o] as number) + part * (values[row + o] as number);
-        }
-      }
-    }
-    return output;
+    const one = this.#firstHidden(first.outputs * columns);
+    for (let o = 0; o < first.outputs; o++) fillColumns(one, o, columns, shared[o] as number);
+    const latentRows = first.weight + features.length * first.outputs;
+    addProduct(one, latents, { values, from: latentRows, width: first.outputs }, columns);
+    rectify(one);
+    return beside(hiddenLayer(values, second, one, columns), latents);
   }
 
+  /** The same for a condition and a latent of its own in each column: `input` [feature, latent, load][column]. */
+  hiddenOfColumns(unit: number, input: Float64Array, columns: number): Float64Array {
+    const [first, second] = this.#decoder(unit);
+    const values = this.#values[unit] as Float32Array;
+    const one = hiddenLayer(values, first, input, columns);
+    const start = (this.#features[unit] as number) * columns;
+    const latents = input.subarray(start, start + LATENT * columns);
+    return beside(hiddenLayer(values, second, one, columns), latents);
+  }
+
+  /** Adds to `target`, [output][column], the outputs of a decoder from one on, by its hidden layer. */
+  addOutputs(unit: number, first: number, hidden: Float64Array, target: Float64Array): void {
+    const [, , last] = this.#decoder(unit);
+    const values = this.#values[unit] as Float32Array;
+    const { decoder: shortcut } = this.#shortcuts[unit] as ReturnType<typeof shortcutsOf>;
+    const columns = hidden.length / (last.inputs + LATENT);
+    for (let from = 0, at = last.bias + first; from < target.length; from += columns, at++) {
+      const bias = values[at] as number;
+      for (let i = from; i < from + columns; i++) target[i] = (target[i] as number) + bias;
+    }
+    const latents = hidden.subarray(last.inputs * columns);
+    const inner = hidden.subarray(0, last.inputs * columns);
+    addProduct(target, inner, { values, from: last.weight + first, width: last.outputs }, columns);
+    addProduct(target, latents, { values, from: shortcut.weight + first, width: shortcut.outputs }, columns);
+  }
+
+  /** q(Z | X, own latencies) or p(Z | X) of one row. */
   latent(network: 'encoder' | 'prior', unit: number, input: Float64Array): LatentNormal {
-    const output = this.run(network, unit, input);
+    const output = this.#run(network, unit, input, 1);
     return {
       mean: output.slice(0, LATENT),
       deviation: output.slice(LATENT).map((raw) => Math.exp(2 * Math.tanh(raw / 4))),
     };
   }
+
+  /** Their means for an `input` [input][column]: [LATENT][column]. */
+  latentMeans(
+    network: 'encoder' | 'prior',
+    unit: number,
+    input: Float64Array,
+    columns: number,
+  ): Float64Array {
+    return this.#run(network, unit, input, columns).subarray(0, LATENT * columns);
+  }
+
+  #run(network: 'encoder' | 'prior', unit: number, input: Float64Array, columns: number): Float64Array {
+    const layers = this.#layers[unit]?.[network] ?? [];
+    const inputs = input.length / columns;
+    if (inputs !== layers[0]?.inputs) {
+      throw new RangeError(`the ${network} takes ${layers[0]?.inputs} inputs, not ${inputs}`);
+    }
+    let value = input;
+    layers.forEach((layer, depth) => {
+      value = layerOf(this.#values[unit] as Float32Array, layer, value, columns);
+      if (depth < 2) rectify(value);
+    });
+    if (network === 'encoder') this.#addShortcut(unit, input, value, columns);
+    return value;
+  }
+
+  /** From own latencies, the last of an encoder's inputs, to the means. */
+  #addShortcut(unit: number, input: Float64Array, output: Float64Array, columns: number): void {
+    const { encoder } = this.#shortcuts[unit] as ReturnType<typeof shortcutsOf>;
+    const own = input.subarray(input.length - encoder.inputs * columns);
+    const means = output.subarray(0, LATENT * columns);
+    const values = this.#values[unit] as Float32Array;
+    addProduct(means, own, { values, from: encoder.weight, width: encoder.outputs }, columns);
+  }
+
+  #decoder(unit: number): readonly [Layer, Layer, Layer] {
+    return this.#layers[unit]?.decoder as readonly Layer[] as [Layer, Layer, Layer];
+  }
+
+  #firstHidden(length: number): Float64Array {
+    if (this.#one.length !== length) this.#one = new Float64Array(length);
+    return this.#one;
+  }
+}
+
+/** A layer before its rectifier: [input][column] → [output][column]. */
+function layerOf(
+  values: Float32Array,
+  { weight, bias, outputs }: Layer,
+  input: Float64Array,
+  columns: number,
+): Float64Array {
+  const output = new Float64Array(outputs * columns);
+  for (let o = 0; o < outputs; o++) fillColumns(output, o, columns, values[bias + o] as number);
+  addProduct(output, input, { values, from: weight, width: outputs }, columns);
+  return output;
+}
+
+function hiddenLayer(values: Float32Array, layer: Layer, input: Float64Array, columns: number): Float64Array {
+  const output = layerOf(values, layer, input, columns);
+  rectify(output);
+  return output;
+}
+
+function beside(first: Float64Array, second: Float64Array): Float64Array {
+  const both = new Float64Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}
+
+function fillColumns(target: Float64Array, output: number, columns: number, value: number): void {
+  const end = (output + 1) * columns;
+  for (let at = output * columns; at < end; at++) target[at] = value;
 }
 
 /** target += part · row of a layer's weights. */
 function addRow(
-  target: Float32Array,
+  target: Float64Array,
   values: Float32Array,
   { weight, outputs }: Layer,
   row: number,
   part: number,
 ): void {
+  if (part === 0) return;
   const from = weight + row * outputs;
   for (let o = 0; o < outputs; o++) {
     target[o] = (target[o] as number) + part * (values[from + o] as number);
   }
 }
 
-function apply(
-  values: Float32Array,
-  { weight, bias, inputs, outputs }: Layer,
+/**
+ * target += weightsᵀ · input, target [output][column], input [input][column], weights [input][width] from a position on.
+ * Four inputs at a time: so each number of the target is read and written a quarter as often.
+ */
+function addProduct(
+  target: Float64Array,
   input: Float64Array,
-  rectify: boolean,
-): Float64Array {
-  const output = new Float64Array(outputs);
-  for (let column = 0; column < outputs; column++) output[column] = values[bias + column] as number;
-  let at = weight;
-  for (let row = 0; row < inputs; row++) {
-    const part = input[row] as number;
-    if (part === 0) at += outputs;
-    else {
-      for (let column = 0; column < outputs; column++) {
-        output[column] = (output[column] as number) + part * (values[at++] as number);
+  { values, from, width }: { readonly values: Float32Array; readonly from: number; readonly width: number },
+  columns: number,
+): void {
+  const inputs = input.length / columns;
+  const outputs = target.length / columns;
+  const fours = inputs - (inputs % 4);
+  for (let o = 0; o < outputs; o++) {
+    const to = o * columns;
+    for (let i = 0; i < fours; i += 4) {
+      const at = from + i * width + o;
+      const a = values[at] as number;
+      const b = values[at + width] as number;
+      const c = values[at + 2 * width] as number;
+      const d = values[at + 3 * width] as number;
+      for (let w = 0, x = i * columns; w < columns; w++, x++) {
+        target[to + w] =
+          (target[to + w] as number) +
+          a * (input[x] as number) +
+          b * (input[x + columns] as number) +
+          c * (input[x + 2 * columns] as number) +
+          d * (input[x + 3 * columns] as number);
+      }
+    }
+    for (let i = fours; i < inputs; i++) {
+      const a = values[from + i * width + o] as number;
+      for (let w = 0, x = i * columns; w < columns; w++, x++) {
+        target[to + w] = (target[to + w] as number) + a * (input[x] as number);
       }
     }
   }
-  if (rectify) for (let i = 0; i < outputs; i++) if ((output[i] as number) < 0) output[i] = 0;
-  return output;
+}
+
+function rectify(values: Float64Array): void {
+  for (let i = 0; i < values.length; i++) if ((values[i] as number) < 0) values[i] = 0;
 }

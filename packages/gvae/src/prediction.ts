@@ -2,12 +2,13 @@ import type { Intervention, Prediction, PredictOptions } from '@sage/causal-grap
 import { PERCENTILES, type Percentile, type Rng } from '@sage/core';
 import type { AbductedWeights } from './abducted-weights.js';
 import { type Residuals, residualAt } from './calibration.js';
-import { type Inputs, scaledLoad } from './inputs.js';
-import { LATENT, type Layout } from './layout.js';
+import type { Inputs } from './inputs.js';
+import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import type { Mechanism } from './mechanism.js';
-import type { LatentNormal } from './plain-network.js';
-import { type Scales, scaled } from './scales.js';
+import type { Scales } from './scales.js';
+import { type Setting, settingOf } from './setting.js';
+import { UnitWorlds } from './unit-worlds.js';
 
 /** A model, and what a window says of its edges. */
 export interface WindowModel extends PredictiveModel {
@@ -21,27 +22,43 @@ export interface PredictiveModel {
   readonly residuals: Residuals;
 }
 
-/** Heads of a unit's decoder in all worlds: [world][owned node][percentile]. */
-type Heads = (unit: number) => Float64Array;
-
 /**
- * Draws worlds after interventions on one window. Each touched node moves from what was observed by what changed:
+ * Draws worlds after interventions on one window. In a world in which what X does not explain of a node stays, it moves
+ * from what was observed by what changed:
  *
- *   Y' = Y + [handed(parents') − handed(parents)] + [self' − self] + (1 − k)(draw − N)
+ *   Y' = Y + [handed(parents') − handed(parents)] + [self(X', Z) − self(X, Z)]
  *
- * which is f(parents', X', Z') + N' with N = Y − f(parents, X, Z) and N' = kN + (1 − k) draw, put so that nothing done
- * gives exactly what was observed, and what does not descend from anything done is not computed at all. Noise comes
- * from streams named by unit and node, so it is the same for every intervention.
+ * so that nothing done gives exactly what was observed, and what does not descend from anything done is not computed at
+ * all. In a world in which it goes, latents and residual are normal ones:
+ *
+ *   Y' = handed(parents') + self(X', E[Z | X']) + draw
+ *
+ * with a draw of the residuals that were seen about that very mean, those of what X leaves open and of what the model
+ * has wrong. How the encoder shares what was seen out between the owners of a node plays no part in it. Which of the two
+ * holds is one fact of a world: a service that is to blame for a part k of one node and more of another is to blame for
+ * both, or for none. Noise comes from named streams, so it is the same for every intervention. A node is computed in all
+ * worlds at once.
  */
 export class Worlds {
   readonly #model: WindowModel;
   readonly #inputs: Inputs;
   readonly #samples: number;
   readonly #rng: Rng;
-  /** What holds for every intervention: the heads as they are, and what each node is handed, computed when first asked for. */
-  readonly #before: Heads;
-  readonly #noises = new Map<string, Float64Array>();
-  readonly #ancestorsOf = new Map<number, Set<number>>();
+  readonly #units: UnitWorlds;
+  /** [world], uniform: what is not explained goes where this lies below the part that is to go. */
+  readonly #whose: Float64Array;
+  /** [node][percentile][world], ms: what was observed, but while a prediction moves it. */
+  readonly #latencies: Float64Array;
+  /** [node]: 1 while a prediction moves it. */
+  readonly #moved: Uint8Array;
+  /**
+   * Of nodes, when first asked for: what they are handed as observed, [percentile]; their own times before anything is
+   * done, and draws of their residuals, [percentile][world].
+   */
+  readonly #handed = new Map<number, Float64Array>();
+  readonly #self = new Map<number, Float64Array>();
+  readonly #luck = new Map<number, Float64Array>();
+  readonly #ancestorsOf = new Map<number, Int32Array>();
 
   constructor(model: WindowModel, inputs: Inputs, { samples = 64, rng }: PredictOptions) {
     if (!Number.isInteger(samples) || samples < 1) {
@@ -51,204 +68,152 @@ export class Worlds {
     this.#inputs = inputs;
     this.#samples = samples;
     this.#rng = rng;
-    this.#before = this.#heads(inputs, (u) => ({
-      normal: model.mechanism.posterior(u, inputs),
-      stream: 'posterior',
-    }));
+    this.#units = new UnitWorlds(model, inputs, { worlds: samples, rng });
+    // Spread evenly: a probability is then as exact as the number of worlds allows.
+    const shift = rng.fork('whose').uniform();
+    this.#whose = Float64Array.from({ length: samples }, (_, i) => ((i + shift) / samples) % 1);
+    this.#moved = new Uint8Array(model.layout.nodes.length);
+    this.#latencies = new Float64Array(samples * inputs.observed.length);
+    for (let v = 0; v < this.#moved.length; v++) this.#putBack(v);
   }
 
   predict(intervention: Intervention): Prediction {
-    const { layout, mechanism } = this.#model;
-    const inputs = this.#inputs;
-    const after = this.#intervene(intervention);
-    const changed = this.#heads(after, (u) =>
-      after.redrawn.has(u)
-        ? { normal: mechanism.prior(u, after), stream: 'prior' }
-        : { normal: mechanism.posterior(u, inputs), stream: 'posterior' },
-    );
+    const { layout } = this.#model;
+    const setting = settingOf(intervention, this.#inputs, this.#model);
     return {
       draws: (node, percentile) => {
         const v = indexOf(layout).node.get(node);
         if (v === undefined) throw new RangeError(`the model has no latency node ${node}`);
-        const q = PERCENTILES.indexOf(percentile satisfies Percentile);
-        const values = this.#move(after, changed, v).get(v);
-        if (values === undefined)
-          return new Float64Array(this.#samples).fill(inputs.observed[3 * v + q] as number);
-        return Float64Array.from({ length: this.#samples }, (_, i) => values[3 * i + q] as number);
+        return this.#draw(setting, v, PERCENTILES.indexOf(percentile satisfies Percentile));
       },
     };
   }
 
-  /** The nodes that something done reaches and `target` depends on: [world][percentile] each. */
-  #move(after: After, changed: Heads, target: number): ReadonlyMap<number, Float64Array> {
-    const { layout, mechanism, residuals, weights } = this.#model;
-    const inputs = this.#inputs;
-    const samples = this.#samples;
-    const relevant = this.#ancestors(target);
-    const moved = new Map<number, Float64Array>();
-    // One world's latencies, which hold what was observed but for the nodes that moved.
-    const world = Float64Array.from(inputs.observed);
-    for (const v of this.#descendants(after)) {
-      if (!relevant.has(v)) continue;
-      const selfChanges = (layout.owners[v] ?? []).some((u) => after.touched.has(u));
-      const keep = after.keep.get(v) ?? 1;
-      const parents = this.#parents(v).filter((parent) => moved.has(parent));
-      const values = new Float64Array(3 * samples);
-      const noise = this.#rng.fork(`noise|${layout.nodes[v]}`);
-      const handedBefore = [0, 1, 2].map((q) => weights.handedOn(v, q, inputs.observed));
-      for (let i = 0; i < samples; i++) {
-        for (const parent of parents) {
-          world.set((moved.get(parent) as Float64Array).subarray(3 * i, 3 * i + 3), 3 * parent);
-        }
-        const luck = keep === 1 ? 0 : noise.uniform();
-        const before = selfChanges || keep < 1 ? mechanism.selfTimes(v, this.#before, i) : undefined;
-        const now = selfChanges ? mechanism.selfTimes(v, changed, i) : before;
-        let least = 0;
-        for (let q = 0; q < 3; q++) {
-          const at = 3 * v + q;
-          const handed = handedBefore[q] as number;
-          let value = inputs.observed[at] as number;
-          if (parents.length > 0) value += weights.handedOn(v, q, world) - handed;
-          if (before !== undefined && now !== undefined) {
-            value += (now[q] as number) - (before[q] as number);
-            if (keep < 1) {
-              const exogenous = (inputs.observed[at] as number) - handed - (before[q] as number);
-              value += (1 - keep) * (residualAt(residuals, at, luck) - exogenous);
-            }
-          }
-          least = Math.max(least, value);
-          values[3 * i + q] = least;
-        }
+  /** Percentile `q` of a node, [world]: moves what something done reaches and the node depends on, causes first. */
+  #draw(setting: Setting, target: number, q: number): Float64Array {
+    const { edges, parents } = indexOf(this.#model.layout);
+    const changing = this.#changing(setting);
+    const moved: number[] = [];
+    for (const v of this.#ancestors(target)) {
+      let isHanded = false;
+      const end = edges[v + 1] as number;
+      for (let e = edges[v] as number; e < end && !isHanded; e++) {
+        isHanded = this.#moved[parents[e] as number] === 1;
       }
-      world.set(inputs.observed.subarray(3 * v, 3 * v + 3), 3 * v);
-      for (const parent of parents)
-        world.set(inputs.observed.subarray(3 * parent, 3 * parent + 3), 3 * parent);
-      moved.set(v, values);
+      const selfChanges = changing.has(v);
+      if (!isHanded && !selfChanges && !setting.keep.has(v)) continue;
+      this.#move(v, setting, { selfChanges, isHanded });
+      this.#moved[v] = 1;
+      moved.push(v);
     }
-    return moved;
+    const at = (3 * target + q) * this.#samples;
+    const draws = this.#latencies.slice(at, at + this.#samples);
+    for (const v of moved) this.#putBack(v);
+    return draws;
   }
 
-  /** Indices of a node and of all that it depends on. */
-  #ancestors(node: number): ReadonlySet<number> {
+  /** Nodes that an owner adds something else to than before. */
+  #changing({ units }: Setting): ReadonlySet<number> {
+    const nodes = new Set<number>();
+    for (const u of units.keys()) for (const v of this.#model.layout.units[u]?.nodes ?? []) nodes.add(v);
+    return nodes;
+  }
+
+  #move(v: number, setting: Setting, { selfChanges, isHanded }: Reason): void {
+    const { mechanism, weights } = this.#model;
+    const { observed } = this.#inputs;
+    const samples = this.#samples;
+    const goes = 1 - (setting.keep.get(v) ?? 1);
+    const handed = this.#handedBefore(v);
+    const before = selfChanges && goes < 1 ? this.#selfBefore(v) : undefined;
+    const now =
+      before && mechanism.selfTimes(v, (u) => this.#units.abducted(u, setting.units.get(u)), samples);
+    const usual =
+      goes > 0 ? mechanism.selfTimes(v, (u) => this.#units.expected(u, setting.units.get(u)), 1) : undefined;
+    const luck = goes > 0 ? this.#luckOf(v) : undefined;
+    const values = this.#latencies.subarray(3 * v * samples, 3 * (v + 1) * samples);
+    const handedNow = new Float64Array(samples);
+    for (let q = 0; q < 3; q++) {
+      const was = handed[q] as number;
+      if (isHanded) weights.handOn(v, q, { latencies: this.#latencies, columns: samples }, handedNow);
+      else handedNow.fill(was);
+      const rest = (observed[3 * v + q] as number) - was;
+      for (let i = 0; i < samples; i++) {
+        const at = q * samples + i;
+        const isUsual = usual !== undefined && luck !== undefined && (this.#whose[i] as number) < goes;
+        const own = isUsual
+          ? (usual[q] as number) + (luck[at] as number)
+          : rest + (now?.[at] ?? 0) - (before?.[at] ?? 0);
+        const least = q === 0 ? 0 : (values[at - samples] as number);
+        values[at] = Math.max(least, (handedNow[i] as number) + own);
+      }
+    }
+  }
+
+  /** As observed, in every world. */
+  #putBack(v: number): void {
+    const samples = this.#samples;
+    this.#moved[v] = 0;
+    for (let at = 3 * v; at < 3 * v + 3; at++) {
+      this.#latencies.fill(this.#inputs.observed[at] as number, at * samples, (at + 1) * samples);
+    }
+  }
+
+  #handedBefore(v: number): Float64Array {
+    let handed = this.#handed.get(v);
+    if (handed === undefined) {
+      handed = new Float64Array(3);
+      for (let q = 0; q < 3; q++) handed[q] = this.#model.weights.value(v, q, this.#inputs.observed);
+      this.#handed.set(v, handed);
+    }
+    return handed;
+  }
+
+  #selfBefore(v: number): Float64Array {
+    let self = this.#self.get(v);
+    if (self === undefined) {
+      self = this.#model.mechanism.selfTimes(v, (u) => this.#units.abducted(u), this.#samples);
+      this.#self.set(v, self);
+    }
+    return self;
+  }
+
+  /** Residuals of a node drawn from those of the training, [percentile][world]: as likely a one for each percentile. */
+  #luckOf(v: number): Float64Array {
+    let luck = this.#luck.get(v);
+    if (luck === undefined) {
+      const { layout, residuals } = this.#model;
+      const samples = this.#samples;
+      const rng = this.#rng.fork(`noise|${layout.nodes[v]}`);
+      luck = new Float64Array(3 * samples);
+      for (let i = 0; i < samples; i++) {
+        const probability = rng.uniform();
+        for (let q = 0; q < 3; q++) luck[q * samples + i] = residualAt(residuals, 3 * v + q, probability);
+      }
+      this.#luck.set(v, luck);
+    }
+    return luck;
+  }
+
+  /** A node and all that it depends on, causes first. */
+  #ancestors(node: number): Int32Array {
     let ancestors = this.#ancestorsOf.get(node);
     if (ancestors === undefined) {
-      ancestors = new Set([node]);
+      const { edges, parents } = indexOf(this.#model.layout);
+      const found = new Set([node]);
       // A set iterates over what is added while it is walked.
-      for (const v of ancestors) for (const parent of this.#parents(v)) ancestors.add(parent);
+      for (const v of found) {
+        for (const parent of parents.subarray(edges[v], edges[v + 1])) found.add(parent);
+      }
+      ancestors = Int32Array.from(found).sort();
       this.#ancestorsOf.set(node, ancestors);
     }
     return ancestors;
   }
-
-  #parents(node: number): number[] {
-    const { layout } = this.#model;
-    const { edges } = indexOf(layout);
-    return layout.edges.slice(edges[node], edges[node + 1]).map(({ parent }) => parent);
-  }
-
-  /** Indices of the nodes that something done reaches, causes first. */
-  #descendants({ touched, keep }: After): number[] {
-    const { layout } = this.#model;
-    const { children } = indexOf(layout);
-    const reached = new Set<number>(keep.keys());
-    for (const u of touched) for (const v of layout.units[u]?.nodes ?? []) reached.add(v);
-    const open = [...reached];
-    for (let v = open.pop(); v !== undefined; v = open.pop()) {
-      for (const child of children[v] ?? []) {
-        if (reached.has(child)) continue;
-        reached.add(child);
-        open.push(child);
-      }
-    }
-    return [...reached].sort((a, b) => a - b);
-  }
-
-  #intervene(intervention: Intervention): After {
-    const { layout, scales } = this.#model;
-    const index = indexOf(layout);
-    const features = Float32Array.from(this.#inputs.features);
-    const load = Float32Array.from(this.#inputs.load);
-    const touched = new Set<number>();
-    const redrawn = new Set<number>();
-    for (const [service, values] of intervention.metrics) {
-      for (const u of index.units.get(service) ?? []) {
-        for (const [feature, value] of values) {
-          // A feature that training never saw moves nothing.
-          const f = layout.units[u]?.features.indexOf(feature) ?? -1;
-          if (f < 0) continue;
-          const at = (index.features[u] as number) + f;
-          features[at] = scaled(scales.feature, at, value);
-          touched.add(u);
-        }
-      }
-    }
-    for (const service of intervention.latents) {
-      for (const u of index.units.get(service) ?? []) {
-        touched.add(u);
-        redrawn.add(u);
-      }
-    }
-    for (const [root, perSecond] of intervention.load) {
-      const r = index.root.get(root);
-      if (r === undefined) continue;
-      load[r] = scaledLoad(scales, r, perSecond);
-      layout.units.forEach(({ roots }, u) => {
-        if (roots.includes(r)) touched.add(u);
-      });
-    }
-    const keep = new Map<number, number>();
-    for (const [node, part] of intervention.exogenous) {
-      if (!(part >= 0 && part <= 1))
-        throw new RangeError(`exogenous part of ${node} must lie in 0..1, not ${part}`);
-      const v = index.node.get(node);
-      if (v !== undefined && part < 1) keep.set(v, part);
-    }
-    return { features, load, touched, redrawn, keep };
-  }
-
-  /** Computed for a unit when it is first asked for. */
-  #heads(
-    readings: Pick<Inputs, 'features' | 'load'>,
-    latentOf: (unit: number) => { normal: LatentNormal; stream: string },
-  ): Heads {
-    const { layout, mechanism } = this.#model;
-    const known = new Map<number, Float64Array>();
-    return (unit) => {
-      let heads = known.get(unit);
-      if (heads === undefined) {
-        const { normal, stream } = latentOf(unit);
-        const { service, channel } = layout.units[unit] as Layout['units'][number];
-        const noise = this.#noise(`${stream}|${channel}|${service}`);
-        const latents = noise.map((epsilon, i) => {
-          const d = i % LATENT;
-          return (normal.mean[d] as number) + (normal.deviation[d] as number) * epsilon;
-        });
-        heads = mechanism.heads(unit, readings, latents);
-        known.set(unit, heads);
-      }
-      return heads;
-    };
-  }
-
-  /** Standard normal, [world][LATENT]; the same for a name whenever it is asked for. */
-  #noise(name: string): Float64Array {
-    let noise = this.#noises.get(name);
-    if (noise === undefined) {
-      const rng = this.#rng.fork(name);
-      noise = Float64Array.from({ length: this.#samples * LATENT }, () => rng.normal());
-      this.#noises.set(name, noise);
-    }
-    return noise;
-  }
 }
 
-interface After {
-  readonly features: Float32Array;
-  readonly load: Float32Array;
-  /** Units whose heads differ from before. */
-  readonly touched: ReadonlySet<number>;
-  /** Units whose Z comes from the prior. */
-  readonly redrawn: ReadonlySet<number>;
-  /** Node → the part of its residual that stays, where that is not all of it. */
-  readonly keep: ReadonlyMap<number, number>;
+/** Why a node moves, beside its residual. */
+interface Reason {
+  readonly selfChanges: boolean;
+  readonly isHanded: boolean;
 }

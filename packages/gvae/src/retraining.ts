@@ -145,7 +145,6 @@ function keepScales(
     if (from === undefined || !rules.keepsNode(node, owners)) return;
     for (let q = 0; q < 3; q++) {
       const [to, at] = [3 * v + q, 3 * from + q];
-      copyColumn(fresh.own, to, before.scales.own, at);
       fresh.median[to] = before.scales.median[at] as number;
       fresh.logSpread[to] = before.scales.logSpread[at] as number;
       fresh.selfScale[to] = before.scales.selfScale[at] as number;

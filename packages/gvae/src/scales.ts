@@ -1,12 +1,4 @@
-import {
-  callsPerSecond,
-  FEATURES,
-  median,
-  PERCENTILES,
-  quantile,
-  robustScale,
-  type Window,
-} from '@sage/core';
+import { callsPerSecond, FEATURES, median, PERCENTILES, robustScale, type Window } from '@sage/core';
 import { HandedOn } from './handed-on.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
@@ -26,8 +18,6 @@ export interface Scales {
   readonly feature: ColumnScales;
   /** [root], of log1p(requests/s). */
   readonly load: ColumnScales;
-  /** [node][percentile]: a node's time of its own by the graph's weights, ms. */
-  readonly own: ColumnScales;
   /** [node][percentile], ms. */
   readonly median: Float64Array;
   /** [node][percentile]: robust spread of log1p(ms). */
@@ -75,16 +65,15 @@ export function fitScales(layout: Layout, windows: readonly Window[]): Scales {
       ).spread;
     });
   });
-  const own = fitOwnTimes(layout, windows, latency);
-  return { feature, load, own, ...latency };
+  fitOwnTimes(layout, windows, latency);
+  return { feature, load, ...latency };
 }
 
 function fitOwnTimes(
   layout: Layout,
   windows: readonly Window[],
   latency: Pick<Scales, 'median' | 'selfScale'>,
-): ColumnScales {
-  const own = emptyColumns(3 * layout.nodes.length);
+): void {
   const handedOn = new HandedOn(layout);
   const rows = windows.map((window) => ownTimes(layout, handedOn, observe(layout, latency.median, window)));
   layout.nodes.forEach((node, v) => {
@@ -92,17 +81,15 @@ function fitOwnTimes(
     for (let q = 0; q < 3; q++) {
       const at = 3 * v + q;
       const floor = Math.max(0.02, 0.02 * (latency.median[at] as number));
-      fitColumn(
-        own,
-        at,
-        seen.map((row) => row[at] as number),
-        floor,
-      );
-      const part = (row: Float64Array) => (row[at] as number) - (q === 0 ? 0 : (row[at - 1] as number));
-      latency.selfScale[at] = Math.max(floor, seen.length === 0 ? 0 : median(seen.map(part)));
+      const parts = seen.map((row) => ownPart(row, at));
+      latency.selfScale[at] = Math.max(floor, parts.length === 0 ? 0 : median(parts));
     }
   });
-  return own;
+}
+
+/** Own p50, p95 − p50 or p99 − p95 of own times [node][percentile], ms; below 0 where parents hand on more than was seen. */
+export function ownPart(own: Float64Array, at: number): number {
+  return (own[at] as number) - (at % 3 === 0 ? 0 : (own[at - 1] as number));
 }
 
 function emptyColumns(size: number): ColumnScales {
@@ -117,10 +104,15 @@ function emptyColumns(size: number): ColumnScales {
 function fitColumn(columns: ColumnScales, at: number, values: readonly number[], floor: number): void {
   if (values.length === 0) return;
   const { center, spread } = robustScale(values, floor);
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of values) {
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+  }
   columns.center[at] = center;
   columns.spread[at] = spread;
-  columns.low[at] = Math.asinh((quantile(values, 0) - center) / spread) - MARGIN;
-  columns.high[at] = Math.asinh((quantile(values, 1) - center) / spread) + MARGIN;
+  columns.low[at] = Math.asinh((least - center) / spread) - MARGIN;
+  columns.high[at] = Math.asinh((most - center) / spread) + MARGIN;
 }
 
 /** A reading as a network sees it: never outside what training saw. Missing readings are typical ones: 0. */

@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { HIDDEN, LATENT, type Layout, type Unit } from './layout.js';
-import { layersOf, NETWORKS, type NetworkName, type Parameters } from './parameters.js';
+import {
+  layersOf,
+  NETWORKS,
+  type NetworkName,
+  type Parameters,
+  type Shortcut,
+  shortcutsOf,
+} from './parameters.js';
 
 /**
  * Units whose networks are padded to one shape, so that one batched product a layer computes all of them. Padding is of
@@ -42,7 +49,10 @@ export function stackUnits(layout: Layout, units: readonly number[]): readonly S
     });
 }
 
-/** Weights and biases of three layers of three networks per stack: 18 tensors, [units, inputs or 1, outputs] each. */
+/**
+ * Weights and biases of three layers of three networks per stack, then the shortcuts: 20 tensors, [units, inputs or 1,
+ * outputs] each.
+ */
 export function listTensors(stacks: readonly Stack[]): readonly StackTensor[] {
   const list: StackTensor[] = [];
   let offset = 0;
@@ -60,11 +70,14 @@ export function listTensors(stacks: readonly Stack[]): readonly StackTensor[] {
         add(stack.units.length, 1, columns);
       });
     }
+    add(stack.units.length, 3 * stack.owned, LATENT);
+    add(stack.units.length, LATENT, 3 * stack.owned);
   }
   return list;
 }
 
-const TENSORS_PER_STACK = 18;
+const TENSORS_PER_STACK = 20;
+const SHORTCUTS = { encoder: 18, decoder: 19 } as const;
 
 function paddedShape({ features, roots, owned }: Stack, network: NetworkName) {
   if (network === 'encoder') return { inputs: features + 3 * owned, outputs: 2 * LATENT };
@@ -126,6 +139,15 @@ function eachValue(
           }
         });
       });
+      const eachOf = ({ weight, inputs, outputs }: Shortcut, { offset, shape }: StackTensor) => {
+        for (let i = 0; i < inputs * outputs; i++) {
+          const row = Math.floor(i / outputs);
+          visit(u, weight + i, offset + (position * shape[1] + row) * shape[2] + (i % outputs));
+        }
+      };
+      const { encoder, decoder } = shortcutsOf(unit);
+      eachOf(encoder, tensors[TENSORS_PER_STACK * k + SHORTCUTS.encoder] as StackTensor);
+      eachOf(decoder, tensors[TENSORS_PER_STACK * k + SHORTCUTS.decoder] as StackTensor);
     });
   });
 }
@@ -157,4 +179,14 @@ export function stackedNetwork(
     if (depth < 2) value = tf.relu(value);
   }
   return value;
+}
+
+/** [units, rows, inputs] → [units, rows, outputs] past the hidden layers of the `k`th stack. */
+export function stackedShortcut(
+  k: number,
+  network: keyof typeof SHORTCUTS,
+  input: tf.Tensor,
+  tensors: readonly tf.Tensor[],
+): tf.Tensor {
+  return tf.matMul(input, tensors[TENSORS_PER_STACK * k + SHORTCUTS[network]] as tf.Tensor);
 }

@@ -32,6 +32,29 @@ interface Slot {
   readonly slot: number;
 }
 
+/** Rows computed at once: enough that looking up nodes and edges is cheap, few enough that all of them stay in the cache. */
+const MOST_COLUMNS = 16;
+
+/** Some rows of a batch, as columns. */
+interface Part {
+  readonly heads: readonly Float32Array[];
+  /** The whole batch, and where in it the columns begin. */
+  readonly rows: readonly Inputs[];
+  readonly first: number;
+  readonly columns: number;
+  readonly weights: Float64Array;
+  readonly fixed: readonly Float32Array[] | undefined;
+}
+
+/** What the errors of one of the two latents count, and where its squared errors are added. */
+interface Counting {
+  /** Which rows of the heads: the posterior's or the prior's. */
+  readonly half: 0 | 1;
+  readonly chainedPart: number;
+  readonly forcedPart: number;
+  readonly squared: Float64Array | undefined;
+}
+
 /**
  * From the heads of stacked decoders to latencies and errors, and back. The structural equations are sparse, and in
  * plain arithmetic they follow the edges once per row; as products of matrices they would be dense in the nodes.
@@ -46,6 +69,7 @@ export class StructuralLoss {
   readonly #handedOn: HandedOn;
   /** Nodes with an owner in a stack, causes first, each with where its heads are. */
   readonly #decoded: readonly { readonly node: number; readonly slots: readonly Slot[] }[];
+  readonly #scratch: Scratch;
 
   constructor(layout: Layout, scales: Scales, stacks: readonly Stack[]) {
     this.#layout = layout;
@@ -63,6 +87,7 @@ export class StructuralLoss {
     this.#decoded = [...slots.keys()]
       .sort((a, b) => a - b)
       .map((node) => ({ node, slots: slots.get(node) as Slot[] }));
+    this.#scratch = scratchFor(3 * layout.nodes.length * MOST_COLUMNS);
   }
 
   /** Indices of the nodes that are decoded, ascending. */
@@ -84,99 +109,33 @@ export class StructuralLoss {
     },
   ): { readonly errors: StructuralErrors; readonly slopes: StructuralSlopes | undefined } {
     const { weights, fixed, errorWeights } = options;
-    const nq = 3 * this.#layout.nodes.length;
     const count = 3 * this.#seen(rows);
-    const squared = new Float64Array(this.#layout.nodes.length);
     const sums = { posteriorChained: 0, posteriorForced: 0, priorChained: 0, priorForced: 0 };
+    const squared = new Float64Array(this.#layout.nodes.length);
     const slopes = errorWeights && {
       heads: heads.map(({ length }) => new Float32Array(length)),
       edges: new Float64Array(weights.length),
     };
-    // Scratch of one row and latent: latencies decoded along the chain, what observed parents hand on, raw heads, and
-    // derivatives by latency.
-    const chained = new Float64Array(nq);
-    const handed = new Float64Array(nq);
-    const raw = new Float64Array(nq);
-    const chainedSlope = new Float64Array(nq);
-    const forcedSlope = new Float64Array(nq);
-    const { selfScale, logSpread } = this.#scales;
-
-    rows.forEach((input, row) => {
-      const { observed, target: targets, seen } = input;
-      for (const { node } of this.#decoded) {
-        for (let q = 0; q < 3; q++) {
-          handed[3 * node + q] = this.#handedOn.value(node, q, { latencies: observed, weights });
-        }
-      }
+    for (let first = 0; first < rows.length; first += MOST_COLUMNS) {
+      const columns = Math.min(MOST_COLUMNS, rows.length - first);
+      const part: Part = { heads, rows, first, columns, weights, fixed };
+      this.#handOnObserved(part);
       for (const half of [0, 1] as const) {
         const [chainedName, forcedName] =
           half === 0
             ? (['posteriorChained', 'posteriorForced'] as const)
             : (['priorChained', 'priorForced'] as const);
-        const chainedPart = errorWeights === undefined ? 0 : errorWeights[chainedName] / count;
-        const forcedPart = errorWeights === undefined ? 0 : errorWeights[forcedName] / count;
-        chained.set(observed);
-        chainedSlope.fill(0);
-        for (const { node, slots } of this.#decoded) {
-          let self = 0;
-          for (let q = 0; q < 3; q++) {
-            const at = 3 * node + q;
-            let sum = fixed === undefined ? 0 : (fixed[row]?.[at] as number);
-            for (const slot of slots) {
-              sum += heads[slot.stack]?.[this.#headAt(slot, half, row, rows.length) + q] as number;
-            }
-            raw[at] = sum;
-            self += positive(sum) * (selfScale[at] as number);
-            const follow = self + this.#handedOn.value(node, q, { latencies: chained, weights });
-            const force = self + (handed[at] as number);
-            chained[at] = follow;
-            forcedSlope[at] = 0;
-            if (seen[node] === 0) continue;
-            const target = targets[at] as number;
-            const spread = logSpread[at] as number;
-            const followError = Math.log1p(follow) - target;
-            const forceError = Math.log1p(force) - target;
-            const followRoot = Math.sqrt(1 + (followError / spread) ** 2);
-            const forceRoot = Math.sqrt(1 + (forceError / spread) ** 2);
-            sums[chainedName] += followRoot - 1;
-            sums[forcedName] += forceRoot - 1;
-            if (half === 0) squared[node] = (squared[node] as number) + followError * followError;
-            if (slopes === undefined) continue;
-            const scale = 1 / (spread * spread);
-            chainedSlope[at] = (chainedPart * followError * scale) / (followRoot * (1 + follow));
-            forcedSlope[at] = (forcedPart * forceError * scale) / (forceRoot * (1 + force));
-          }
-        }
-        if (slopes === undefined) continue;
-        for (let i = this.#decoded.length - 1; i >= 0; i--) {
-          const { node, slots } = this.#decoded[i] as { node: number; slots: readonly Slot[] };
-          let own = 0;
-          for (let q = 2; q >= 0; q--) {
-            const at = 3 * node + q;
-            const follow = chainedSlope[at] as number;
-            const force = forcedSlope[at] as number;
-            // Percentile q of the own time enters that percentile and all above it.
-            own += follow + force;
-            const slope = own * (selfScale[at] as number) * positiveSlope(raw[at] as number);
-            for (const slot of slots) {
-              (slopes.heads[slot.stack] as Float32Array)[this.#headAt(slot, half, row, rows.length) + q] =
-                slope;
-            }
-            if (!this.#handedOn.has(node)) continue;
-            this.#handedOn.pullBack(node, q, follow, {
-              latencies: chained,
-              weights,
-              slopes: chainedSlope,
-            });
-            this.#handedOn.pullBack(node, q, force, {
-              latencies: observed,
-              weights,
-              edgeSlopes: slopes.edges,
-            });
-          }
-        }
+        const found = this.#decode(part, {
+          half,
+          chainedPart: errorWeights === undefined ? 0 : errorWeights[chainedName] / count,
+          forcedPart: errorWeights === undefined ? 0 : errorWeights[forcedName] / count,
+          squared: half === 0 ? squared : undefined,
+        });
+        sums[chainedName] += found.chained;
+        sums[forcedName] += found.forced;
+        if (slopes !== undefined) this.#pullBack(part, half, slopes);
       }
-    });
+    }
     const mean = (sum: number) => (count === 0 ? 0 : sum / count);
     const errors = {
       posteriorChained: mean(sums.posteriorChained),
@@ -188,14 +147,164 @@ export class StructuralLoss {
     return { errors, slopes };
   }
 
+  /** Lays out what was observed, and what decoded nodes are handed by observed parents. */
+  #handOnObserved({ rows, first, columns, weights }: Part): void {
+    const { observed, handed } = this.#scratch;
+    for (let i = 0; i < columns; i++) {
+      const row = (rows[first + i] as Inputs).observed;
+      for (let at = 0; at < row.length; at++) observed[at * columns + i] = row[at] as number;
+    }
+    for (const { node } of this.#decoded) {
+      for (let q = 0; q < 3; q++) {
+        const at = (3 * node + q) * columns;
+        const out = handed.subarray(at, at + columns);
+        this.#handedOn.handOn(node, q, { latencies: observed, columns, weights }, out);
+      }
+    }
+  }
+
+  /** Latencies along the chain, and given observed parents, and their errors; with the derivatives of these by latency. */
+  #decode(part: Part, counting: Counting): { readonly chained: number; readonly forced: number } {
+    const { rows, first, columns, weights } = part;
+    const { observed, chained, handed, raw, chainedSlope, forcedSlope } = this.#scratch;
+    const { selfScale, logSpread } = this.#scales;
+    const sums = { chained: 0, forced: 0 };
+    const self = new Float64Array(columns);
+    chained.set(observed);
+    chainedSlope.fill(0);
+    for (const { node, slots } of this.#decoded) {
+      self.fill(0);
+      for (let q = 0; q < 3; q++) {
+        const from = (3 * node + q) * columns;
+        const follows = chained.subarray(from, from + columns);
+        this.#handedOn.handOn(node, q, { latencies: chained, columns, weights }, follows);
+        this.#addHeads(part, counting.half, slots, 3 * node + q);
+        const scale = selfScale[3 * node + q] as number;
+        const spread = logSpread[3 * node + q] as number;
+        const precision = 1 / (spread * spread);
+        for (let i = 0; i < columns; i++) {
+          const at = from + i;
+          self[i] = (self[i] as number) + positive(raw[at] as number) * scale;
+          const follow = (self[i] as number) + (follows[i] as number);
+          const force = (self[i] as number) + (handed[at] as number);
+          follows[i] = follow;
+          forcedSlope[at] = 0;
+          const { seen, target } = rows[first + i] as Inputs;
+          if (seen[node] === 0) continue;
+          const followError = Math.log1p(follow) - (target[3 * node + q] as number);
+          const forceError = Math.log1p(force) - (target[3 * node + q] as number);
+          const followRoot = Math.sqrt(1 + followError * followError * precision);
+          const forceRoot = Math.sqrt(1 + forceError * forceError * precision);
+          sums.chained += followRoot - 1;
+          sums.forced += forceRoot - 1;
+          if (counting.squared !== undefined) {
+            counting.squared[node] = (counting.squared[node] as number) + followError * followError;
+          }
+          chainedSlope[at] = (counting.chainedPart * followError * precision) / (followRoot * (1 + follow));
+          forcedSlope[at] = (counting.forcedPart * forceError * precision) / (forceRoot * (1 + force));
+        }
+      }
+    }
+    return sums;
+  }
+
+  /** The derivatives by latency, effects first, as derivatives by heads and by edge weights. */
+  #pullBack(part: Part, half: 0 | 1, slopes: StructuralSlopes): void {
+    const { first, columns, weights } = part;
+    const { observed, chained, raw, chainedSlope, forcedSlope } = this.#scratch;
+    const { selfScale } = this.#scales;
+    const own = new Float64Array(columns);
+    for (let d = this.#decoded.length - 1; d >= 0; d--) {
+      const { node, slots } = this.#decoded[d] as { node: number; slots: readonly Slot[] };
+      own.fill(0);
+      for (let q = 2; q >= 0; q--) {
+        const from = (3 * node + q) * columns;
+        const follow = chainedSlope.subarray(from, from + columns);
+        const force = forcedSlope.subarray(from, from + columns);
+        const scale = selfScale[3 * node + q] as number;
+        for (let i = 0; i < columns; i++) {
+          // Percentile q of the own time enters that percentile and all above it.
+          own[i] = (own[i] as number) + (follow[i] as number) + (force[i] as number);
+        }
+        for (const slot of slots) {
+          const target = slopes.heads[slot.stack] as Float32Array;
+          const width = this.#width(slot);
+          const to = this.#headAt(slot, half, first, part.rows.length) + q;
+          for (let i = 0; i < columns; i++) {
+            target[to + i * width] = (own[i] as number) * scale * positiveSlope(raw[from + i] as number);
+          }
+        }
+        if (!this.#handedOn.has(node)) continue;
+        this.#handedOn.pullBack(node, q, follow, {
+          latencies: chained,
+          columns,
+          weights,
+          slopes: chainedSlope,
+        });
+        this.#handedOn.pullBack(node, q, force, {
+          latencies: observed,
+          columns,
+          weights,
+          edgeSlopes: slopes.edges,
+        });
+      }
+    }
+  }
+
+  /** The raw own time of a node's percentile: its owners' heads in the stacks, and what owners outside of them add. */
+  #addHeads(part: Part, half: 0 | 1, slots: readonly Slot[], nodePercentile: number): void {
+    const { heads, rows, first, columns, fixed } = part;
+    const { raw } = this.#scratch;
+    const to = nodePercentile * columns;
+    for (let i = 0; i < columns; i++) {
+      raw[to + i] = fixed === undefined ? 0 : (fixed[first + i]?.[nodePercentile] as number);
+    }
+    for (const slot of slots) {
+      const source = heads[slot.stack] as Float32Array;
+      const width = this.#width(slot);
+      const from = this.#headAt(slot, half, first, rows.length) + (nodePercentile % 3);
+      for (let i = 0; i < columns; i++) {
+        raw[to + i] = (raw[to + i] as number) + (source[from + i * width] as number);
+      }
+    }
+  }
+
   #seen(rows: readonly Inputs[]): number {
     let count = 0;
     for (const { seen } of rows) for (const { node } of this.#decoded) count += seen[node] as number;
     return count;
   }
 
-  #headAt({ stack, position, slot }: Slot, half: 0 | 1, row: number, rows: number): number {
-    const width = 3 * (this.#stacks[stack]?.owned ?? 0);
-    return (position * 2 * rows + half * rows + row) * width + 3 * slot;
+  #width({ stack }: Slot): number {
+    return 3 * (this.#stacks[stack]?.owned ?? 0);
   }
+
+  #headAt(slot: Slot, half: 0 | 1, row: number, rows: number): number {
+    return (slot.position * 2 * rows + half * rows + row) * this.#width(slot) + 3 * slot.slot;
+  }
+}
+
+/** All [node][percentile][column]. */
+interface Scratch {
+  readonly observed: Float64Array;
+  /** Decoded along the chain. */
+  readonly chained: Float64Array;
+  /** By observed parents. */
+  readonly handed: Float64Array;
+  /** Sums of heads. */
+  readonly raw: Float64Array;
+  /** Derivatives by latency. */
+  readonly chainedSlope: Float64Array;
+  readonly forcedSlope: Float64Array;
+}
+
+function scratchFor(size: number): Scratch {
+  return {
+    observed: new Float64Array(size),
+    chained: new Float64Array(size),
+    handed: new Float64Array(size),
+    raw: new Float64Array(size),
+    chainedSlope: new Float64Array(size),
+    forcedSlope: new Float64Array(size),
+  };
 }

@@ -38,12 +38,19 @@ export interface TrainOptions {
 const STEPS = 5;
 const LEAST_BATCH_ROWS = 8;
 const MOST_BATCH_ROWS = 64;
-/** Steps that training takes unless it is told otherwise. */
-const DEFAULT_STEPS = 900;
+/**
+ * Steps that training takes unless it is told otherwise, and epochs at least. Networks that begin with what they knew are
+ * close to their goal: what they have to learn is a correction.
+ */
+const DEFAULT_LENGTH = {
+  'from nothing': { steps: 900, epochs: 20 },
+  'from known': { steps: 150, epochs: 4 },
+};
 /** Weight decay is this over the number of rows, at most 1: the fewer the data, the more the prior on weights counts. */
 const PRIOR_ROWS = 50;
-/** Steps over which β grows to its full value. */
+/** Steps, and part of all steps, over which β grows to its full value: whichever is less. */
 const WARM_UP_STEPS = 200;
+const WARM_UP_PART = 1 / 3;
 /** A loss counts as better when it is so by this part; so many steps, and epochs, without one end the training. */
 const LEAST_GAIN = 0.002;
 const PATIENCE_STEPS = 250;
@@ -54,8 +61,9 @@ function batchSize(rows: number): number {
 }
 
 /** Epochs for so many rows of training. */
-export function defaultEpochs(rows: number): number {
-  return Math.min(150, Math.max(20, Math.ceil(DEFAULT_STEPS / Math.ceil(rows / batchSize(rows)))));
+export function defaultEpochs(rows: number, start: keyof typeof DEFAULT_LENGTH): number {
+  const { steps, epochs } = DEFAULT_LENGTH[start];
+  return Math.min(150, Math.max(epochs, Math.ceil(steps / Math.ceil(rows / batchSize(rows)))));
 }
 
 /** Returns the parameters that were best on the held-out rows. Leaves no tensor behind; the signal's reason is thrown. */
@@ -82,6 +90,7 @@ export async function train(
   const order = rows.training.map((_, i) => i);
   const batchRows = batchSize(order.length);
   const steps = Math.ceil(order.length / batchRows);
+  const warmUpSteps = Math.min(WARM_UP_STEPS, Math.ceil(WARM_UP_PART * options.epochs * steps));
   const patience = Math.max(PATIENCE_EPOCHS, Math.ceil(PATIENCE_STEPS / steps));
   let best = Float32Array.from(learnt);
   let bestLoss = Number.POSITIVE_INFINITY;
@@ -90,7 +99,7 @@ export async function train(
     shuffle(order, options.rng);
     for (let step = 0; step < steps; step++) {
       const done = (epoch - 1) * steps + step;
-      const beta = FULL_WEIGHTS.beta * Math.min(1, (done + 1) / WARM_UP_STEPS);
+      const beta = FULL_WEIGHTS.beta * Math.min(1, (done + 1) / warmUpSteps);
       const picked = order.slice(step * batchRows, (step + 1) * batchRows);
       const gradient = slope(
         problem,
@@ -113,7 +122,7 @@ export async function train(
     if (epoch - bestEpoch >= patience) break;
   }
   const { units } = unpack(layout, stacks, best.subarray(0, packed.length), start);
-  return { units, corrections: best.slice(packed.length) };
+  return { units, corrections: learntCorrections(problem, best.subarray(packed.length), start) };
 }
 
 interface Problem {
@@ -121,6 +130,18 @@ interface Problem {
   readonly stacks: readonly Stack[];
   readonly tensors: readonly StackTensor[];
   readonly structure: StructuralLoss;
+}
+
+/** Those of edges into nodes that were decoded; the data told nothing of the others. */
+function learntCorrections(
+  { layout, structure }: Problem,
+  learnt: Float32Array,
+  start: Parameters,
+): Float32Array {
+  const decoded = new Set(structure.decoded);
+  return Float32Array.from(layout.edges, ({ child }, e) =>
+    decoded.has(child) ? (learnt[e] as number) : (start.corrections[e] as number),
+  );
 }
 
 function networkPart({ tensors }: Problem): number {

@@ -1,5 +1,5 @@
 import { LATENT, type Layout, type Unit } from './layout.js';
-import { layersOf, NETWORKS, type NetworkName, type Parameters } from './parameters.js';
+import { layersOf, NETWORKS, type NetworkName, type Parameters, shortcutsOf } from './parameters.js';
 
 interface Learnt {
   readonly layout: Layout;
@@ -73,6 +73,19 @@ function reshape(target: Shaped, source: Shaped): Float32Array {
       }
     });
   }
+  const own = places(ownNames(target.layout, target.unit), ownNames(source.layout, source.unit));
+  const now = shortcutsOf(target.unit);
+  const then = shortcutsOf(source.unit);
+  own.forEach((old, at) => {
+    for (let d = 0; d < LATENT; d++) {
+      values[now.encoder.weight + at * LATENT + d] =
+        old < 0 ? 0 : (source.values[then.encoder.weight + old * LATENT + d] as number);
+      if (old < 0) continue;
+      values[now.decoder.weight + d * now.decoder.outputs + at] = source.values[
+        then.decoder.weight + d * then.decoder.outputs + old
+      ] as number;
+    }
+  });
   return values;
 }
 

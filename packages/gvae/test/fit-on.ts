@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { NO_INTERVENTION } from '@sage/causal-graph';
 import { createRng, median, PERCENTILES, type Window } from '@sage/core';
 import { type Backend, fitModel, loadBackend } from '@sage/gvae';
-import { ROOT, worldGraph, worldWindows } from './world.js';
+import { node, ROOT, worldGraph, worldWindows } from './world.js';
 
 export interface FitOn {
   readonly backend: Backend;
@@ -19,7 +19,7 @@ const model = await fitModel(worldGraph(), worldWindows(120, 1), { epochs: 20, s
 const predicted = worldWindows(6, 6, 80).flatMap((window: Window) => {
   const prediction = model.predict(
     model.abduct(window),
-    { ...NO_INTERVENTION, latents: new Set(['b']) },
+    { ...NO_INTERVENTION, exogenous: new Map([[node('server', 'a', 'b'), 0]]) },
     { rng: createRng(2) },
   );
   return PERCENTILES.map((q) => median(prediction.draws(ROOT, q)));

@@ -17,7 +17,6 @@ const graph = worldGraph();
 const B = node('server', 'a', 'b');
 const normalOf = (service: string): Intervention => ({
   ...NO_INTERVENTION,
-  latents: new Set([service]),
   exogenous: new Map(graph.latency.filter((n) => n.owners.includes(service)).map((n) => [n.id, 0])),
 });
 
@@ -72,6 +71,37 @@ describe('a fitted model', function () {
     expect(after('c')).to.be.above(observed - 5);
   });
 
+  it('answers a question alike whatever else was asked of the same worlds', () => {
+    const [window] = worldWindows(1, 6, 80) as [Window];
+    const usage = (cores: number): Intervention => ({
+      ...NO_INTERVENTION,
+      metrics: new Map([['b', new Map([['cpu_usage_cores', cores]])]]),
+    });
+    const options = { rng: createRng(2) };
+    const abduction = model.abduct(window);
+    const ask = (what: Intervention) => [...model.predict(abduction, what, options).draws(ROOT, 'p95Ms')];
+    const first = [ask(usage(0.01)), ask(normalOf('b'))];
+    const others = Array.from({ length: 40 }, (_, i) => ask(usage(0.01 + 0.005 * i)).join());
+    expect(new Set(others).size).to.be.above(20);
+    expect([ask(usage(0.01)), ask(normalOf('b'))]).to.deep.equal(first);
+    const alone = model.predict(model.abduct(window), normalOf('b'), options);
+    expect([...alone.draws(ROOT, 'p95Ms')]).to.deep.equal(first[1]);
+  });
+
+  it('takes a part that goes for the probability that all of it does', () => {
+    const [window] = worldWindows(1, 6, 80) as [Window];
+    const draws = model
+      .predict(
+        model.abduct(window),
+        { ...NO_INTERVENTION, exogenous: new Map([[B, 0.25]]) },
+        { rng: createRng(2), samples: 64 },
+      )
+      .draws(ROOT, 'p99Ms');
+    const observed = window.latency.get(ROOT)?.p99Ms as number;
+    expect(draws.filter((ms) => ms < observed - 65).length / 64).to.be.closeTo(0.75, 0.02);
+    expect(draws.filter((ms) => Math.abs(ms - observed) < 1e-6).length / 64).to.be.closeTo(0.25, 0.02);
+  });
+
   it('has median latency and no residual for a node that was not seen', () => {
     const [window] = worldWindows(1, 8) as [Window];
     const latency = new Map(window.latency);
@@ -90,7 +120,7 @@ describe('a fitted model', function () {
     const refusals: [string, string, ReturnType<typeof worldGraph>][] = [
       ['malformed', 'no JSON', graph],
       ['malformed', '{"format":"other"}', graph],
-      ['version', text.replace('"version":2', '"version":99'), graph],
+      ['version', text.replace('"version":3', '"version":99'), graph],
       ['checksum', text.replace('"overallR2":', '"overallR2":1'), graph],
       ['graph-mismatch', text, worldGraph('another')],
     ];

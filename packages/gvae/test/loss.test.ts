@@ -131,7 +131,7 @@ describe('structural equations', () => {
     for (let q = 0; q < 3; q++) {
       const slopes = new Float64Array(12);
       const edgeSlopes = new Float64Array(3);
-      handedOn.pullBack(3, q, 2, { ...even, slopes, edgeSlopes });
+      handedOn.pullBack(3, q, Float64Array.of(2), { ...even, slopes, edgeSlopes });
       for (let i = 0; i < 9; i++) {
         const moved = (by: number) =>
           handedOn.value(3, q, {

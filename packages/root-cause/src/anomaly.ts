@@ -10,6 +10,7 @@ import {
   type Window,
 } from '@sage/core';
 import type { GraphView } from './graph-view.js';
+import { callsBeyond, judgedPercentiles } from './judged-percentiles.js';
 import type { NormalReference } from './normal-reference.js';
 
 /** A reading of a service beside what is normal. */
@@ -34,13 +35,15 @@ export interface NodeAnomaly {
   readonly medianExcessMs: number;
   /** …and in the mean, as far as three quantiles tell. */
   readonly meanExcessMs: number;
+  /** Whether some of the calls have waited for packets to be sent again. */
+  readonly isLossy: boolean;
 }
 
 /** All that was measured of one service. */
 export interface ServiceSigns {
   readonly service: string;
   readonly features: readonly FeatureAnomaly[];
-  /** Seconds per second by which its own compute took longer than expected, over all its calls. */
+  /** Seconds per second by which its own compute took longer than expected, over all its calls; a store's, its link in it. */
   readonly excessSeconds: number;
   /** Nodes that only this service owns. */
   readonly exclusive: readonly NodeAnomaly[];
@@ -60,8 +63,25 @@ export function strength(z: number): number {
   return Number.isNaN(z) ? 0 : Math.max(0, Math.min(z, CONVINCING + 2) - 2);
 }
 
-/** Of p50, p95 and p99 in a mean: each stands for the calls about it. */
-const MEAN_PARTS = [0.7, 0.25, 0.05] as const;
+/** Between quantiles that lie further apart than this a tail is not told any better. */
+const WIDEST = 1000;
+
+/** Mean of what grows exponentially from one value to another: (b − a) / ln(b / a). */
+function logarithmicMean(from: number, to: number): number {
+  const low = Math.max(Math.min(from, to), Math.max(from, to) / WIDEST);
+  const high = Math.max(from, to);
+  return high - low < 1e-9 ? high : (high - low) / Math.log(high / low);
+}
+
+/** The mean of what has the quantiles p50, p95 and p99, none below 0: tails are taken to be exponential. */
+function meanOfQuantiles([p50 = 0, p95 = 0, p99 = 0]: readonly number[]): number {
+  return 0.375 * p50 + 0.45 * logarithmicMean(p50, p95) + 0.04 * logarithmicMean(p95, p99) + 0.01 * p99;
+}
+
+/** Nothing that is not wholly believed is beyond doubt. */
+function believed(z: number, belief: number): number {
+  return belief >= 1 ? z : belief * Math.min(z, CONVINCING + 2);
+}
 
 /** Reads the signs of every service of the graph off the violating window. */
 export function readSigns(
@@ -76,17 +96,19 @@ export function readSigns(
   const { reference, abduction } = options;
   const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
     const count = window.latency.get(node.id)?.count ?? 0;
-    const read = supportedPercentiles(count, options.percentile).flatMap((percentile) => {
-      const residual = abduction.residual(node.id, percentile);
-      return residual === undefined ? [] : [{ percentile, ...residual }];
-    });
+    const read = judgedPercentiles(count, options.percentile, node.parents.length === 0).flatMap(
+      ({ percentile, belief }) => {
+        const residual = abduction.residual(node.id, percentile);
+        return residual === undefined ? [] : [{ percentile, ...residual, z: believed(residual.z, belief) }];
+      },
+    );
     if (read.length === 0) return undefined;
     const { percentile, observedMs, expectedMs, z } = read.reduce((a, b) => (b.z > a.z ? b : a));
+    let slowness: number | undefined;
     const excessMs = PERCENTILES.map((each) => {
       const residual = abduction.residual(node.id, each);
       return residual === undefined ? 0 : Math.max(0, residual.observedMs - residual.expectedMs);
     });
-    const meanExcessMs = excessMs.reduce((sum, ms, q) => sum + (MEAN_PARTS[q] as number) * ms, 0);
     return {
       node,
       observedMs,
@@ -94,11 +116,15 @@ export function readSigns(
       z,
       // Asked of few nodes, and dear.
       get slowness() {
-        const normal = reference.latency(node.id, percentile);
-        return normal === undefined ? 0 : (observedMs - normal.center) / normal.spread;
+        if (slowness === undefined) {
+          const normal = reference.latency(node.id, percentile);
+          slowness = normal === undefined ? 0 : (observedMs - normal.center) / normal.spread;
+        }
+        return slowness;
       },
       medianExcessMs: excessMs[0] ?? 0,
-      meanExcessMs,
+      meanExcessMs: meanOfQuantiles(excessMs),
+      isLossy: looksLost(excessMs, count),
     };
   };
   const features = readFeatures([...view.owned.keys()], window, reference);
@@ -111,7 +137,10 @@ export function readSigns(
         {
           service,
           features: features.get(service) ?? [],
-          excessSeconds: excessOf(read.filter(alone), window),
+          excessSeconds: excessOf(
+            read.filter((entry) => alone(entry) || isServedBy(service, entry)),
+            window,
+          ),
           exclusive: read.filter(alone),
           shared: read.filter((entry) => !alone(entry)),
         },
@@ -120,26 +149,26 @@ export function readSigns(
   );
 }
 
-/** Calls beyond a percentile without which it says more about one unlucky call than about the service. */
-const LEAST_BEYOND = 5;
-const SHARE_BEYOND: Readonly<Record<Percentile, number>> = { p50Ms: 0.5, p95Ms: 0.05, p99Ms: 0.01 };
-
-/** Whether enough calls lie beyond a percentile to believe it. */
-export function isSupported(count: number, percentile: Percentile): boolean {
-  return count * SHARE_BEYOND[percentile] >= LEAST_BEYOND;
-}
+/** Least time-out of TCP before it sends again (Linux; RFC 6298 says a second), less what clocks and quantiles are off. */
+const RETRANSMISSION_MS = 180;
+/** Of packets some are lost, not most: the median stays about what it was. */
+const MEDIAN_PART = 0.1;
 
 /**
- * The percentiles to judge a node by: the objective's and those above it, since the slow calls of a service may be the
- * very ones of this objective, as far as enough calls of the window lie beyond: of 120 calls the p99 is the second slowest,
- * and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is; a handful of calls
- * says nothing.
+ * Whether a tail is one of retransmissions: probes seldom meet the loss, and what is busy is slow at the median, too.
+ * `excessMs`: of p50, p95 and p99; a single call beyond a percentile shows it.
  */
-export function supportedPercentiles(count: number, wanted: Percentile): readonly Percentile[] {
-  const supported = PERCENTILES.filter((percentile) => isSupported(count, percentile));
-  const from = PERCENTILES.indexOf(wanted);
-  const upper = supported.filter((percentile) => PERCENTILES.indexOf(percentile) >= from);
-  return upper.length > 0 ? upper : supported.slice(-1);
+function looksLost(excessMs: readonly number[], count: number): boolean {
+  const [medianMs = 0] = excessMs;
+  return PERCENTILES.some((percentile, q) => {
+    const ms = excessMs[q] ?? 0;
+    return ms >= RETRANSMISSION_MS && medianMs <= MEDIAN_PART * ms && callsBeyond(count, percentile) >= 1;
+  });
+}
+
+/** A call of a store, whose compute shows in it alone. */
+function isServedBy(service: string, { node }: NodeAnomaly): boolean {
+  return node.kind === 'client' && node.parents.length === 0 && node.rpc.callee === service;
 }
 
 function excessOf(nodes: readonly NodeAnomaly[], window: Window): number {
@@ -152,7 +181,8 @@ function excessOf(nodes: readonly NodeAnomaly[], window: Window): number {
 /** Services that a feature is measured of, from which on they tell what is common to them. */
 const COMMON_FROM = 4;
 
-function readFeatures(
+/** Readings of services beside what is normal. */
+export function readFeatures(
   services: readonly string[],
   window: Window,
   reference: NormalReference,
@@ -189,17 +219,48 @@ const WAITS: readonly FeatureName[] = [
   'memory_pressure_ratio',
   'disk_wait_ratio',
 ];
-/** A wait from which on it is asked how much latency it explains. */
+/** A wait from which on it is asked how much latency it explains… */
 const NOTED_Z = 3;
+/** …or of a service that waits longer than it runs: so many seconds per second at least. */
+const LEAST_WAIT = 0.01;
+
+function isNoted({ z, observed, expected }: FeatureAnomaly, { features }: ServiceSigns): boolean {
+  if (z >= NOTED_Z) return true;
+  const ran = features.find(({ feature }) => feature === 'cpu_usage_cores');
+  return ran !== undefined && observed - expected >= Math.max(LEAST_WAIT, ran.observed);
+}
+
+/** Cache held, of what is usual, from which on somebody else has taken some; and misses that go with it. */
+const HELD_RATIO = 0.7;
+const MISSED_RATIO = 2;
+
+/** Part of what a service usually holds of the last-level cache that it has lost, and misses; 0 where it does not tell. */
+function cacheLost({ features }: ServiceSigns): number {
+  const held = features.find(({ feature }) => feature === 'llc_occupancy_bytes');
+  const missed = features.find(({ feature }) => feature === 'llc_misses_per_second');
+  if (held === undefined || missed === undefined) return 0;
+  if (held.observed > HELD_RATIO * held.expected || missed.observed < MISSED_RATIO * missed.expected)
+    return 0;
+  return 1 - held.observed / held.expected;
+}
+
+/**
+ * How convincing a reading is. Misses are the more so the more of its cache a service has lost; it then computes longer for
+ * the same and may run into its quota, for which throttling is the less so.
+ */
+function strengthOf(reading: FeatureAnomaly, signs: ServiceSigns): number {
+  const lost = CONVINCING * cacheLost(signs);
+  if (reading.feature === 'llc_misses_per_second') return Math.max(strength(reading.z), lost);
+  const wait = waitStrength(reading, signs);
+  return reading.feature === 'cpu_throttled_ratio' ? Math.max(0, wait - lost) : wait;
+}
 
 /** A wait that explains most of what its service is slow by is beyond doubt, however small it is for a wait. */
-function strengthOf(
-  { feature, z, observed, expected }: FeatureAnomaly,
-  { excessSeconds }: ServiceSigns,
-): number {
+function waitStrength(reading: FeatureAnomaly, signs: ServiceSigns): number {
+  const { feature, z, observed, expected } = reading;
   const plain = strength(z);
-  if (!WAITS.includes(feature) || z < NOTED_Z || excessSeconds <= 0) return plain;
-  return Math.max(plain, CONVINCING * Math.min(1, (observed - expected) / excessSeconds));
+  if (!WAITS.includes(feature) || signs.excessSeconds <= 0 || !isNoted(reading, signs)) return plain;
+  return Math.max(plain, CONVINCING * Math.min(1, (observed - expected) / signs.excessSeconds));
 }
 
 /** Largest strength of one resource's features of a role; undefined where none was measured. */

@@ -1,7 +1,9 @@
 import { RESOURCES, type Resource } from '@sage/core';
 import { type NodeAnomaly, noSigns, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
 import { directContention, discountedUsage } from './directness.js';
-import { poolWaitClaim, type Responsibility, servingOf } from './responsibility.js';
+import { poolWaitClaim, servingOf } from './pool-wait.js';
+import { isClearedByProbe } from './probe.js';
+import type { Responsibility } from './responsibility.js';
 
 /** How much of a service's trouble each of its resources explains: parts sum to 1. */
 export type Attribution = ReadonlyMap<Resource, number>;
@@ -12,14 +14,11 @@ const SOFTWARE_BASELINE = 1;
 const GAP_PART = 0.5;
 /** …and hardly at all where a probe over the link is fine. */
 const GAP_PART_PROBED = 0.1;
-/** Least time-out of TCP before it sends again (Linux; RFC 6298 says a second), less what clocks and quantiles are off. */
-const RETRANSMISSION_MS = 180;
-/** Of packets some are lost, not most: the median stays about what it was. */
-const MEDIAN_PART = 0.1;
 /** Unexplained compute speaks for software at half strength, once what was measured is taken off. */
 const COMPUTE_PART = 0.5;
-const PROBED_FINE_BELOW = 2;
 const SHARPNESS = 3;
+/** What a store may want beside processor time. */
+const STORE_WAITS: readonly Resource[] = ['memory', 'disk', 'llc'];
 
 /**
  * ρ_g ∝ strength_g³, over
@@ -36,14 +35,11 @@ export function attribute(
   responsibility: Responsibility,
 ): Attribution {
   const own = signs.get(service) ?? noSigns(service);
-  const direct = directContention(own, calleeSlowness(service, signs, responsibility));
+  const direct = directContention(own, () => calleeSlowness(service, signs, responsibility));
   const cpu = resourceStrength(own, 'cpu', 'contention') ?? 0;
   const part = (entry: NodeAnomaly) => responsibility(service, entry.node.id) * strength(entry.z);
   const largest = (entries: readonly NodeAnomaly[]) => Math.max(0, ...entries.map(part));
   const compute = largest(own.exclusive);
-  const gaps = largest(own.shared);
-  const storeCalls = largest(own.shared.filter(({ node }) => node.kind === 'client'));
-
   const strengths = new Map<Resource, number>();
   for (const resource of RESOURCES) {
     strengths.set(resource, (direct.get(resource) ?? 0) + discountedUsage(own, resource));
@@ -51,33 +47,36 @@ export function attribute(
   const add = (resource: Resource, value: number) =>
     strengths.set(resource, (strengths.get(resource) ?? 0) + Math.max(0, value));
 
-  const probed = direct.get('network');
-  const probedFine = probed !== undefined && probed < PROBED_FINE_BELOW;
   const pooled = Math.max(
     0,
     ...own.shared.map(
-      (entry) => poolWaitClaim(own, entry, servingOf(entry.node, signs.get(entry.node.rpc.callee))) - cpu,
+      (entry) =>
+        poolWaitClaim(own, entry, () => servingOf(entry.node, signs.get(entry.node.rpc.callee))) - cpu,
     ),
   );
-  const lost = Math.max(0, ...own.shared.filter(looksLost).map(part)) - pooled;
-  add(
-    'network',
-    Math.max((probedFine ? GAP_PART_PROBED : GAP_PART) * (gaps - compute), lost - compute) - cpu,
+  // What keeps a store from computing keeps its callers waiting just as its link does: one node holds both.
+  const waits = Math.max(cpu, ...STORE_WAITS.map((resource) => direct.get(resource) ?? 0));
+  const excused = ({ node }: NodeAnomaly) => pooled + (node.kind === 'client' ? waits : cpu);
+  const lost = Math.max(
+    0,
+    ...own.shared.filter(({ isLossy }) => isLossy).map((entry) => part(entry) - excused(entry)),
   );
+  const ways = own.shared.map(
+    (entry) =>
+      (isClearedByProbe(own, entry) ? GAP_PART_PROBED : GAP_PART) * (part(entry) - compute - excused(entry)),
+  );
+  add('network', Math.max(0, ...ways, lost - compute));
   const measured = Math.max(...RESOURCES.map((r) => (r === 'software' ? 0 : (strengths.get(r) ?? 0))));
-  const wayside = probedFine && lost <= 0 ? gaps : storeCalls;
+  // What is slow on a way that is in order, and what a store takes, may be compute.
+  const wayside = largest(
+    own.shared.filter((entry) => (lost <= 0 && isClearedByProbe(own, entry)) || entry.node.kind === 'client'),
+  );
   const unexplained = COMPUTE_PART * Math.max(compute, wayside) - measured;
   add('software', SOFTWARE_BASELINE + Math.max(0, unexplained, pooled - (direct.get('software') ?? 0)));
 
   const weights = [...strengths].map(([resource, s]) => [resource, s ** SHARPNESS] as const);
   const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
   return new Map(weights.map(([resource, weight]) => [resource, weight / total]));
-}
-
-/** A way with a tail of retransmissions: probes seldom meet the loss, and what is busy is slow at the median, too. */
-function looksLost({ observedMs, expectedMs, medianExcessMs }: NodeAnomaly): boolean {
-  const excessMs = observedMs - expectedMs;
-  return excessMs >= RETRANSMISSION_MS && medianExcessMs <= MEDIAN_PART * excessMs;
 }
 
 /**

@@ -18,7 +18,7 @@ import { culpritsText, violationText, workloadText } from './reason.js';
 import { type BadReplica, badReplica } from './replica.js';
 import { readScene } from './scene.js';
 import { findVictims } from './victims.js';
-import { normalLoad, strainedBeyondLoad } from './workload.js';
+import { isOverloaded, normalLoad, strainedBeyondLoad } from './workload.js';
 
 /** How many services beside the suspects are listed. */
 const LISTED = 5;
@@ -40,8 +40,8 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
   if (!reading.broken) return conclude('no-violation', 'The objective is met.');
   const violation = violationText(objective, observedMs);
 
-  const view = viewGraph(model.graph, objectiveNode(objective));
-  if (view === undefined)
+  const traced = viewGraph(model.graph, objectiveNode(objective));
+  if (traced === undefined)
     return conclude('undetermined', `${violation} The model does not know its operation.`);
   const reference = normalReference(history, window, { objective, roots: model.graph.roots });
   if (reference === undefined) {
@@ -50,7 +50,11 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
 
   // Abduction: what each service suffered, and whose the latency is that two could have caused.
   const percentile = objective.percentile;
-  const { abduction, signs, signsOf, facts } = readScene(input, { view, reference });
+  const { view, abduction, signs, signsOf, facts } = readScene(input, {
+    view: traced,
+    reference,
+    threshold: settings.anomalyThreshold,
+  });
   const { responsibility, attribution } = facts;
 
   // Action and prediction, in the same worlds for every question.
@@ -122,6 +126,10 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
     .slice(0, LISTED);
   const listed = rankSuspects([...ranked, ...others], ask, judged);
   const services = listed.map(candidate);
+  const [first] = ranked;
+  if (load > reference.largestLoadPerSecond && first !== undefined) {
+    if (isOverloaded(signsOf(first.service), { ...beyond, history })) return workload(services);
+  }
   const blamed = suspects.length === 0 ? [] : findCulprits(ranked, ask, { ...settings, excessMs });
   const restored = ask(blamed.map((service) => ({ service }))).probability;
   if (blamed.length === 0 || restored < settings.minProbability) {

@@ -14,12 +14,15 @@ const CPU_SYMPTOMS: Readonly<Record<Resource, number>> = {
   software: 1,
 };
 
+/** Pages that no longer fit are read back from the disk: the wait for it is then a wait for memory. */
+const MEMORY_SYMPTOMS: Partial<Readonly<Record<Resource, number>>> = { disk: 1 };
+
 /** Usage may be an effect of a slow callee; where waiting is measured, too, it never decides alone. */
 const USAGE_DISCOUNT = 0.3;
 const USAGE_LIMIT = 1.5;
 
 /** Resources of which a service's usage is of its own making; bytes sent and received are as much its callers'. */
-const OWN_USAGE: readonly Resource[] = ['cpu', 'memory', 'disk'];
+export const OWN_USAGE: readonly Resource[] = ['cpu', 'memory', 'disk'];
 /** Usage that has left the ordinary… */
 const UNUSUAL_Z = 6;
 /** A share of a resource from which on it counts as used up, where that is out of the ordinary, if less so. */
@@ -29,24 +32,27 @@ const SATURATED_Z = 3;
 const USAGE_SCALE = 4;
 
 /**
- * Strength per resource of what the service itself suffers, symptoms of a shortage of processor time taken off:
- * `direct = max(0, contention − symptom share × cpu contention)`. Pool waits of the caller of a slow callee are taken
+ * Strength per resource of what the service itself suffers, symptoms of a shortage of processor time or memory taken off:
+ * `direct = max(0, contention − symptom share × cpu contention − symptom share × memory contention)`. Pool waits of the caller of a slow callee are taken
  * off by `calleeSlowness`. Where no waiting is measured, usage far out of the ordinary at the present load takes its
  * place. undefined: neither is measured.
  */
 export function directContention(
   signs: ServiceSigns,
-  calleeSlowness: number,
+  calleeSlowness: () => number,
 ): ReadonlyMap<Resource, number | undefined> {
   const cpu = resourceStrength(signs, 'cpu', 'contention') ?? 0;
+  const memory = resourceStrength(signs, 'memory', 'contention') ?? 0;
   return new Map(
     RESOURCES.map((resource) => {
       const waiting = resourceStrength(signs, resource, 'contention');
       const used = isWaitMeasured(signs, resource) ? undefined : unusualUsage(signs, resource);
       if (waiting === undefined && used === undefined) return [resource, undefined];
       const raw = Math.max(waiting ?? 0, used ?? 0);
-      const symptom = CPU_SYMPTOMS[resource] * cpu + (resource === 'software' ? calleeSlowness : 0);
-      return [resource, Math.max(0, raw - symptom)];
+      const symptom = CPU_SYMPTOMS[resource] * cpu + (MEMORY_SYMPTOMS[resource] ?? 0) * memory;
+      const left = Math.max(0, raw - symptom);
+      const isEffectOfCallee = resource === 'software' && left > 0;
+      return [resource, Math.max(0, left - (isEffectOfCallee ? calleeSlowness() : 0))];
     }),
   );
 }
@@ -54,7 +60,8 @@ export function directContention(
 /** Features that tell of every wait for a processor; throttling tells of the service's own quota alone. */
 const PROCESSOR_WAITS: readonly FeatureName[] = ['cpu_runqueue_wait_ratio', 'cpu_pressure_ratio'];
 
-function isWaitMeasured({ features }: ServiceSigns, resource: Resource): boolean {
+/** Whether it is measured how long a service waits for a resource. */
+export function isWaitMeasured({ features }: ServiceSigns, resource: Resource): boolean {
   return features.some(({ feature }) =>
     resource === 'cpu'
       ? PROCESSOR_WAITS.includes(feature)

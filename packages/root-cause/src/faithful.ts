@@ -88,7 +88,6 @@ interface Part {
 /** Every node that a restored service owns loses its unexplained part, whoever else owns it. */
 function normalise(parts: readonly Part[], view: GraphView, reference: NormalReference): Intervention {
   const metrics = new Map<string, Map<FeatureName, number>>();
-  const latents = new Set<string>();
   const exogenous = new Map<string, number>();
   for (const { service, resource } of parts) {
     const normal = [...reference.features(service)].filter(
@@ -96,10 +95,9 @@ function normalise(parts: readonly Part[], view: GraphView, reference: NormalRef
     );
     metrics.set(service, new Map(normal.map(([feature, { center }]) => [feature, center])));
     if (resource !== undefined && resource !== 'software') continue;
-    latents.add(service);
     for (const node of view.owned.get(service) ?? []) exogenous.set(node.id, 0);
   }
-  return { metrics, latents, exogenous, load: new Map() };
+  return { metrics, exogenous, load: new Map() };
 }
 
 function lowest<T>(items: readonly T[], predict: (item: T) => number): { item: T; ms: number } | undefined {

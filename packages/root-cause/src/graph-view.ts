@@ -11,6 +11,19 @@ export interface GraphView {
   readonly services: readonly string[];
   /** Each of those services → every latency node it owns, alone or together with another. */
   readonly owned: ReadonlyMap<string, readonly LatencyNode[]>;
+  /**
+   * Each service that is called without client spans → its callers' server nodes: what its link takes there and back shows
+   * in them alone.
+   */
+  readonly hiddenWays: ReadonlyMap<string, readonly HiddenWay[]>;
+}
+
+export interface HiddenWay {
+  /** Of the caller. */
+  readonly node: LatencyNode;
+  readonly callsPerChild: number;
+  /** Of the node's unexplained latency, where that is known by other means than probes. */
+  readonly part?: number;
 }
 
 /** undefined where the graph does not know the target. */
@@ -29,5 +42,31 @@ export function viewGraph(graph: CausalGraph, target: LatencyNodeId): GraphView 
   for (const node of graph.latency) {
     for (const owner of new Set(node.owners)) owned.get(owner)?.push(node);
   }
-  return { target: targetNode, nodes, ancestors, services, owned };
+  return {
+    target: targetNode,
+    nodes,
+    ancestors,
+    services,
+    owned,
+    hiddenWays: findHiddenWays(nodes, ancestors),
+  };
+}
+
+function findHiddenWays(
+  nodes: ReadonlyMap<LatencyNodeId, LatencyNode>,
+  ancestors: ReadonlySet<LatencyNodeId>,
+): ReadonlyMap<string, readonly HiddenWay[]> {
+  const ways = new Map<string, HiddenWay[]>();
+  for (const id of ancestors) {
+    const node = nodes.get(id);
+    if (node?.kind !== 'server') continue;
+    for (const { node: parent, callsPerChild } of node.parents) {
+      const called = nodes.get(parent);
+      if (called?.kind !== 'server') continue;
+      const known = ways.get(called.rpc.callee) ?? [];
+      ways.set(called.rpc.callee, known);
+      known.push({ node, callsPerChild });
+    }
+  }
+  return ways;
 }

@@ -21,37 +21,25 @@ export interface RestorationFacts {
   readonly attribution: (service: string) => Attribution;
 }
 
-/** A resource that explains more than this of a service's trouble takes its latent along. */
-const LATENT_FROM = 0.5;
-
-/** From this part on a node counts as all of whoever is most likely to have made it slow. */
-const MOSTLY_FROM = 0.7;
-
-function mostly(part: number): number {
-  return part >= MOSTLY_FROM ? 1 : part;
-}
-
 /**
- * do(these behave normally): their metrics take their normal values, their latents a normal draw, and of the
- * unexplained part of each latency node they own stays what they are not responsible for,
- * `keep = 1 − Σ responsibility · ρ`, with ρ = 1 for whole services. Who is mostly responsible is so for all of it: a
- * remainder of a latency ten times the objective would still break it.
+ * do(these behave normally): their metrics take their normal values, and what is unexplained of each latency node they
+ * own stays as likely as it is not theirs, `keep = 1 − Σ responsibility · ρ`, with ρ = 1 for whole services.
  */
 export function restore(parts: readonly Restoration[], facts: RestorationFacts): Intervention {
   const metrics = new Map<string, Map<FeatureName, number>>();
-  const latents = new Set<string>();
   const blamed = new Map<LatencyNodeId, number>();
   for (const { service, resource } of parts) {
     const rho = resource === undefined ? 1 : (facts.attribution(service).get(resource) ?? 0);
     metrics.set(service, normalMetrics(service, facts, { resource, rho }));
-    if (rho > LATENT_FROM) latents.add(service);
-    for (const node of facts.view.owned.get(service) ?? []) {
-      const part = rho * mostly(facts.responsibility(service, node.id));
+    const { owned, hiddenWays } = facts.view;
+    const hidden = (hiddenWays.get(service) ?? []).map((way) => way.node);
+    for (const node of new Set([...(owned.get(service) ?? []), ...hidden])) {
+      const part = rho * facts.responsibility(service, node.id);
       if (part > 0) blamed.set(node.id, (blamed.get(node.id) ?? 0) + part);
     }
   }
   const exogenous = new Map([...blamed].map(([id, part]) => [id, Math.max(0, 1 - part)]));
-  return { metrics, latents, exogenous, load: new Map() };
+  return { metrics, exogenous, load: new Map() };
 }
 
 /**

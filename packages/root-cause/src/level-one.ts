@@ -35,7 +35,7 @@ export function rankSuspects(
     .sort((a, b) => score(b) - score(a) || (a.service < b.service ? -1 : 1));
 }
 
-/** A gain of less than this part of the excess is noise. */
+/** A gain of less than this part of what excess is left is noise. */
 const REAL_GAIN = 0.1;
 /** Nothing more to win. */
 const CERTAIN = 0.98;
@@ -44,9 +44,9 @@ const DISPENSABLE = 0.15;
 
 /**
  * The smallest set of services that restores the objective: greedy forward, each time the one whose restoration lowers
- * the median most, as long as it falls by more than 10 % of `excessMs`, until
- * the objective is sure to hold and enough of the excess is explained; then members that are not needed are taken out,
- * the latest first. Empty where no single restoration has a real gain, or where
+ * the median most, as long as it falls by more than 10 % of the excess that is left, until
+ * the objective is sure to hold and enough of the excess is explained; then members that are not needed, or that are but
+ * another explanation of the same, are taken out, the latest first. Empty where no single restoration has a real gain, or where
  * the set found does not explain enough of the excess.
  */
 export function findCulprits(
@@ -71,7 +71,8 @@ export function findCulprits(
       .map(({ service }) => ({ service, next: outlook([...chosen, service]) }))
       .sort((a, b) => a.next.medianMs - b.next.medianMs);
     const best = candidates[0];
-    if (best === undefined || now.medianMs - best.next.medianMs <= REAL_GAIN * options.excessMs) break;
+    const leftMs = options.excessMs - (before.medianMs - now.medianMs);
+    if (best === undefined || now.medianMs - best.next.medianMs <= REAL_GAIN * Math.max(0, leftMs)) break;
     chosen = [...chosen, best.service];
     now = best.next;
   }
@@ -79,7 +80,8 @@ export function findCulprits(
     const rest = chosen.filter((other) => other !== service);
     if (rest.length === 0) break;
     const without = outlook(rest);
-    const loss = outlook(chosen).probability - without.probability;
+    // Where it would have done alone what the rest does not, it is another explanation and not another cause.
+    const loss = outlook(chosen).probability - without.probability - outlook([service]).probability;
     if (without.probability >= options.minProbability && loss <= DISPENSABLE && explains(without))
       chosen = rest;
   }

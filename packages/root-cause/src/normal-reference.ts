@@ -19,7 +19,7 @@ export interface NormalReference {
   readonly windows: readonly Window[];
   /** Median requests per second of the objective's root over them. */
   readonly loadPerSecond: number;
-  /** Nearly the largest load at which the objective was met (the 99th percentile, over all of history). */
+  /** The largest load that the objective is ordinarily met at (its 95th percentile there, over all of history). */
   readonly largestLoadPerSecond: number;
   /** Per feature of a service; empty where none was measured. */
   features(service: string): ReadonlyMap<FeatureName, RobustScale>;
@@ -37,6 +37,8 @@ const LEAST = 3;
 const MOST = 240;
 /** So many window lengths before a violation what breaks the objective later may be there already. */
 const ONSET_WINDOWS = 6;
+/** A surge now and then that went well does not make such load usual. */
+const ORDINARY_LOADS = 0.95;
 /** Least spread of a latency worth believing in: 5 % of its centre and 0.2 ms, what span clocks resolve. */
 const LATENCY_FLOOR_RATIO = 0.05;
 const LATENCY_FLOOR_MS = 0.2;
@@ -77,7 +79,7 @@ export function normalReference(
     ),
     largestLoadPerSecond: quantile(
       met.map((entry) => entry.load),
-      0.99,
+      ORDINARY_LOADS,
     ),
     ...scalesOf(windows),
     rootLoads: new Map(
@@ -95,7 +97,7 @@ export function normalReference(
 /** Computed when first asked for: of a large application most is never asked for. */
 function scalesOf(windows: readonly Window[]): Pick<NormalReference, 'features' | 'latency'> {
   const features = new Map<string, ReadonlyMap<FeatureName, RobustScale>>();
-  const latency = new Map<string, RobustScale | undefined>();
+  const latency = new Map<Percentile, Map<LatencyNodeId, RobustScale | undefined>>();
   return {
     features: (service) => {
       const known = features.get(service) ?? featureScales(windows, service);
@@ -103,25 +105,46 @@ function scalesOf(windows: readonly Window[]): Pick<NormalReference, 'features' 
       return known;
     },
     latency: (node, percentile) => {
-      const key = `${percentile}|${node}`;
-      if (!latency.has(key)) latency.set(key, latencyScale(windows, node, percentile));
-      return latency.get(key);
+      const nodes = latency.get(percentile) ?? new Map<LatencyNodeId, RobustScale | undefined>();
+      latency.set(percentile, nodes);
+      if (!nodes.has(node)) nodes.set(node, latencyScale(windows, node, percentile));
+      return nodes.get(node);
     },
   };
 }
 
-function featureScales(windows: readonly Window[], service: string): ReadonlyMap<FeatureName, RobustScale> {
-  const columns = new Map<FeatureName, number[]>();
-  for (const window of windows) {
-    for (const [feature, value] of window.metrics.get(service) ?? []) {
-      if (!Number.isFinite(value)) continue;
-      const column = columns.get(feature);
-      if (column === undefined) columns.set(feature, [value]);
-      else column.push(value);
-    }
+/** What was read of one thing in the windows that have it. */
+class Column {
+  readonly #values: Float64Array;
+  #length = 0;
+
+  constructor(mostValues: number) {
+    this.#values = new Float64Array(mostValues);
   }
+
+  add(value: number): void {
+    this.#values[this.#length++] = value;
+  }
+
+  get values(): Float64Array {
+    return this.#values.subarray(0, this.#length);
+  }
+}
+
+function featureScales(windows: readonly Window[], service: string): ReadonlyMap<FeatureName, RobustScale> {
+  const columns = new Map<FeatureName, Column>();
+  const read = (value: number, feature: FeatureName): void => {
+    if (!Number.isFinite(value)) return;
+    let column = columns.get(feature);
+    if (column === undefined) {
+      column = new Column(windows.length);
+      columns.set(feature, column);
+    }
+    column.add(value);
+  };
+  for (const window of windows) window.metrics.get(service)?.forEach(read);
   return new Map(
-    [...columns].map(([feature, values]) => [feature, robustScale(values, FEATURES[feature].resolution)]),
+    [...columns].map(([feature, { values }]) => [feature, robustScale(values, FEATURES[feature].resolution)]),
   );
 }
 
@@ -130,12 +153,12 @@ function latencyScale(
   node: LatencyNodeId,
   percentile: Percentile,
 ): RobustScale | undefined {
-  const values: number[] = [];
+  const column = new Column(windows.length);
   for (const window of windows) {
     const stats = window.latency.get(node);
-    if (stats !== undefined) values.push(stats[percentile]);
+    if (stats !== undefined) column.add(stats[percentile]);
   }
-  if (values.length === 0) return undefined;
-  const { center, spread } = robustScale(values, LATENCY_FLOOR_MS);
+  if (column.values.length === 0) return undefined;
+  const { center, spread } = robustScale(column.values, LATENCY_FLOOR_MS);
   return { center, spread: Math.max(spread, LATENCY_FLOOR_RATIO * center) };
 }

@@ -4,7 +4,7 @@ import {
   type Evidence,
   FEATURES,
   type FeatureName,
-  type Objective,
+  median,
   objectiveNode,
   type Resource,
   type Rng,
@@ -59,16 +59,16 @@ const DEFAULT_PROBABILITY = 0.7;
 
 /**
  * The smallest part of the way from observed to normal, of one resource of one service, at which the objective holds
- * with the desired probability, or with the highest that there is; the `others` are all normal. A dose d of do(X = normal) sets each metric to observed + d·(normal −
- * observed), leaves of a latency's unexplained part 1 − d·(1 − keep), and makes the latent normal with probability d: a
- * mixture of the two worlds. Found by bisection, since more of it helps no less. undefined where nothing can be asked.
+ * with the desired probability, or with the highest that there is; the `others` are all normal. A dose d of do(X = normal)
+ * sets each metric to observed + d·(normal − observed), and lets what is unexplained of a latency stay with probability
+ * 1 − d·(1 − keep). Found by bisection, since more of it helps no less. undefined where nothing can be asked.
  */
 export function doseOf(
   culprit: Restoration,
   input: DiagnoseInput,
   options: ReliefOptions & { readonly others: readonly Restoration[] },
 ): Dose | undefined {
-  const scene = sceneOf(input);
+  const scene = sceneOf(input, resolveOptions({ rng: options.rng }));
   if (scene === undefined || !scene.facts.view.services.includes(culprit.service)) return undefined;
   const always = restore(options.others, scene.facts);
   const whole = restore([...options.others, culprit], scene.facts);
@@ -77,11 +77,12 @@ export function doseOf(
 
 /** The same for the load, with the service that it saturates. undefined where the load is not above normal. */
 export function loadRelief(input: DiagnoseInput, options: ReliefOptions): LoadRelief | undefined {
-  const scene = sceneOf(input);
+  const settings = resolveOptions({ rng: options.rng });
+  const scene = sceneOf(input, settings);
   const load = readObjective(input.objective, input.window).requestsPerSecond;
   const growth = scene === undefined ? 0 : load / scene.facts.reference.loadPerSecond;
   if (scene === undefined || !(growth > 1) || !Number.isFinite(growth)) return undefined;
-  const { anomalyThreshold: threshold } = resolveOptions({ rng: options.rng });
+  const { anomalyThreshold: threshold } = settings;
   const whole = normalLoad(scene.facts.reference, scene.signs, { window: input.window, growth, threshold });
   const dose = smallestDose({ always: NO_INTERVENTION, whole }, scene, { input, options });
   const saturated = mostStrained(scene);
@@ -94,11 +95,14 @@ export function loadRelief(input: DiagnoseInput, options: ReliefOptions): LoadRe
   return { ...dose, ...saturated, evidence, share: dose.enough * (1 - 1 / growth) };
 }
 
-function sceneOf({ model, window, history, objective }: DiagnoseInput): Scene | undefined {
+function sceneOf(
+  { model, window, history, objective }: DiagnoseInput,
+  { anomalyThreshold: threshold }: { readonly anomalyThreshold: number },
+): Scene | undefined {
   const view = viewGraph(model.graph, objectiveNode(objective));
   const reference = normalReference(history, window, { objective, roots: model.graph.roots });
   if (view === undefined || reference === undefined) return undefined;
-  return readScene({ model, window, objective }, { view, reference });
+  return readScene({ model, window, objective }, { view, reference, threshold });
 }
 
 interface Way {
@@ -146,43 +150,20 @@ function outcomeAt(
     options,
   }: { readonly scene: Scene; readonly input: DiagnoseInput; readonly options: ReliefOptions },
 ): DoseOutcome | undefined {
-  const between = part(dose, { always, whole, window: input.window });
-  const draw = (latents: ReadonlySet<string>) => drawn(scene, input, { ...options, latents, between });
-  const normal = draw(whole.latents);
-  const mixed = dose < 1 && whole.latents.size > always.latents.size;
-  const worlds = [
-    ...normal.map((ms) => ({ ms, weight: mixed ? dose : 1 })),
-    ...(mixed ? draw(always.latents).map((ms) => ({ ms, weight: 1 - dose })) : []),
-  ].sort((a, b) => a.ms - b.ms);
-  if (worlds.length === 0) return undefined;
-  const total = worlds.reduce((sum, { weight }) => sum + weight, 0);
-  let below = 0;
-  const middle = worlds.find(({ weight }) => {
-    below += weight;
-    return below >= total / 2;
+  const { model, objective, window } = input;
+  const prediction = model.predict(scene.abduction, part(dose, { always, whole, window }), {
+    samples: options.samples ?? 64,
+    rng: options.rng.fork('relief'),
   });
+  const draws = prediction.draws(objectiveNode(objective), objective.percentile);
+  if (draws.length === 0) return undefined;
   return {
-    within: (limitMs) =>
-      worlds.reduce((sum, { ms, weight }) => sum + (ms <= limitMs ? weight : 0), 0) / total,
-    medianMs: middle?.ms ?? Number.NaN,
+    within: (limitMs) => draws.filter((ms) => ms <= limitMs).length / draws.length,
+    medianMs: median(draws),
   };
 }
 
-function drawn(
-  { abduction }: Scene,
-  { model, objective }: { readonly model: DiagnoseInput['model']; readonly objective: Objective },
-  {
-    rng,
-    samples = 64,
-    latents,
-    between,
-  }: ReliefOptions & { readonly latents: ReadonlySet<string>; readonly between: Intervention },
-): readonly number[] {
-  const prediction = model.predict(abduction, { ...between, latents }, { samples, rng: rng.fork('relief') });
-  return [...prediction.draws(objectiveNode(objective), objective.percentile)];
-}
-
-/** The intervention at a part of the way, but for the latents. */
+/** The intervention at a part of the way. */
 function part(dose: number, { always, whole, window }: Way & { readonly window: Window }): Intervention {
   const between = (from: number, to: number) => from + dose * (to - from);
   const observed = (service: string, feature: FeatureName, otherwise: number) =>
@@ -199,7 +180,6 @@ function part(dose: number, { always, whole, window }: Way & { readonly window: 
         ),
       ]),
     ),
-    latents: new Set(),
     exogenous: new Map(
       [...whole.exogenous].map(([node, keep]) => [node, between(always.exogenous.get(node) ?? 1, keep)]),
     ),

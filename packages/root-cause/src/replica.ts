@@ -10,7 +10,7 @@ import {
   robustScale,
   type Window,
 } from '@sage/core';
-import { isSupported } from './anomaly.js';
+import { isSupported } from './judged-percentiles.js';
 
 export interface BadReplica {
   readonly replica: string;

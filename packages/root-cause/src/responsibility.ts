@@ -1,7 +1,11 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
-import { CONVINCING, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
+import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
+import type { GraphView } from './graph-view.js';
+import { lendHiddenWays } from './hidden-ways.js';
+import { poolWaitClaim, type Serving, servingOf } from './pool-wait.js';
+import { isClearedByProbe } from './probe.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
 export interface Claim {
@@ -37,76 +41,41 @@ export function splitBlame(claims: readonly Claim[]): ReadonlyMap<string, number
 
 /** A pool that runs dry is as often the effect of the slow call as its cause, unless the call itself is as fast as ever. */
 const POOL_PART = 0.2;
-/** Slowness from which on a callee serves slowly. */
-const SERVED_SLOWLY_Z = 6;
-/** Wait for a pool from which on it is asked how much of a slow way there it explains. */
-const POOL_NOTED_Z = 3;
 /** The owner's own compute being slow speaks for it at half the strength of something it was seen to wait for. */
 const RESIDUAL_PART = 0.5;
 /** What other links say of an owner's link, where its link itself is measured and fine. */
 const MEASURED_FINE_PART = 0.2;
-const MEASURED_FINE_BELOW = 2;
 
 /**
  * Strength of the suspicion that `signs`' service and not the other owner makes `shared` slow: the length of the
  * vector of its contention features, its own slow compute, and how its other links fare. A slow link shows on every
  * edge of its service, so clean ones clear it: link = ½·strength·(slow + ½)/(edges + 1), without this peer's edges, each
- * slow one counted by how slow it is beside this one.
+ * slow one counted by how slow it is beside this one. Retransmissions are all of one kind, after one time-out or three.
  */
 function claimStrength(
   signs: ServiceSigns,
   shared: NodeAnomaly,
-  { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: Serving },
+  { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: () => Serving },
 ): number {
-  const { network, compute, worst } = standing;
+  const { compute, edges } = standing;
   const contention = Math.max(standing.contention, poolWaitClaim(signs, shared, calleeServes));
 
-  const peer = peerOf(signs.service, shared.node);
-  const others = [...worst].flatMap(([other, z]) => (other === peer ? [] : [z]));
+  const peer = peerOf(signs.service, shared.node) ?? '';
+  const others = [...edges].flatMap(([other, edge]) => {
+    // A caller's own time tells no more of lost packets than the calls in it do.
+    if (other === peer || (shared.isLossy && edge.isHidden)) return [];
+    return [shared.isLossy && edge.isLossy ? Number.POSITIVE_INFINITY : edge.worst];
+  });
   // One slow link shows both ways, the stronger tells whose: so the worst between the two is what others are held against.
-  const between = Math.max(1, shared.z, (worst.get(peer ?? '') ?? 0) + NOISE_Z);
+  const between = Math.max(1, shared.z, (edges.get(peer)?.worst ?? 0) + NOISE_Z);
   const slow = others.reduce((sum, z) => sum + Math.min(1, z / between), 0);
-  const fine = network !== undefined && network < MEASURED_FINE_BELOW;
+  const slowest = Math.max(shared.z, ...[...edges.values()].map(({ worst }) => worst));
   const link =
-    (fine ? MEASURED_FINE_PART : 1) *
+    (isClearedByProbe(signs, shared) ? MEASURED_FINE_PART : 1) *
     RESIDUAL_PART *
-    strength(shared.z) *
+    strength(slowest) *
     ((slow + 0.5) / (others.length + 1));
   return Math.hypot(contention, RESIDUAL_PART * compute, link);
-}
-
-/** Whether a callee serves a kind of call, and answers it, as fast as ever. */
-type Serving = 'as usual' | 'slowly' | 'unseen';
-
-/** How far a caller's wait for a connection explains a slow way there to a callee that serves as fast as ever. */
-export function poolWaitClaim(
-  signs: ServiceSigns,
-  { node, meanExcessMs }: NodeAnomaly,
-  calleeServes: Serving,
-): number {
-  if (node.kind !== 'request' || node.rpc.caller !== signs.service || calleeServes !== 'as usual') return 0;
-  const wait = signs.features.find(({ feature }) => feature === 'software_pool_wait_ms');
-  if (wait === undefined || wait.z < POOL_NOTED_Z || meanExcessMs <= 0) return 0;
-  return CONVINCING * Math.min(1, (wait.observed - wait.expected) / meanExcessMs);
-}
-
-/** Whether the callee of a call was slow in serving that very kind of call, or in answering it: both keep connections. */
-export function servingOf(
-  node: LatencyNode,
-  callee: ServiceSigns | undefined,
-): 'as usual' | 'slowly' | 'unseen' {
-  const served = callee?.exclusive.find(
-    ({ node: other }) => other.kind === 'server' && isSameRpc(other, node),
-  );
-  if (served === undefined) return 'unseen';
-  const answered = callee?.shared.find(
-    ({ node: other }) => other.kind === 'response' && isSameRpc(other, node),
-  );
-  return Math.max(served.slowness, answered?.z ?? 0) < SERVED_SLOWLY_Z ? 'as usual' : 'slowly';
-}
-
-function isSameRpc({ rpc }: LatencyNode, { rpc: other }: LatencyNode): boolean {
-  return rpc.operation === other.operation && rpc.caller === other.caller && rpc.callee === other.callee;
 }
 
 /** z of ordinary noise. */
@@ -116,27 +85,57 @@ const NOISE_Z = 2;
 interface Standing {
   /** Largest strength of what it waits for, pools discounted. */
   readonly contention: number;
-  /** Strength of what its own link is measured to suffer. */
-  readonly network: number | undefined;
   readonly compute: number;
-  /** Peer → largest z above noise of the nodes shared with it. */
-  readonly worst: ReadonlyMap<string, number>;
+  /** By peer. */
+  readonly edges: ReadonlyMap<string, EdgeStanding>;
 }
 
-function standingOf(signs: ServiceSigns): Standing {
-  let contention = 0;
-  let network: number | undefined;
-  for (const [resource, value] of directContention(signs, 0)) {
-    if (resource === 'network') network = value;
-    contention = Math.max(contention, (resource === 'software' ? POOL_PART : 1) * (value ?? 0));
-  }
-  const worst = new Map<string, number>();
-  for (const { node, z } of signs.shared) {
-    const peer = peerOf(signs.service, node);
-    if (peer !== undefined) worst.set(peer, Math.max(worst.get(peer) ?? 0, z - NOISE_Z));
+/** How all that a service shares with one peer fares. */
+interface EdgeStanding {
+  /** Largest z above noise. */
+  readonly worst: number;
+  /** Whether there are retransmissions. */
+  readonly isLossy: boolean;
+  /** Seen in the caller's own time alone. */
+  readonly isHidden: boolean;
+}
+
+/** The own times of a service's callers in which its link shows, where they call it without client spans. */
+function callersOf(
+  service: string,
+  signs: ReadonlyMap<string, ServiceSigns>,
+  hiddenWays: GraphView['hiddenWays'],
+): readonly NodeAnomaly[] {
+  return (hiddenWays.get(service) ?? []).flatMap(({ node }) =>
+    node.rpc.callee === service
+      ? []
+      : (signs.get(node.rpc.callee)?.exclusive.filter((entry) => entry.node.id === node.id) ?? []),
+  );
+}
+
+/** Largest strength of what a service waits for, pools discounted. */
+export function contentionOf(signs: ServiceSigns): number {
+  const strengths = [...directContention(signs, () => 0)].map(
+    ([resource, value]) => (resource === 'software' ? POOL_PART : 1) * (value ?? 0),
+  );
+  return Math.max(0, ...strengths);
+}
+
+function standingOf(signs: ServiceSigns, callers: readonly NodeAnomaly[]): Standing {
+  const contention = contentionOf(signs);
+  const edges = new Map<string, EdgeStanding>();
+  for (const entry of [...signs.shared, ...callers]) {
+    const peer = peerOf(signs.service, entry.node);
+    if (peer === undefined) continue;
+    const known = edges.get(peer);
+    edges.set(peer, {
+      worst: Math.max(known?.worst ?? 0, entry.z - NOISE_Z),
+      isLossy: (known?.isLossy ?? false) || entry.isLossy,
+      isHidden: (known?.isHidden ?? true) && callers.includes(entry),
+    });
   }
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
-  return { contention, network, compute, worst };
+  return { contention, compute, edges };
 }
 
 function peerOf(service: string, { owners }: LatencyNode): string | undefined {
@@ -146,12 +145,26 @@ function peerOf(service: string, { owners }: LatencyNode): string | undefined {
 /** The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes it does not own. */
 export type Responsibility = (service: string, node: LatencyNodeId) => number;
 
-/** Responsibilities for every node of the signs. Those of one node sum to 1. */
-export function assignResponsibility(signs: ReadonlyMap<string, ServiceSigns>): Responsibility {
+/**
+ * Responsibilities for every node that the view's services own. Those of one node sum to 1. What too few calls were seen
+ * of to be judged goes with what else is between the same two.
+ */
+export function assignResponsibility(
+  signs: ReadonlyMap<string, ServiceSigns>,
+  { owned, hiddenWays }: Pick<GraphView, 'owned' | 'hiddenWays'>,
+): Responsibility {
   const parts = new Map<LatencyNodeId, ReadonlyMap<string, number>>();
-  const standings = new Map([...signs].map(([service, own]) => [service, standingOf(own)]));
+  const standings = new Map(
+    [...signs].map(([service, own]) => [service, standingOf(own, callersOf(service, signs, hiddenWays))]),
+  );
+  const lent = lendHiddenWays(signs, hiddenWays);
+  const between = new Map<string, { readonly z: number; readonly split: ReadonlyMap<string, number> }>();
   for (const own of signs.values()) {
-    for (const { node } of own.exclusive) parts.set(node.id, new Map([[own.service, 1]]));
+    for (const { node } of own.exclusive) {
+      const others = lent.get(node.id) ?? new Map<string, number>();
+      const taken = [...others.values()].reduce((sum, part) => sum + part, 0);
+      parts.set(node.id, new Map([...others, [own.service, 1 - taken]]));
+    }
     for (const shared of own.shared) {
       if (parts.has(shared.node.id)) continue;
       const owners = [...new Set(shared.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
@@ -159,12 +172,27 @@ export function assignResponsibility(signs: ReadonlyMap<string, ServiceSigns>): 
         owner: owner.service,
         strength: claimStrength(owner, shared, {
           standing: standings.get(owner.service) as Standing,
-          calleeServes: servingOf(shared.node, signs.get(shared.node.rpc.callee)),
+          calleeServes: () => servingOf(shared.node, signs.get(shared.node.rpc.callee)),
         }),
         isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
       }));
-      parts.set(shared.node.id, splitBlame(claims));
+      const split = splitBlame(claims);
+      parts.set(shared.node.id, split);
+      const pair = pairOf(shared.node);
+      if (shared.z > (between.get(pair)?.z ?? Number.NEGATIVE_INFINITY)) {
+        between.set(pair, { z: shared.z, split });
+      }
     }
   }
+  for (const node of [...owned.values()].flat()) {
+    if (parts.has(node.id)) continue;
+    const owners = [...new Set(node.owners)];
+    const alike = owners.length > 1 ? between.get(pairOf(node))?.split : undefined;
+    parts.set(node.id, alike ?? splitBlame(owners.map((owner) => ({ owner, strength: 0 }))));
+  }
   return (service, node) => parts.get(node)?.get(service) ?? 0;
+}
+
+function pairOf({ rpc: { caller, callee } }: LatencyNode): string {
+  return `${caller}>${callee}`;
 }

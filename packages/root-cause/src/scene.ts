@@ -6,9 +6,12 @@ import type { RestorationFacts } from './intervene.js';
 import type { NormalReference } from './normal-reference.js';
 import type { DiagnoseInput } from './options.js';
 import { assignResponsibility } from './responsibility.js';
+import { seeUntraced } from './untraced.js';
 
 /** A window after abduction: what each service suffered, and whose the latency is that two could have caused. */
 export interface Scene {
+  /** With who is measured and not traced, where it may be to blame. */
+  readonly view: GraphView;
   readonly abduction: Abduction;
   readonly signs: ReadonlyMap<string, ServiceSigns>;
   readonly signsOf: (service: string) => ServiceSigns;
@@ -17,11 +20,21 @@ export interface Scene {
 
 export function readScene(
   { model, window, objective }: Pick<DiagnoseInput, 'model' | 'window' | 'objective'>,
-  { view, reference }: { readonly view: GraphView; readonly reference: NormalReference },
+  {
+    view: traced,
+    reference,
+    threshold,
+  }: { readonly view: GraphView; readonly reference: NormalReference; readonly threshold: number },
 ): Scene {
   const abduction = model.abduct(window);
-  const signs = readSigns(view, window, { reference, abduction, percentile: objective.percentile });
-  const responsibility = assignResponsibility(signs);
+  const { view, signs } = seeUntraced(
+    {
+      view: traced,
+      signs: readSigns(traced, window, { reference, abduction, percentile: objective.percentile }),
+    },
+    { window, reference, threshold },
+  );
+  const responsibility = assignResponsibility(signs, view);
   const attributions = new Map<string, Attribution>();
   const attribution = (service: string): Attribution => {
     const known = attributions.get(service) ?? attribute(service, signs, responsibility);
@@ -29,6 +42,7 @@ export function readScene(
     return known;
   };
   return {
+    view,
     abduction,
     signs,
     signsOf: (service) => signs.get(service) ?? noSigns(service),

@@ -1,6 +1,7 @@
 import type { Intervention } from '@sage/causal-graph';
-import { FEATURES, type FeatureName, type Window } from '@sage/core';
+import { FEATURES, type FeatureName, quantile, type Resource, type Window } from '@sage/core';
 import type { FeatureAnomaly, ServiceSigns } from './anomaly.js';
+import { isWaitMeasured, OWN_USAGE } from './directness.js';
 import type { NormalReference } from './normal-reference.js';
 
 /** Below this growth nothing but the normal spread is owed to load. */
@@ -16,21 +17,90 @@ export function zBeyondLoad(reading: FeatureAnomaly, growth: number): number {
   return (reading.observed - reading.expected * factor) / (spread * factor);
 }
 
-/** Services that suffer more contention than their load explains. */
+/** What a service consumes of the resources that load uses up. */
+const CONSUMED: Partial<Readonly<Record<Resource, FeatureName>>> = {
+  cpu: 'cpu_usage_cores',
+  disk: 'disk_io_bytes_per_second',
+};
+/** Growth from which on queues may have no end: nobody has seen the application carry as much. */
+const OUTGROWN = 1.3;
+/** Part of the growth of load that consumption must have grown by: what is used up grows no further. */
+const LEAST_FOLLOWED = 0.3;
+
+/**
+ * Whether a service waits for what its own load uses up: it consumes the more of it, the more it is asked. No queue's
+ * wait can be extrapolated to there; whoever waits without consuming more waits for somebody else.
+ */
+function isOutgrown({ features }: ServiceSigns, resource: Resource, growth: number): boolean {
+  const used = features.find(({ feature }) => feature === CONSUMED[resource]);
+  if (growth < OUTGROWN || used === undefined || !(used.expected > 0)) return false;
+  return used.observed / used.expected - 1 >= LEAST_FOLLOWED * (growth - 1);
+}
+
+/** Whether a reading is further from normal than the present load explains. */
+function isBeyondLoad(
+  reading: FeatureAnomaly,
+  signs: ServiceSigns,
+  { growth, threshold }: { readonly growth: number; readonly threshold: number },
+): boolean {
+  const { resource } = FEATURES[reading.feature];
+  return zBeyondLoad(reading, growth) >= threshold && !isOutgrown(signs, resource, growth);
+}
+
+/** Consumption beyond so many times what load explains is of another making. */
+const MOST_PER_LOAD = 1.5;
+
+/** Whether consumption is further from normal than load explains, where nobody measures how long it is waited for. */
+function isConsumedBeyondLoad(
+  { feature, z, observed, expected }: FeatureAnomaly,
+  signs: ServiceSigns,
+  { growth, threshold }: { readonly growth: number; readonly threshold: number },
+): boolean {
+  const { resource, role } = FEATURES[feature];
+  if (role !== 'usage' || !OWN_USAGE.includes(resource) || isWaitMeasured(signs, resource)) return false;
+  return z >= threshold && observed > MOST_PER_LOAD * Math.max(NO_GROWTH, growth) * expected;
+}
+
+/** Services that suffer more contention, or where that is not measured consume more, than their load explains. */
 export function strainedBeyondLoad(
   services: readonly string[],
   signs: ReadonlyMap<string, ServiceSigns>,
   options: { readonly growth: number; readonly threshold: number },
 ): readonly string[] {
-  return services.filter((service) =>
-    signs
-      .get(service)
-      ?.features.some(
-        (reading) =>
-          FEATURES[reading.feature].role === 'contention' &&
-          zBeyondLoad(reading, options.growth) >= options.threshold,
-      ),
+  return services.filter((service) => {
+    const own = signs.get(service);
+    return own?.features.some(
+      (reading) =>
+        (FEATURES[reading.feature].role === 'contention' && isBeyondLoad(reading, own, options)) ||
+        isConsumedBeyondLoad(reading, own, options),
+    );
+  });
+}
+
+/** What is nearly the most that a service ever consumed. */
+const NEARLY_MOST = 0.99;
+
+/**
+ * Whether a service waits for a processor while it consumes more of one than it ever did, and no more for each request: at
+ * a load that nobody has seen before, it is asked for more than it has.
+ */
+export function isOverloaded(
+  { service, features }: ServiceSigns,
+  {
+    history,
+    growth,
+    threshold,
+  }: { readonly history: readonly Window[]; readonly growth: number; readonly threshold: number },
+): boolean {
+  const used = features.find(({ feature }) => feature === CONSUMED.cpu);
+  const waits = features.some(
+    ({ feature, z }) =>
+      FEATURES[feature].resource === 'cpu' && FEATURES[feature].role === 'contention' && z >= threshold,
   );
+  if (used === undefined || !waits) return false;
+  if (used.observed > MOST_PER_LOAD * Math.max(NO_GROWTH, growth) * used.expected) return false;
+  const before = history.flatMap(({ metrics }) => metrics.get(service)?.get(used.feature) ?? []);
+  return before.length > 0 && used.observed >= quantile(before, NEARLY_MOST);
 }
 
 /** do(load normal): the roots' rates, and the metrics that load explains, take their normal values. */
@@ -40,10 +110,10 @@ export function normalLoad(
   options: { readonly window: Window; readonly growth: number; readonly threshold: number },
 ): Intervention {
   const metrics = new Map<string, Map<FeatureName, number>>();
-  for (const [service, { features }] of signs) {
-    const owed = features.filter((reading) => zBeyondLoad(reading, options.growth) < options.threshold);
+  for (const [service, own] of signs) {
+    const owed = own.features.filter((reading) => !isBeyondLoad(reading, own, options));
     metrics.set(service, new Map(owed.map(({ feature, expected }) => [feature, expected])));
   }
   const seen = [...reference.rootLoads].filter(([root]) => options.window.latency.has(root));
-  return { metrics, latents: new Set(), exogenous: new Map(), load: new Map(seen) };
+  return { metrics, exogenous: new Map(), load: new Map(seen) };
 }

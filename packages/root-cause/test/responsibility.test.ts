@@ -26,6 +26,9 @@ describe('splitBlame', () => {
   }
 });
 
+/** A view of nothing but the signs. */
+const NOTHING_ELSE = { owned: new Map(), hiddenWays: new Map() };
+
 describe('assignResponsibility', () => {
   const link = (caller: string, callee: string, z: number): NodeAnomaly => ({
     node: {
@@ -41,6 +44,7 @@ describe('assignResponsibility', () => {
     slowness: z,
     medianExcessMs: 0,
     meanExcessMs: 0,
+    isLossy: false,
   });
   const feature = (name: FeatureName, z: number): FeatureAnomaly => ({
     feature: name,
@@ -95,7 +99,7 @@ describe('assignResponsibility', () => {
           },
         ]),
       );
-      const responsibility = assignResponsibility(signs);
+      const responsibility = assignResponsibility(signs, NOTHING_ELSE);
       expect(responsibility(test.guilty, 'request|front>a')).to.be.at.least(0.8);
       for (const { node } of edges) {
         const sum = responsibility('front', node.id) + responsibility(node.rpc.callee, node.id);
@@ -104,4 +108,64 @@ describe('assignResponsibility', () => {
       expect(responsibility('b', 'request|front>a')).to.equal(0);
     });
   }
+
+  const hub = (
+    service: string,
+    entries: readonly NodeAnomaly[],
+    features: readonly FeatureAnomaly[] = [],
+  ) => ({
+    service,
+    features,
+    excessSeconds: 0,
+    exclusive: entries.filter(({ node }) => node.owners.length === 1),
+    shared: entries.filter(({ node }) => node.owners.length > 1),
+  });
+
+  it('retransmissions on all edges are those of the link they share, the rarer ones too', () => {
+    const lost = (callee: string, observedMs: number): NodeAnomaly => ({
+      ...link('front', callee, 3 * observedMs),
+      isLossy: true,
+    });
+    const [a, b, c] = [lost('a', 600), lost('b', 202), lost('c', 198)];
+    const signs = new Map<string, ServiceSigns>([
+      ['front', hub('front', [a, b, c])],
+      ['a', hub('a', [a])],
+      ['b', hub('b', [b])],
+      ['c', hub('c', [c])],
+    ]);
+    expect(assignResponsibility(signs, NOTHING_ELSE)('front', a.node.id)).to.be.at.least(0.7);
+  });
+
+  describe('a way without client spans', () => {
+    const served: NodeAnomaly = {
+      ...link('outside', 'front', 50),
+      node: {
+        id: 'server|outside>front',
+        kind: 'server',
+        rpc: { caller: 'outside', callee: 'front', operation: '/' },
+        owners: ['front'],
+        parents: [],
+      },
+      observedMs: 70,
+      expectedMs: 40,
+    };
+    const ways = new Map([['a', [{ node: served.node, callsPerChild: 1 }]]]);
+    const partOf = (features: readonly FeatureAnomaly[]) => {
+      const signs = new Map<string, ServiceSigns>([
+        ['front', hub('front', [served])],
+        ['a', hub('a', [], features)],
+      ]);
+      const responsibility = assignResponsibility(signs, { ...NOTHING_ELSE, hiddenWays: ways });
+      expect(responsibility('front', served.node.id) + responsibility('a', served.node.id)).to.equal(1);
+      return responsibility('a', served.node.id);
+    };
+    it("is its callee's as far as probes of the callee take longer", () => {
+      expect(partOf([feature('network_probe_ms', 15)])).to.equal(0.5);
+      expect(partOf([feature('network_probe_ms', 31)])).to.equal(1);
+    });
+    it("is nobody else's where they take as long as ever", () => {
+      expect(partOf([feature('network_probe_ms', 1)])).to.equal(0);
+      expect(partOf([])).to.equal(0);
+    });
+  });
 });

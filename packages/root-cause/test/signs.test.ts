@@ -7,16 +7,19 @@ import {
   noSigns,
   resourceStrength,
   type ServiceSigns,
-  supportedPercentiles,
 } from '../src/anomaly.js';
 import { attribute } from '../src/attribution.js';
 import { ownAnomaly } from '../src/evidence.js';
+import { judgedPercentiles } from '../src/judged-percentiles.js';
 import { rankSuspects } from '../src/level-one.js';
 import { assignResponsibility } from '../src/responsibility.js';
 
 function feature(name: FeatureName, z: number, rest: Partial<FeatureAnomaly> = {}): FeatureAnomaly {
   return { feature: name, observed: z * FEATURES[name].resolution, expected: 0, z, ownZ: z, ...rest };
 }
+
+/** A view of nothing but the signs. */
+const NOTHING_ELSE = { owned: new Map(), hiddenWays: new Map() };
 
 function node(kind: LatencyKind, [caller, callee]: [string, string], z: number, excessMs = z): NodeAnomaly {
   const owners = kind === 'server' ? [callee] : [caller, callee];
@@ -34,6 +37,7 @@ function node(kind: LatencyKind, [caller, callee]: [string, string], z: number, 
     slowness: z,
     medianExcessMs: excessMs,
     meanExcessMs: excessMs,
+    isLossy: false,
   };
 }
 
@@ -42,18 +46,25 @@ function signs(service: string, rest: Partial<ServiceSigns>): ServiceSigns {
 }
 
 describe('the percentiles a node is judged by', () => {
-  const CASES: readonly [calls: number, wanted: Percentile, judged: readonly Percentile[]][] = [
-    [2000, 'p50Ms', ['p50Ms', 'p95Ms', 'p99Ms']],
-    [500, 'p95Ms', ['p95Ms', 'p99Ms']],
-    [499, 'p95Ms', ['p95Ms']],
-    [100, 'p99Ms', ['p95Ms']],
-    [99, 'p99Ms', ['p50Ms']],
-    [9, 'p99Ms', []],
+  type Judged = Partial<Record<Percentile, number>>;
+  const CASES: readonly [calls: number, wanted: Percentile, leaf: Judged, inner: Judged][] = [
+    [2000, 'p50Ms', { p50Ms: 1, p95Ms: 1, p99Ms: 1 }, { p50Ms: 1, p95Ms: 1, p99Ms: 1 }],
+    [500, 'p95Ms', { p95Ms: 1, p99Ms: 1 }, { p95Ms: 1, p99Ms: 1 }],
+    [300, 'p95Ms', { p95Ms: 1, p99Ms: 0.5 }, { p95Ms: 1 }],
+    [100, 'p99Ms', { p95Ms: 1 }, { p95Ms: 1 }],
+    [60, 'p95Ms', { p50Ms: 1 }, { p50Ms: 1 }],
+    [12, 'p99Ms', { p50Ms: 1 }, { p50Ms: 1 }],
+    [9, 'p99Ms', {}, {}],
   ];
-  for (const [calls, wanted, judged] of CASES) {
-    it(`${calls} calls, objective of ${wanted}: ${judged.join(', ') || 'none'}`, () => {
-      expect(supportedPercentiles(calls, wanted)).to.deep.equal(judged);
-    });
+  for (const [calls, wanted, ...expected] of CASES) {
+    for (const [index, isLeaf] of [true, false].entries()) {
+      it(`${calls} calls of ${isLeaf ? 'a leaf' : 'one that waits for others'}, objective of ${wanted}`, () => {
+        const judged = judgedPercentiles(calls, wanted, isLeaf);
+        expect(
+          Object.fromEntries(judged.map(({ percentile, belief }) => [percentile, belief])),
+        ).to.deep.equal(expected[index]);
+      });
+    }
   }
 });
 
@@ -98,9 +109,41 @@ describe('the resource that explains a service', () => {
       'software',
     ],
     [
+      'waits for a processor longer than it runs, little as that is',
+      {
+        exclusive: [node('server', ['x', 'a'], 50)],
+        excessSeconds: 0.07,
+        features: [
+          feature('cpu_usage_cores', 0, { observed: 0.01, expected: 0.01 }),
+          feature('cpu_runqueue_wait_ratio', 2, { observed: 0.06 }),
+        ],
+      },
+      'cpu',
+    ],
+    [
+      'pages are read back from the disk',
+      {
+        exclusive: [node('server', ['x', 'a'], 50)],
+        features: [feature('memory_major_faults_per_second', 40), feature('disk_wait_ratio', 40)],
+      },
+      'memory',
+    ],
+    [
+      'half of its cache lost, and throttled for computing longer',
+      {
+        exclusive: [node('server', ['x', 'a'], 50)],
+        features: [
+          feature('llc_occupancy_bytes', -1, { observed: 1e6, expected: 2e6 }),
+          feature('llc_misses_per_second', 4, { observed: 1e5, expected: 2e4 }),
+          feature('cpu_throttled_ratio', 15),
+        ],
+      },
+      'llc',
+    ],
+    [
       'the way back has a tail of retransmissions, its median and the probe being fine',
       {
-        shared: [{ ...node('response', ['a', 'b'], 300, 200), medianExcessMs: 0 }],
+        shared: [{ ...node('response', ['a', 'b'], 300, 200), medianExcessMs: 0, isLossy: true }],
         features: [feature('network_probe_ms', 0)],
       },
       'network',
@@ -111,9 +154,19 @@ describe('the resource that explains a service', () => {
       'software',
     ],
     [
+      'the way back is slow and the probe meets a queue',
+      {
+        shared: [node('response', ['a', 'b'], 300, 20)],
+        features: [feature('network_probe_ms', 0.8, { observed: 0.85, expected: 0.05 })],
+      },
+      'network',
+    ],
+    [
       'calls wait for a connection, and the callee serves as ever',
       {
-        shared: [{ ...node('request', ['a', 'b'], 300, 200), medianExcessMs: 0, meanExcessMs: 10 }],
+        shared: [
+          { ...node('request', ['a', 'b'], 300, 200), medianExcessMs: 0, meanExcessMs: 10, isLossy: true },
+        ],
         features: [feature('software_pool_wait_ms', 5, { observed: 9 })],
       },
       'software',
@@ -133,7 +186,7 @@ describe('the resource that explains a service', () => {
 
 describe('whose a slow way is', () => {
   const part = (list: readonly ServiceSigns[], service: string, id: string) =>
-    assignResponsibility(new Map(list.map((own) => [own.service, own])))(service, id);
+    assignResponsibility(new Map(list.map((own) => [own.service, own])), NOTHING_ELSE)(service, id);
 
   it('is told by the slower direction between the two', () => {
     const request = node('request', ['a', 'b'], 37);

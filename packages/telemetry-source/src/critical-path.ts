@@ -29,21 +29,33 @@ export function isAwaited(parent: Interval, call: CallInterval): boolean | undef
  * another one and held nothing up; neither did one that outlived its parent.
  */
 export function criticalPathUs(parent: Interval, calls: readonly CallInterval[]): number[] {
-  const inside = calls.flatMap((call, index) => {
-    if (isAwaited(parent, call) === false) return [];
-    const startUs = Math.max(call.startUs, parent.startUs);
-    return [{ index, startUs, endUs: Math.min(call.endUs, parent.endUs) }];
-  });
-  inside.sort((a, b) => b.endUs - a.endUs || a.startUs - b.startUs || a.index - b.index);
   const critical = new Array<number>(calls.length).fill(0);
+  const startOf = (call: CallInterval) => Math.max(call.startUs, parent.startUs);
+  const endOf = (call: CallInterval) => Math.min(call.endUs, parent.endUs);
   let pointUs = parent.endUs;
-  for (const { index, startUs, endUs } of inside) {
+  for (const index of awaitedCalls(parent, calls, (a, b) => endOf(b) - endOf(a) || startOf(a) - startOf(b))) {
+    const call = calls[index] as CallInterval;
+    const startUs = startOf(call);
+    const endUs = endOf(call);
     const lengthUs = endUs - startUs;
     if (lengthUs <= 0 || endUs > pointUs + Math.min(OVERLAP_US, lengthUs / 2)) continue;
     critical[index] = lengthUs;
     pointUs = Math.min(pointUs, startUs);
   }
   return critical;
+}
+
+/** Places of the calls that were waited for, in the order given, and in that of their places where it leaves a choice. */
+function awaitedCalls(
+  parent: Interval,
+  calls: readonly CallInterval[],
+  compare: (a: CallInterval, b: CallInterval) => number,
+): number[] {
+  const order: number[] = [];
+  for (let index = 0; index < calls.length; index++) {
+    if (isAwaited(parent, calls[index] as CallInterval) !== false) order.push(index);
+  }
+  return order.sort((a, b) => compare(calls[a] as CallInterval, calls[b] as CallInterval));
 }
 
 /** How many calls further on, in order of their starts, are looked at: hundreds side by side say no more than a few. */
@@ -55,20 +67,25 @@ const MOST_COMPARED = 32;
  */
 export function callsBeside(parent: Interval, calls: readonly CallInterval[]): number[][] {
   const beside: number[][] = calls.map(() => []);
-  const order = calls
-    .map((call, index) => ({ ...call, index }))
-    .filter((call) => isAwaited(parent, call) !== false)
-    .sort((a, b) => a.startUs - b.startUs || a.index - b.index);
-  order.forEach((one, place) => {
-    for (const other of order.slice(place + 1, place + 1 + MOST_COMPARED)) {
-      if (other.startUs >= one.endUs) break;
-      const sharedUs = Math.min(one.endUs, other.endUs) - other.startUs;
-      const shorterUs = Math.min(one.endUs - one.startUs, other.endUs - other.startUs);
-      const coarse = one.startUs % OVERLAP_US === 0 && other.startUs % OVERLAP_US === 0;
-      if (sharedUs <= Math.max(shorterUs / 2, coarse ? OVERLAP_US : 0)) continue;
-      beside[one.index]?.push(other.index);
-      beside[other.index]?.push(one.index);
+  const order = awaitedCalls(parent, calls, (a, b) => a.startUs - b.startUs);
+  for (let place = 0; place < order.length; place++) {
+    const index = order[place] as number;
+    const last = Math.min(order.length - 1, place + MOST_COMPARED);
+    for (let next = place + 1; next <= last; next++) {
+      const other = order[next] as number;
+      if ((calls[other] as CallInterval).startUs >= (calls[index] as CallInterval).endUs) break;
+      if (!isBeside(calls[index] as CallInterval, calls[other] as CallInterval)) continue;
+      beside[index]?.push(other);
+      beside[other]?.push(index);
     }
-  });
+  }
   return beside;
+}
+
+/** Of two calls of which the first began no later. */
+function isBeside(one: CallInterval, other: CallInterval): boolean {
+  const sharedUs = Math.min(one.endUs, other.endUs) - other.startUs;
+  const shorterUs = Math.min(one.endUs - one.startUs, other.endUs - other.startUs);
+  const coarse = one.startUs % OVERLAP_US === 0 && other.startUs % OVERLAP_US === 0;
+  return sharedUs > Math.max(shorterUs / 2, coarse ? OVERLAP_US : 0);
 }

@@ -1,5 +1,8 @@
 import type { RpcObservation, Span } from '@sage/core';
-import { isComplete, traceRpcs, type UnusedSpan } from './rpc-trace.js';
+import { RecentMap } from './recent-map.js';
+import { RpcLinks } from './rpc-links.js';
+import { traceRpcs, type UnusedSpan } from './rpc-trace.js';
+import { linkSpans, type TraceTree } from './trace-tree.js';
 
 export interface RpcAssemblerOptions {
   /** A trace is given out when nothing new of it came for this long. More than exporters batch for. Default 2500. */
@@ -27,16 +30,20 @@ export interface AssemblerStats {
 }
 
 interface Trace {
-  readonly spans: Map<string, Span>;
+  readonly spans: Span[];
+  /** Span id → place among the spans. */
+  readonly places: Map<string, number>;
+  /** Of all spans that came; undefined until it is asked for. */
+  tree: TraceTree | undefined;
   readonly firstMs: number;
   newestMs: number;
   /** Part of the trace left before. */
   readonly partial: boolean;
 }
 
-/** What is remembered of traces that left, and of links, so that memory stays bounded. */
+/** What is remembered of traces that left, and of links and kinds of calls, so that memory stays bounded. */
 const MAX_REMEMBERED = 100_000;
-const MAX_LINKS = 10_000;
+const MAX_LINKS = 20_000;
 
 /**
  * Puts spans together to calls, trace by trace, as exporters deliver them: in any order, in batches, sometimes twice.
@@ -50,8 +57,8 @@ export class RpcAssembler {
   /** In order of first arrival. */
   readonly #traces = new Map<string, Trace>();
   /** Trace id → whether it left whole: whatever comes of it later is then a repetition or came too late. */
-  readonly #left = new Map<string, boolean>();
-  readonly #pairedLinks = new Set<string>();
+  readonly #left = new RecentMap<string, boolean>(MAX_REMEMBERED);
+  readonly #links = new RpcLinks(MAX_LINKS);
   #spansReceived = 0;
   #spansHeld = 0;
   #observations = 0;
@@ -80,21 +87,18 @@ export class RpcAssembler {
         this.#dropped.invalid += 1;
         continue;
       }
-      const leftWhole = this.#left.get(span.traceId);
-      if (leftWhole === true) {
+      const trace = this.#traces.get(span.traceId) ?? this.#open(span.traceId, nowMs);
+      if (trace === undefined) {
         this.#dropped.late += 1;
         continue;
       }
-      let trace = this.#traces.get(span.traceId);
-      if (trace?.spans.has(span.spanId)) {
+      if (trace.places.has(span.spanId)) {
         this.#dropped.duplicate += 1;
         continue;
       }
-      if (trace === undefined) {
-        trace = { spans: new Map(), firstMs: nowMs, newestMs: nowMs, partial: leftWhole !== undefined };
-        this.#traces.set(span.traceId, trace);
-      }
-      trace.spans.set(span.spanId, span);
+      trace.places.set(span.spanId, trace.spans.length);
+      trace.spans.push(span);
+      trace.tree = undefined;
       trace.newestMs = nowMs;
       this.#spansHeld += 1;
       while (this.#spansHeld > this.#maxSpans) this.#evictOldest();
@@ -107,7 +111,7 @@ export class RpcAssembler {
       if (nowMs - trace.firstMs >= this.#maxTraceMs) return true;
       const silentMs = nowMs - trace.newestMs;
       if (silentMs >= this.#incompleteGraceMs) return true;
-      return silentMs >= this.#graceMs && isComplete(trace.spans);
+      return silentMs >= this.#graceMs && treeOf(trace).complete;
     });
   }
 
@@ -130,20 +134,31 @@ export class RpcAssembler {
     };
   }
 
+  /** undefined where the trace left whole. */
+  #open(id: string, nowMs: number): Trace | undefined {
+    const leftWhole = this.#left.get(id);
+    if (leftWhole === true) return undefined;
+    const trace: Trace = {
+      spans: [],
+      places: new Map(),
+      tree: undefined,
+      firstMs: nowMs,
+      newestMs: nowMs,
+      partial: leftWhole !== undefined,
+    };
+    this.#traces.set(id, trace);
+    return trace;
+  }
+
   #release(isDue: (trace: Trace) => boolean): RpcObservation[] {
     const observations: RpcObservation[] = [];
     for (const [id, trace] of this.#traces) {
       if (!isDue(trace)) continue;
-      this.#forget(id, trace, isComplete(trace.spans) && !trace.partial);
-      const result = traceRpcs(trace.spans, {
-        partial: trace.partial,
-        isPairedLink: (caller, callee) => this.#pairedLinks.has(`${caller}>${callee}`),
-        onPairedLink: (caller, callee) => this.#rememberLink(`${caller}>${callee}`),
-      });
-      for (const observation of result.observations) observations.push(observation);
-      for (const [reason, count] of Object.entries(result.unused)) {
-        this.#dropped[reason as UnusedSpan] += count;
-      }
+      const tree = treeOf(trace);
+      const { partial } = trace;
+      this.#forget(id, trace, tree.complete && !partial);
+      const released = traceRpcs(tree, { links: this.#links, partial, unused: this.#dropped });
+      for (const observation of released) observations.push(observation);
     }
     this.#observations += observations.length;
     return observations.sort((a, b) => a.endMs - b.endMs);
@@ -151,7 +166,7 @@ export class RpcAssembler {
 
   #evictOldest(): void {
     for (const [id, trace] of this.#traces) {
-      this.#dropped.evicted += trace.spans.size;
+      this.#dropped.evicted += trace.spans.length;
       this.#forget(id, trace, false);
       return;
     }
@@ -159,24 +174,14 @@ export class RpcAssembler {
 
   #forget(id: string, trace: Trace, whole: boolean): void {
     this.#traces.delete(id);
-    this.#spansHeld -= trace.spans.size;
-    this.#left.delete(id);
+    this.#spansHeld -= trace.spans.length;
     this.#left.set(id, whole);
-    if (this.#left.size > MAX_REMEMBERED) deleteOldest(this.#left);
-  }
-
-  #rememberLink(link: string): void {
-    this.#pairedLinks.delete(link);
-    this.#pairedLinks.add(link);
-    if (this.#pairedLinks.size > MAX_LINKS) deleteOldest(this.#pairedLinks);
   }
 }
 
-function deleteOldest(collection: Map<string, unknown> | Set<string>): void {
-  for (const key of collection.keys()) {
-    collection.delete(key);
-    return;
-  }
+function treeOf(trace: Trace): TraceTree {
+  trace.tree ??= linkSpans(trace.spans, trace.places);
+  return trace.tree;
 }
 
 function isValid(span: Span): boolean {

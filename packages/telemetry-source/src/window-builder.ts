@@ -1,12 +1,6 @@
-import {
-  type LatencyNodeId,
-  latencyNodeId,
-  type MetricSample,
-  type RpcObservation,
-  rpcId,
-  type Window,
-} from '@sage/core';
-import { acceptMs, isLatency, type LatencySketch, newSketch, statsOf } from './latency-sketch.js';
+import type { LatencyNodeId, MetricSample, RpcObservation, Window } from '@sage/core';
+import { isLatency, type LatencySketch, newSketch, statsOf } from './latency-sketch.js';
+import { LatencySlice } from './latency-slice.js';
 import { joinMetricSlices, type MetricLimits, MetricSlice } from './metric-slice.js';
 import { joinReplicas, type ReplicaLimits, ReplicaSlice } from './replica-slice.js';
 
@@ -47,7 +41,7 @@ export interface WindowBuilderStats {
 }
 
 interface Slice {
-  readonly latency: Map<LatencyNodeId, LatencySketch>;
+  readonly latency: LatencySlice;
   readonly replicas: ReplicaSlice;
   readonly metrics: MetricSlice;
 }
@@ -95,11 +89,7 @@ export class WindowBuilder {
     for (const observation of observations) {
       const slice = this.#sliceAt(observation.endMs, nowMs, this.#observations);
       if (slice === undefined) continue;
-      const id = rpcId(observation.rpc);
-      this.#accept(slice, latencyNodeId('client', id), observation.clientMs);
-      this.#accept(slice, latencyNodeId('server', id), observation.serverMs);
-      this.#accept(slice, latencyNodeId('request', id), observation.requestMs);
-      this.#accept(slice, latencyNodeId('response', id), observation.responseMs);
+      slice.latency.add(observation, this.#observations);
       this.#acceptReplica(slice, observation);
     }
   }
@@ -167,28 +157,14 @@ export class WindowBuilder {
     counts.accepted += 1;
     let slice = this.#slices.get(number);
     if (slice === undefined) {
-      slice = { latency: new Map(), replicas: new ReplicaSlice(), metrics: new MetricSlice() };
+      slice = {
+        latency: new LatencySlice(this.#maxColumns),
+        replicas: new ReplicaSlice(),
+        metrics: new MetricSlice(),
+      };
       this.#slices.set(number, slice);
     }
     return slice;
-  }
-
-  #accept(slice: Slice, node: LatencyNodeId, valueMs: number | undefined): void {
-    if (valueMs === undefined) return;
-    if (!isLatency(valueMs)) {
-      this.#observations.invalid += 1;
-      return;
-    }
-    let sketch = slice.latency.get(node);
-    if (sketch === undefined) {
-      if (slice.latency.size >= this.#maxColumns) {
-        this.#observations.overflow += 1;
-        return;
-      }
-      sketch = newSketch();
-      slice.latency.set(node, sketch);
-    }
-    acceptMs(sketch, valueMs);
   }
 
   #acceptReplica(slice: Slice, { rpc, serverMs, instance }: RpcObservation): void {
@@ -205,7 +181,7 @@ export class WindowBuilder {
       const slice = this.#slices.get(number);
       if (slice === undefined) continue;
       slices.push(slice);
-      for (const [node, sketch] of slice.latency) {
+      for (const [node, sketch] of slice.latency.columns()) {
         const merged = sketches.get(node) ?? newSketch();
         merged.merge(sketch);
         sketches.set(node, merged);

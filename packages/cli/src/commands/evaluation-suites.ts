@@ -31,8 +31,10 @@ export const SUITES: Readonly<Record<string, SuiteEntry>> = {
   simulated: {
     summary: 'an application in the simulator: faults of every kind, as many as wanted',
     description: `Simulates an application from midnight on and sends its spans and metrics through the collector. Learns
-from the first windows, which nothing disturbs; faults then follow each other with time to recover between them. The
-default of ${DAY_OF_WINDOWS} windows of 30 s is a day. The same seed gives the same application, faults and answers.`,
+from the first windows, in which now and then something happens that nobody is told of, as in any deployment: neighbours
+that take cores or disk, a link that is slow, a pool that runs dry, more load. Faults then follow each other with time to
+recover between them. The default of ${DAY_OF_WINDOWS} windows of 30 s is a day. The same seed gives the same application,
+disturbances, faults and answers.`,
     flags: {
       topology: {
         type: 'string',
@@ -44,8 +46,9 @@ default of ${DAY_OF_WINDOWS} windows of 30 s is a day. The same seed gives the s
       'train-windows': {
         ...count(MIN_WINDOWS, 100_000),
         default: DAY_OF_WINDOWS,
-        help: 'undisturbed windows to learn from',
+        help: 'windows to learn from',
       },
+      'calm-training': { type: 'boolean', help: 'nothing disturbs the time that is learnt from' },
       'window-seconds': { ...count(1, 3600), default: 30, help: 'length of a window' },
       kinds: {
         type: 'string',
@@ -72,6 +75,7 @@ default of ${DAY_OF_WINDOWS} windows of 30 s is a day. The same seed gives the s
         topology: String(flags.topology),
         faults: Number(flags.faults),
         trainWindows: Number(flags['train-windows']),
+        calmTraining: flags['calm-training'] === true,
         windowSeconds: Number(flags['window-seconds']),
         kinds: flags.kinds === undefined ? undefined : listOf(String(flags.kinds)),
         concurrent: Number(flags.concurrent),

@@ -41,13 +41,14 @@ export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
   function* batches(): Generator<Delivery> {
     const simulation = simulate(plan.topology, {
       seed: options.seed,
-      durationMs: plan.endMs,
+      startMs: plan.startMs,
+      durationMs: plan.endMs - plan.startMs,
       requestsPerSecond: options.requestsPerSecond,
       sampling: options.sampling,
       scrapeSeconds: Math.min(SCRAPE_SECONDS, options.windowSeconds / LEAST_SCRAPES),
       replicas: options.replicas,
       uninstrumented: options.uninstrumented,
-      faults: plan.cases.flatMap(({ faults }) => faults),
+      faults: [...plan.disturbances, ...plan.cases.flatMap(({ faults }) => faults)],
     });
     for (;;) {
       const beganMs = nowMs();

@@ -1,13 +1,16 @@
-import { createRng, nearest } from '@sage/core';
+import { createRng, nearest, type Window } from '@sage/core';
 import { MIN_WINDOWS } from '@sage/gvae';
 import {
+  type Fault,
   type FaultCase,
   type FaultKind,
   loadTopology,
+  planDisturbances,
   planFaults,
   TOPOLOGY_NAMES,
   type Topology,
   TopologyError,
+  truthOf,
 } from '@sage/simulator';
 import { DataError } from '../observed.js';
 
@@ -34,6 +37,11 @@ const CALM_SHARE = 1 / 8;
 /** Faults begin and end in the middle of a window: two windows lie wholly inside, four wholly between. */
 const FAULT_WINDOWS = 3;
 const GAP_WINDOWS = 5;
+/** Disturbances of the training's time: their share of it, and how long one lasts in the mean. */
+const DISTURBED_SHARE = 0.1;
+const DISTURBANCE_WINDOWS = 1.5;
+/** Windows after a disturbance in which the application recovers. */
+const RECOVERY_WINDOWS = 1;
 /** After the last fault: the window in which it ends, and what the collector waits for late spans. */
 const LATENESS_MS = 10_000;
 
@@ -49,17 +57,22 @@ export interface WorldOptions {
   /** Faults at a time. */
   readonly concurrent: number;
   readonly replicas: number;
+  /** Nothing disturbs the training. */
+  readonly calmTraining: boolean;
 }
 
 /** What is simulated and when; times from the simulation's midnight. */
 export interface Plan {
   readonly topology: Topology;
   readonly windowMs: number;
+  readonly startMs: number;
   readonly trainStartMs: number;
   readonly trainEndMs: number;
-  /** The first gap begins; before it nothing is wrong. */
+  /** The first gap begins; between the training and it nothing is wrong. */
   readonly calmEndMs: number;
   readonly endMs: number;
+  /** What happens during the training, as it does to any deployment; nobody is told of it. */
+  readonly disturbances: readonly Fault[];
   readonly cases: readonly FaultCase[];
   /** Kinds asked for that no case is of. */
   readonly leftOut: readonly FaultKind[];
@@ -67,7 +80,7 @@ export interface Plan {
 
 /** Lays out a whole run. Throws a DataError for what cannot be simulated. */
 export function planRun(options: WorldOptions): Plan {
-  const { faults, trainWindows, windowSeconds, concurrent, replicas, seed } = options;
+  const { faults, trainWindows, windowSeconds, concurrent, replicas, calmTraining, seed } = options;
   if (!(trainWindows >= MIN_WINDOWS)) {
     throw new DataError(`training takes at least ${MIN_WINDOWS} windows, not ${trainWindows}`);
   }
@@ -90,12 +103,62 @@ export function planRun(options: WorldOptions): Plan {
       rng: createRng(seed).fork('fault plan'),
     });
     const endMs = (cases.at(-1)?.endMs ?? calmEndMs) + windowMs + LATENESS_MS;
+    const disturbances = calmTraining
+      ? []
+      : planDisturbances(topology, {
+          startMs: trainStartMs,
+          endMs: trainEndMs - RECOVERY_WINDOWS * windowMs,
+          meanMs: DISTURBANCE_WINDOWS * windowMs,
+          share: DISTURBED_SHARE,
+          rng: createRng(seed).fork('disturbances'),
+        });
     const planned = new Set(cases.flatMap((item) => item.faults.map(({ kind }) => kind)));
     const leftOut = kinds.filter((kind) => !planned.has(kind));
-    return { topology, windowMs, trainStartMs, trainEndMs, calmEndMs, endMs, cases, leftOut };
+    return {
+      topology,
+      windowMs,
+      startMs: 0,
+      trainStartMs,
+      trainEndMs,
+      calmEndMs,
+      endMs,
+      disturbances,
+      cases,
+      leftOut,
+    };
   } catch (error) {
     throw error instanceof RangeError ? new DataError(error.message) : error;
   }
+}
+
+/** One of a case's faults by itself at its time, the application warmed up before and otherwise undisturbed. */
+export function planAlone(plan: Plan, item: FaultCase, fault: Fault): Plan {
+  const { windowMs } = plan;
+  const calmEndMs = windowMs * Math.floor(item.startMs / windowMs);
+  const startMs = calmEndMs - windowMs * Math.ceil(WARM_UP_MS / windowMs);
+  const endMs = item.endMs + windowMs + LATENESS_MS;
+  const cases = [{ ...item, faults: [fault], truths: truthOf(fault) }];
+  return {
+    ...plan,
+    startMs,
+    trainStartMs: calmEndMs,
+    trainEndMs: calmEndMs,
+    calmEndMs,
+    endMs,
+    disturbances: [],
+    cases,
+  };
+}
+
+/** Whether nothing happens in a window of before the faults, nor shortly before it. */
+export function isUndisturbed(
+  { startMs, endMs }: Pick<Window, 'startMs' | 'endMs'>,
+  { disturbances, windowMs }: Pick<Plan, 'disturbances' | 'windowMs'>,
+): boolean {
+  return disturbances.every(
+    (disturbance) =>
+      disturbance.startMs >= endMs || disturbance.endMs + RECOVERY_WINDOWS * windowMs <= startMs,
+  );
 }
 
 function topologyOf(name: string): Topology {

@@ -12,8 +12,8 @@ import {
   questionDuring,
   rememberAll,
 } from './simulated-questions.js';
-import { listen, type RunOptions, runNote } from './simulated-run.js';
-import { planRun } from './simulated-world.js';
+import { listen, type Run, type RunOptions, runNote } from './simulated-run.js';
+import { isUndisturbed, type Plan, planAlone, planRun } from './simulated-world.js';
 
 /** Of the calm windows after the training so many are skipped for one that is asked about. */
 const CALM_ONE_IN = 5;
@@ -28,7 +28,8 @@ export interface SimulatedOptions extends RunOptions, LearnOptions {}
  * follow; then faults, one case after the other, with time to recover between them. Each case is asked about once: the
  * first window wholly inside that breaks an objective. Kinds of cases:
  *
- * - a fault's own (several at a time: joined by `+`): it broke an objective. All of a case's faults are its truth.
+ * - a fault's own (several at a time: joined by `+`): it broke an objective. Of several at a time those are the truth that
+ *   break it alone, which a run with each of them by itself shows; all of them where none does.
  * - `quiet`: broke none; whoever is blamed is blamed without need.
  * - `decoy`, `surge`: no culprit, whatever the objectives did.
  * - `undisturbed`: calm windows after the training: all that break an objective, and one in five of the others.
@@ -37,25 +38,34 @@ export interface SimulatedOptions extends RunOptions, LearnOptions {}
  */
 export async function simulatedSuite(options: SimulatedOptions): Promise<Suite> {
   const plan = planRun(options);
+  return suiteOf(plan, await listen(options, plan), options);
+}
+
+/** What is asked about a run, and a model learnt of it. */
+export async function suiteOf(plan: Plan, run: Run, options: SimulatedOptions): Promise<Suite> {
   const { topology, trainEndMs, calmEndMs } = plan;
-  const run = await listen(options, plan);
-  const calm = run.windows.filter(({ endMs }) => endMs <= calmEndMs);
-  const objectives = objectivesOf(topology, calm);
+  const before = run.windows.filter(({ endMs }) => endMs <= calmEndMs);
+  const objectives = objectivesOf(
+    topology,
+    before.filter((window) => isUndisturbed(window, plan)),
+  );
   if (run.callGraph === undefined || objectives.length === 0) {
     throw new DataError(
       `${options.topology}: no root operation has calls enough in windows of ${options.windowSeconds} s for an objective`,
     );
   }
   const remembered = rememberAll(run.windows, objectives);
-  const asked = plan.cases.map((fault): AskedFault => {
+  const asked: AskedFault[] = [];
+  for (const fault of plan.cases) {
     const question = questionDuring(fault, run.windows, objectives);
     if (question === undefined) throw new Error(`no window was given out inside ${fault.id}`);
-    return { fault, question, startedClean: isCleanBefore(fault.startMs, run.windows, objectives) };
-  });
+    const startedClean = isCleanBefore(fault.startMs, run.windows, objectives);
+    asked.push({ fault, question, startedClean, truths: await truthsOf(fault, question, plan, options) });
+  }
 
   const { graph, model, training } = await learn(
     run.callGraph,
-    calm.filter(({ endMs }) => endMs <= trainEndMs),
+    before.filter(({ endMs }) => endMs <= trainEndMs),
     options,
   );
   const observe = (id: string, { window, objective }: Question): Case['observed'] => ({
@@ -66,7 +76,7 @@ export async function simulatedSuite(options: SimulatedOptions): Promise<Suite> 
     objective,
     rng: createRng(options.seed).fork(id),
   });
-  const tail = calm.filter(({ startMs }) => startMs >= trainEndMs);
+  const tail = before.filter(({ startMs }) => startMs >= trainEndMs);
   const undisturbed = calmQuestions(tail, objectives, CALM_ONE_IN).map((question): Case => {
     const id = `undisturbed/${question.window.endMs / 1000}s`;
     return { id, kind: 'undisturbed', observed: observe(id, question), truth: () => [] };
@@ -79,7 +89,7 @@ export async function simulatedSuite(options: SimulatedOptions): Promise<Suite> 
       id,
       kind,
       observed: observe(id, question),
-      truth: () => (kind === 'quiet' ? [] : culpritsOf(fault)),
+      truth: () => (kind === 'quiet' ? [] : item.truths),
     };
   });
   return {
@@ -100,6 +110,26 @@ interface AskedFault {
   readonly question: Question;
   /** The application had recovered from the one before. */
   readonly startedClean: boolean;
+  readonly truths: readonly Truth[];
+}
+
+/** Whom to blame for the broken objective: of several faults those that break it alone. */
+async function truthsOf(
+  item: FaultCase,
+  question: Question,
+  plan: Plan,
+  options: SimulatedOptions,
+): Promise<readonly Truth[]> {
+  if (item.faults.length < 2 || !isBroken(question)) return culpritsOf(item);
+  const alone: Truth[] = [];
+  for (const [index, fault] of item.faults.entries()) {
+    options.progress(index / item.faults.length, `${item.id}: ${fault.kind} of ${fault.service} alone`);
+    const single = planAlone(plan, item, fault);
+    const { windows } = await listen({ ...options, progress: () => {} }, single);
+    const answer = questionDuring(item, windows, [question.objective]);
+    if (answer !== undefined && isBroken(answer)) alone.push(...single.cases.flatMap(culpritsOf));
+  }
+  return alone.length > 0 ? alone : culpritsOf(item);
 }
 
 function isCleanBefore(

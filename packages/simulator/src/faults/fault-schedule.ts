@@ -73,7 +73,7 @@ function refuseImpossible(fault: Fault, world: World): void {
   throw new RangeError(`the topology has no service "${service}"${missing}, where a fault should be`);
 }
 
-/** Of what the narrowest quota lets through: a grave surge is just more than that. */
+/** Of what the narrowest quota lets through: a grave surge is just more than that, and a mild one a small part of it. */
 function surgeShare({ intensity }: Fault): number {
-  return 0.72 + 0.3 * intensity;
+  return Math.min(1.4 * intensity, 0.72 + 0.3 * intensity);
 }

@@ -95,7 +95,8 @@ interface Setting {
   readonly replicas: number;
 }
 
-function canHave(
+/** Whether the mechanism of a kind of fault is at work in a service. */
+export function canHave(
   kind: FaultKind,
   service: TopologyService,
   { topology, demands, replicas }: Setting,

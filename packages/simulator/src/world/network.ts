@@ -25,10 +25,12 @@ export class Network {
     const sendMs = bytes / from.bytesPerMs;
     from.sendFreeMs = queued(from.sendFreeMs, nowMs) + sendMs;
     const delayMs = Math.max(0.4 * network.delayMs, network.delayMs + network.jitterMs * rng.normal());
-    const reachedMs = from.sendFreeMs + delayMs;
-    to.receiveFreeMs = queued(to.receiveFreeMs, reachedMs) + bytes / to.bytesPerMs;
+    const receiveMs = bytes / to.bytesPerMs;
+    // What still waits at a slow sender must not keep the receiver's link from what others send meanwhile.
+    to.receiveFreeMs = queued(to.receiveFreeMs, nowMs + delayMs) + receiveMs;
+    const receivedMs = Math.max(to.receiveFreeMs, from.sendFreeMs + delayMs + receiveMs);
     const lostMs = to.linkLoss > 0 ? this.retransmissionMs(to.linkLoss, bytes) : 0;
-    return to.receiveFreeMs + to.linkDelayMs + lostMs;
+    return receivedMs + to.linkDelayMs + lostMs;
   }
 
   private retransmissionMs(loss: number, bytes: number): number {

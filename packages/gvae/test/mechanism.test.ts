@@ -1,0 +1,51 @@
+import { createRng } from '@sage/core';
+import { expect } from 'chai';
+import { inputReader } from '../src/inputs.js';
+import { buildLayout, LATENT } from '../src/layout.js';
+import { Mechanism } from '../src/mechanism.js';
+import { initialParameters } from '../src/parameters.js';
+import { fitScales } from '../src/scales.js';
+import { worldGraph, worldWindows } from './world.js';
+
+describe('the structural equations as learnt', () => {
+  // More rows than are decoded at once, and not a multiple of it.
+  const windows = worldWindows(37, 4);
+  const layout = buildLayout(worldGraph(), windows);
+  const scales = fitScales(layout, windows);
+  const mechanism = new Mechanism(layout, scales, initialParameters(layout, createRng(6)));
+  const rows = windows.map(inputReader(layout, scales));
+
+  for (const latents of ['posterior', 'prior'] as const) {
+    for (const parents of ['observed', 'decoded'] as const) {
+      it(`decode many rows as they do each: ${latents}, parents ${parents}`, () => {
+        const all = [...mechanism.decodeAll(rows, latents, parents)];
+        expect(all.map(([inputs]) => inputs)).to.deep.equal(rows);
+        for (const [inputs, decoded] of all) {
+          const alone = mechanism.decode(inputs, latents, parents);
+          decoded.forEach((ms, at) => {
+            expect(ms, `entry ${at}`).to.be.closeTo(alone[at] as number, 1e-9);
+          });
+          expect(Math.max(...decoded)).to.be.above(0);
+        }
+      });
+    }
+  }
+
+  it('give the same heads with a latent for each column and in columns of their own', () => {
+    const inputs = rows[0] as (typeof rows)[number];
+    layout.units.forEach((unit, u) => {
+      const condition = mechanism.condition(u, inputs);
+      const rng = createRng(u);
+      // [LATENT][column], two columns.
+      const latents = Float64Array.from({ length: 2 * LATENT }, () => rng.normal());
+      const column = (i: number) => latents.filter((_, at) => at % 2 === i);
+      const both = mechanism.heads(u, condition, latents);
+      for (const i of [0, 1]) {
+        const alone = mechanism.heads(u, condition, column(i));
+        alone.forEach((head, at) => {
+          expect(both[2 * at + i], `${unit.service} ${at}`).to.be.closeTo(head, 1e-9);
+        });
+      }
+    });
+  });
+});

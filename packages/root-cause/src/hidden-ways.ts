@@ -1,0 +1,47 @@
+import type { LatencyNodeId } from '@sage/core';
+import type { FeatureAnomaly, NodeAnomaly, ServiceSigns } from './anomaly.js';
+import type { GraphView, HiddenWay } from './graph-view.js';
+
+/** Of a probe: from here on it is asked how much of what callers are slow by it explains. */
+const PROBE_NOTED_Z = 3;
+
+/**
+ * Parts of callers' own time that are really the ways to whom they call without client spans: the calls' number times
+ * what probes over the callee's link take longer, of the excess; all of a tail of retransmissions where probes got lost;
+ * or the part that the way itself is known by.
+ * Node → callee → part; those of a node sum to at most 1.
+ */
+export function lendHiddenWays(
+  signs: ReadonlyMap<string, ServiceSigns>,
+  hiddenWays: GraphView['hiddenWays'],
+): ReadonlyMap<LatencyNodeId, ReadonlyMap<string, number>> {
+  const lent = new Map<LatencyNodeId, Map<string, number>>();
+  for (const [callee, ways] of hiddenWays) {
+    const partOf = partByProbes(signs.get(callee)?.features ?? []);
+    for (const way of ways) {
+      const { node } = way;
+      const caller = node.rpc.callee;
+      const slow = signs.get(caller)?.exclusive.find((entry) => entry.node.id === node.id);
+      if (caller === callee || slow === undefined) continue;
+      const part = way.part ?? partOf(slow, way);
+      if (part <= 0) continue;
+      const parts = lent.get(node.id) ?? new Map<string, number>();
+      lent.set(node.id, parts);
+      const taken = [...parts.values()].reduce((sum, other) => sum + other, 0);
+      parts.set(callee, Math.max(0, Math.min(part, 1 - taken)));
+    }
+  }
+  return lent;
+}
+
+function partByProbes(features: readonly FeatureAnomaly[]) {
+  const noted = features.filter(({ z }) => z >= PROBE_NOTED_Z);
+  const probe = noted.find(({ feature }) => feature === 'network_probe_ms');
+  const isLossy = noted.some(({ feature }) => feature === 'network_probe_failure_ratio');
+  return (slow: NodeAnomaly, { callsPerChild }: HiddenWay): number => {
+    const excessMs = Math.max(slow.observedMs - slow.expectedMs, slow.medianExcessMs);
+    if (excessMs <= 0) return 0;
+    if (isLossy && slow.isLossy) return 1;
+    return probe === undefined ? 0 : (callsPerChild * (probe.observed - probe.expected)) / excessMs;
+  };
+}

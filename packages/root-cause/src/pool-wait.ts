@@ -1,0 +1,51 @@
+import type { LatencyNode } from '@sage/causal-graph';
+import { CONVINCING, type NodeAnomaly, type ServiceSigns } from './anomaly.js';
+
+/** Slowness from which on a callee serves slowly. */
+const SERVED_SLOWLY_Z = 6;
+/** Wait for a pool from which on it is asked how much of a slow way there it explains. */
+const POOL_NOTED_Z = 3;
+
+/** Whether a callee serves a kind of call, and answers it, as fast as ever. */
+export type Serving = 'as usual' | 'slowly' | 'unseen';
+
+/** Of a callee without spans nobody sees whether it serves as fast as ever: a wait for its connections says less. */
+const UNSEEN_PART = 0.75;
+
+/**
+ * How far a caller's wait for a connection explains a slow way there to a callee that serves as fast as ever, or a slow
+ * call of one that nobody sees serve.
+ */
+export function poolWaitClaim(
+  signs: ServiceSigns,
+  { node, meanExcessMs }: NodeAnomaly,
+  calleeServes: () => Serving,
+): number {
+  if (node.rpc.caller !== signs.service || meanExcessMs <= 0) return 0;
+  if (node.kind !== 'request' && node.kind !== 'client') return 0;
+  const wait = signs.features.find(({ feature }) => feature === 'software_pool_wait_ms');
+  if (wait === undefined || wait.z < POOL_NOTED_Z) return 0;
+  const serving = calleeServes();
+  const isWay = node.kind === 'request' && serving === 'as usual';
+  const isBare = node.kind === 'client' && serving === 'unseen';
+  if (!isWay && !isBare) return 0;
+  const explained = Math.min(1, (wait.observed - wait.expected) / meanExcessMs);
+  // A slow callee holds connections, too; what then is left unexplained is the time that it takes itself.
+  return CONVINCING * (isBare ? UNSEEN_PART * explained : 1) * explained;
+}
+
+/** Whether the callee of a call was slow in serving that very kind of call, or in answering it: both keep connections. */
+export function servingOf(node: LatencyNode, callee: ServiceSigns | undefined): Serving {
+  const served = callee?.exclusive.find(
+    ({ node: other }) => other.kind === 'server' && isSameRpc(other, node),
+  );
+  if (served === undefined) return 'unseen';
+  const answered = callee?.shared.find(
+    ({ node: other }) => other.kind === 'response' && isSameRpc(other, node),
+  );
+  return Math.max(served.slowness, answered?.z ?? 0) < SERVED_SLOWLY_Z ? 'as usual' : 'slowly';
+}
+
+function isSameRpc({ rpc }: LatencyNode, { rpc: other }: LatencyNode): boolean {
+  return rpc.operation === other.operation && rpc.caller === other.caller && rpc.callee === other.callee;
+}

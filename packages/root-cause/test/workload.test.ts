@@ -1,0 +1,95 @@
+import { FEATURES, type FeatureName, type Window } from '@sage/core';
+import { expect } from 'chai';
+import { type FeatureAnomaly, noSigns } from '../src/anomaly.js';
+import { isOverloaded, strainedBeyondLoad } from '../src/workload.js';
+
+/** A reading with its z by the feature's resolution. */
+function reading(feature: FeatureName, observed: number, expected: number): FeatureAnomaly {
+  const z = (observed - expected) / FEATURES[feature].resolution;
+  return { feature, observed, expected, z, ownZ: z };
+}
+
+describe('contention beyond what load explains', () => {
+  const CASES: readonly [
+    name: string,
+    growth: number,
+    features: readonly FeatureAnomaly[],
+    strained: boolean,
+  ][] = [
+    ['waits as ever', 3, [reading('cpu_runqueue_wait_ratio', 0.01, 0.01)], false],
+    ['waits by the square of the growth', 3, [reading('cpu_runqueue_wait_ratio', 0.45, 0.05)], false],
+    ['waits far longer, and uses no more', 3, [reading('cpu_runqueue_wait_ratio', 5, 0.05)], true],
+    [
+      'waits far longer, having three times the work',
+      3,
+      [reading('cpu_throttled_ratio', 5, 0), reading('cpu_usage_cores', 0.9, 0.3)],
+      false,
+    ],
+    [
+      'waits far longer, having a little more work',
+      3,
+      [reading('cpu_throttled_ratio', 5, 0), reading('cpu_usage_cores', 0.33, 0.3)],
+      true,
+    ],
+    [
+      'waits far longer at the usual load, whatever it uses',
+      1,
+      [reading('cpu_throttled_ratio', 5, 0), reading('cpu_usage_cores', 0.9, 0.3)],
+      true,
+    ],
+    [
+      'a probe that takes long is nothing that load uses up',
+      3,
+      [reading('network_probe_ms', 300, 0.1), reading('cpu_usage_cores', 0.9, 0.3)],
+      true,
+    ],
+  ];
+  for (const [name, growth, features, strained] of CASES) {
+    it(name, () => {
+      const signs = new Map([['a', { ...noSigns('a'), features }]]);
+      const found = strainedBeyondLoad(['a', 'b'], signs, { growth, threshold: 6 });
+      expect(found).to.deep.equal(strained ? ['a'] : []);
+    });
+  }
+});
+
+describe('an overloaded service', () => {
+  const history = [0.2, 0.3, 0.4].map(
+    (cores): Window => ({
+      startMs: 0,
+      endMs: 30_000,
+      latency: new Map(),
+      metrics: new Map([['a', new Map<FeatureName, number>([['cpu_usage_cores', cores]])]]),
+    }),
+  );
+  const CASES: readonly [name: string, features: readonly FeatureAnomaly[], overloaded: boolean][] = [
+    [
+      'waits while it consumes more than ever',
+      [reading('cpu_throttled_ratio', 0.5, 0), reading('cpu_usage_cores', 0.41, 0.3)],
+      true,
+    ],
+    [
+      'is kept from what it used to consume',
+      [reading('cpu_throttled_ratio', 0.5, 0), reading('cpu_usage_cores', 0.2, 0.3)],
+      false,
+    ],
+    [
+      'has more to do and does it',
+      [reading('cpu_throttled_ratio', 0, 0), reading('cpu_usage_cores', 0.5, 0.3)],
+      false,
+    ],
+    [
+      'consumes far more for each request',
+      [reading('cpu_throttled_ratio', 0.5, 0), reading('cpu_usage_cores', 0.6, 0.3)],
+      false,
+    ],
+    ['is not measured', [reading('cpu_throttled_ratio', 0.5, 0)], false],
+  ];
+  for (const [name, features, overloaded] of CASES) {
+    it(`${name}: ${overloaded}`, () => {
+      expect(isOverloaded({ ...noSigns('a'), features }, { history, growth: 1, threshold: 6 })).to.equal(
+        overloaded,
+      );
+    });
+  }
+});
