@@ -24,7 +24,7 @@ import type { ActionRequest } from './request.js';
 import { Sampler } from './sampling/sampler.js';
 import { type ApiServer, createApiServer, listen } from './server.js';
 import { createSystem, type System } from './system.js';
-import { readTargetState, readTargetStates } from './target-state.js';
+import { readTargetStates } from './target-state.js';
 import { ControlGroups } from './targets/control-groups.js';
 
 export interface AgentDeps {
@@ -121,12 +121,12 @@ async function serve(
   const keeper = new Keeper(site, journal, deps);
   const sampler = new Sampler(site, deps);
   const targets = () => readTargetStates(site, sampler);
-  const capabilities = () =>
-    Promise.all(
-      config.targets.map(async (target) =>
-        readCapabilities(site, target, await readTargetState(site, target, sampler)),
-      ),
+  const capabilities = async () => {
+    const states = await targets();
+    return Promise.all(
+      config.targets.map((target, index) => readCapabilities(site, target, states[index] as TargetState)),
     );
+  };
   api.server.on(
     'request',
     createApi({

@@ -44,12 +44,11 @@ const starting = startAgent(command.value.config, {
   logger,
   pid: process.pid,
 });
-
-// From the first moment on: a signal that comes while it starts is heeded once it has.
+// From now on, and not once it has started: a signal that nobody awaits ends the process with its changes in force.
 process.on('SIGHUP', async () => {
-  const started = await starting;
-  if (!started.ok) return;
-  const reloaded = started.value.reload();
+  const agent = await starting;
+  if (!agent.ok) return;
+  const reloaded = agent.value.reload();
   if (reloaded.ok) logger.info('the token and the certificates were read anew');
   else logger.error('not reloaded, what was is kept', { why: reloaded.message });
 });
@@ -58,10 +57,10 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, async () => {
     if (stopping) return;
     stopping = true;
-    const started = await starting;
-    if (!started.ok) return;
     logger.info('stopping', { signal });
-    const closed = await started.value.close();
+    const agent = await starting;
+    if (!agent.ok) return;
+    const closed = await agent.value.close();
     if (!closed.ok) logger.error(closed.message);
     process.exit(closed.ok ? 0 : 1);
   });

@@ -84,6 +84,23 @@ describe('co-runners', () => {
     expect(node.get(at('io.max', BATCH))?.trim()).to.equal('8:0 rbps=max wbps=4096 riops=max wiops=120');
   });
 
+  it('are limited on the disk again where somebody else has lifted it, and what they set for it comes back', async () => {
+    const { keeper } = start({ ...v2Group(BATCH, [200]), ...inV2(200, BATCH) });
+    const path = at('io.max', BATCH);
+    const others = '8:16 rbps=5 wbps=max riops=max wiops=max';
+    for (const [found, id, undone] of [
+      ['8:0 rbps=max wbps=9000000 riops=max wiops=max', 'd', '8:0 rbps=max wbps=9000000 riops=max wiops=max'],
+      ['', 'e', '8:0 rbps=max wbps=max riops=max wiops=max'],
+    ] as const) {
+      await keeper.submit(request(id, limit([200], 'disk')));
+      node.put(path, `${others}\n${found}\n`);
+      await keeper.reconcile();
+      expect(node.get(path)).to.equal(DISK);
+      await keeper.release(id);
+      expect(node.get(path)).to.equal(undone);
+    }
+  });
+
   it('among others move into a group beside their own, v2', async () => {
     const { keeper } = start({
       ...v2Group('batch', [], { 'cgroup.subtree_control': 'cpu io memory\n' }),

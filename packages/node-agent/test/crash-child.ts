@@ -62,7 +62,7 @@ const ACTIONS: readonly NodeAction[] = [
   { kind: 'cpu-frequency', target: 'a', minKhz: 2_400_000 },
   { kind: 'cpu-quota', target: 'a', cores: 0.5 },
   { kind: 'llc-ways', target: 'a', ways: 4 },
-  { kind: 'limit-corunner', target: 'b', pids: [200, 201] },
+  { kind: 'limit-corunner', target: 'b', pids: [200, 201, 210] },
   { kind: 'cpu-frequency', target: 'a', minKhz: 3_600_000 },
 ];
 
@@ -80,11 +80,11 @@ unwrap(takeLock(`${journal}.lock`, process.pid));
 const system = new TestKernel(new DiskTree(join(root, 'node')), effects);
 const opened = unwrap(Journal.open(journal, stoppable(effects)));
 const clock = new ManualClock(1_700_000_000_000);
-const groups = new ControlGroups(system, () => clock.now());
-const keeper = new Keeper({ system, config, groups, ownPid: 1 }, opened.journal, {
-  clock,
-  logger: silentLogger,
-});
+const keeper = new Keeper(
+  { system, config, groups: new ControlGroups(system, () => 0), ownPid: 1 },
+  opened.journal,
+  { clock, logger: silentLogger },
+);
 await keeper.restore();
 if (stopAt === 'restore') process.exit(keeper.inForce);
 for (const [index, action] of ACTIONS.entries()) {

@@ -361,6 +361,17 @@ describe('knobs of control groups', () => {
     });
   }
 
+  it('sets a memory limit again that somebody else has changed, and gives back theirs', async () => {
+    node = new Node(v2({ 'memory.max': `${mib(256)}\n` }));
+    const keeper = node.keeper(node.site(node.config(config)));
+    await keeper.submit(request('k', memory(512)));
+    node.put(at('memory.max'), `${mib(300)}\n`);
+    await keeper.reconcile();
+    expect(node.get(at('memory.max'))).to.equal(mib(512));
+    await keeper.release('k');
+    expect(node.get(at('memory.max'))).to.equal(mib(300));
+  });
+
   it('says where every knob of a target stands', async () => {
     node = new Node({
       ...v2({ 'cpu.max': '50000 100000\n', 'memory.max': `${mib(256)}\n`, 'io.bfq.weight': 'default 110\n' }),

@@ -26,6 +26,11 @@ const action: fc.Arbitrary<NodeAction> = fc.oneof(
     cores: fc.constantFrom(0.01, 0.05, 0.5, 1, 9),
   }),
   fc.record({
+    kind: fc.constant('cpu-weight' as const),
+    target,
+    weight: fc.constantFrom(0, 1, 300, 1000, 1001),
+  }),
+  fc.record({
     kind: fc.constant('cpu-frequency' as const),
     target,
     minKhz: fc.constantFrom(1, 800_000, 1_600_000, 2_400_000, 3_600_000),
@@ -33,7 +38,7 @@ const action: fc.Arbitrary<NodeAction> = fc.oneof(
   fc.record({
     kind: fc.constant('limit-corunner' as const),
     target,
-    pids: fc.subarray([1, 100, 200, 201], { minLength: 1 }),
+    pids: fc.subarray([1, 100, 200, 201, 210], { minLength: 1 }),
   }),
   fc.record({ kind: fc.constant('llc-ways' as const), target, ways: fc.integer({ min: 0, max: 21 }) }),
   fc.record({
@@ -115,7 +120,7 @@ class World {
       if (opened.ok) {
         expect(opened.value.damagedLines, 'damaged lines').to.equal(0);
         this.#journal = opened.value.journal;
-        const groups = new ControlGroups(this.kernel, () => this.clock.now());
+        const groups = new ControlGroups(this.kernel, () => 0);
         const site = { system: this.kernel, config: this.config, groups, ownPid: 1 };
         this.#keeper = new Keeper(site, this.#journal, { clock: this.clock, logger: silentLogger });
         await this.#keeper.restore();

@@ -173,6 +173,9 @@ export class TestKernel implements System {
       const quota = Number(text);
       return quota === -1 || quota >= 5000 ? undefined : 'below the floor of 0.05 cores';
     }
+    if (path.endsWith('/cpu.shares')) {
+      return Number(text) >= 10 && Number(text) <= 10_240 ? undefined : 'not a weight of 1 to 1000';
+    }
     if (path.endsWith('/schemata')) return this.#whyWrongMasks(path, text);
     return 'not a file that a change writes';
   }

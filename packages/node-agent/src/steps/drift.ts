@@ -4,6 +4,7 @@ import type { System } from '../system.js';
 import { readNumber } from './control-http.js';
 import { isSame, isValue, verifyStep } from './execute.js';
 import { readHtbClass, sameRates } from './htb-class.js';
+import { lineLike } from './keyed-line.js';
 import type { HtbStep, HttpStep, MoveStep, Step, StopStep, TasksStep, WriteStep } from './step.js';
 
 /**
@@ -56,9 +57,14 @@ function writeStanding(system: System, step: WriteStep): Standing {
   const found = system.read(step.path)?.trim();
   if (found === undefined) return GONE;
   if (isValue(step, found, step.value)) return IN_FORCE;
+  return drifted(`${step.path} reads ${JSON.stringify(found)}`, { ...step, was: putThere(step, found) });
+}
+
+/** What somebody else has put where this step had written. */
+function putThere(step: WriteStep, found: string): string {
   // Schemata are lines of several resources; in a group of our own nobody else's are to be brought back.
-  const was = step.format === 'text' ? found : step.was;
-  return drifted(`${step.path} reads ${JSON.stringify(found)}`, { ...step, was });
+  if (step.format === 'schemata') return step.was;
+  return step.format === 'line' ? lineLike(found, step.value) : found;
 }
 
 function tasksStanding(system: System, step: TasksStep): Standing {
