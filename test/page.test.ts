@@ -114,6 +114,9 @@ describe('the incident page in Chromium', function () {
   it('lets a plan be approved, with a token where the engine wants one', async () => {
     await open(proposedIncident());
     expect(await textOf('.actions')).to.contain('proposed 1 process beside rate is held back.');
+    expect(await page.locator('.story h3').allTextContents()).to.include('What waits for approval');
+    expect(await page.locator('.story h3').allTextContents()).not.to.include('What was done');
+    await page.getByRole('button', { name: 'A plan waits for approval' }).click();
     server.requireToken('right');
     const approve = page.getByRole('button', { name: 'Approve' });
     await approve.click();
@@ -143,6 +146,8 @@ describe('the incident page in Chromium', function () {
     server.respond(hotelIncident());
     await page.locator('.outcome.applied').waitFor();
     expect(await page.getByRole('button', { name: 'Approve' }).count()).to.equal(0);
+    expect(await page.locator('#waiting').count()).to.equal(0);
+    expect(await page.locator('.story h3').allTextContents()).to.include('What was done');
   });
 
   const states: [string, object, string[]][] = [

@@ -5,9 +5,14 @@ let token;
 /** What was said about each plan so far: the page is drawn anew with every window. */
 const talks = new Map();
 
+/** Of the element that asks for the approval of a plan. */
+export function approvalId(incident, number) {
+  return `plan-${incident.id}-${number}`;
+}
+
 /** The buttons of a plan that waits, which is number `number` of its incident. What comes of it the next state shows. */
 export function approval(incident, number) {
-  const id = `plan-${incident.id}-${number}`;
+  const id = approvalId(incident, number);
   const talk = talks.get(id) ?? { text: '', wantsToken: false, typed: '', busy: false };
   talks.set(id, talk);
   const secret = html('input', {

@@ -3,7 +3,7 @@ import { shortened } from './format.js';
 import { layoutGraph } from './layout.js';
 import { milliseconds } from './words.js';
 
-const NODE = { width: 196, height: 58 };
+const NODE = { width: 232, height: 58 };
 const GAP = { x: 60, y: 20 };
 const EDGE_MARGIN = 16;
 
