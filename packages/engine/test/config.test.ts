@@ -7,6 +7,8 @@ const minimal = `objectives: [${objective}]`;
 const readFile = (path: string) => {
   if (path === 'token') return 'secret\n';
   if (path === 'empty') return '\n';
+  if (path.endsWith('placement.yaml')) return 'services: { cart: [{ node: n }] }';
+  if (path.endsWith('misplaced.yaml')) return 'services: { cart: [{ nod: n }] }';
   throw new Error(`ENOENT: no such file, open '${path}'`);
 };
 const messageOf = (text: string) => {
@@ -217,7 +219,7 @@ actuation: { mode: recommend, allow: [scale], scale: { min: 2, max: 9, services:
     ],
     [
       'two orchestrators',
-      `${minimal}\norchestrator: { kubernetes: {}, static: { file: x } }`,
+      `${minimal}\norchestrator: { kubernetes: {}, static: { file: placement.yaml } }`,
       /^orchestrator: expected one of kubernetes, swarm, static, got kubernetes and static$/,
     ],
     ['no orchestrator where one is announced', `${minimal}\norchestrator: {}`, /, got none of them$/],
@@ -236,11 +238,44 @@ actuation: { mode: recommend, allow: [scale], scale: { min: 2, max: 9, services:
       `${minimal}\norchestrator: { kubernetes: { namespace: shop } }`,
       /^orchestrator.kubernetes.namespace: expected namespaces \(did you mean it\?\)/,
     ],
+    [
+      'an unknown key of one service, and says which it knows',
+      `${minimal}\nactuation: { scale: { services: { a: { max: 2, mix: 1, foo: 1 } } } }`,
+      /services.a.mix: expected (min|max) \(did you mean it\?\).*\n.*services.a.foo: expected one of min, max, got an unknown key$/,
+    ],
+    [
+      'a number of replicas that is none, and says so once',
+      `${minimal}\nactuation: { scale: { min: 2, services: { a: { max: 0 } } } }`,
+      /^actuation.scale.services.a.max: expected at least 1, got 0$/,
+    ],
+    [
+      'half of what a swarm wants, and says so once',
+      `${minimal}\norchestrator: { swarm: { url: 'https://d', tls: { ca_file: gone, cert_file: gone } } }`,
+      /^.*tls.key_file: expected a text, got nothing\n.*tls.ca_file: .*ENOENT.*\n.*tls.cert_file: .*ENOENT.*$/,
+    ],
+    [
+      'a placement that is not there',
+      `${minimal}\norchestrator: { static: { file: gone } }`,
+      /^orchestrator.static.file: expected a file that can be read, got ENOENT/,
+    ],
+    [
+      'a kubeconfig that is not there',
+      `${minimal}\norchestrator: { kubernetes: { kubeconfig: gone } }`,
+      /^orchestrator.kubernetes.kubeconfig: expected a file that can be read, got ENOENT/,
+    ],
     ['broken YAML', 'objectives: [\n  {', /^line 2, column \d+: expected valid YAML/],
   ];
   for (const [name, text, expected] of cases) {
     it(`refuses ${name}`, () => expect(messageOf(text)).to.match(expected));
   }
+
+  it('is checked together with the placement that it names', () => {
+    const checked = (file: string) =>
+      checkConfig(`${minimal}\norchestrator: { static: { file: ${file} } }`, { readFile });
+    expect(checked('placement.yaml').ok).to.equal(true);
+    expect(checked('misplaced.yaml')).to.deep.include({ ok: false });
+    expect(checked('misplaced.yaml').text).to.match(/^orchestrator.static.file: services.cart.0.node: /);
+  });
 
   it('names all errors at once', () => {
     const checked = checkConfig('listen: 1\nobjectives: []\nfoo: 1\ngrafana: { url: x, token_file: no }', {
@@ -312,9 +347,9 @@ prometheus: { url: 1, token_file: no, basic_auth: { username: a } }`;
   };
 
   it('knows what runs the services, with files beside the configuration', () => {
-    expect(orchestratorOf('{ kubernetes: { kubeconfig: kubeconfig, namespaces: [shop] } }')).to.deep.equal({
+    expect(orchestratorOf('{ kubernetes: { kubeconfig: token, namespaces: [shop] } }')).to.deep.equal({
       kind: 'kubernetes',
-      kubeconfig: '/etc/sage/kubeconfig',
+      kubeconfig: '/etc/sage/token',
       context: undefined,
       namespaces: ['shop'],
       selector: undefined,

@@ -23,12 +23,12 @@ describe('a placement file', () => {
 
   const refused: [string, string, RegExp][] = [
     ['nothing', '', /^invalid: \(top level\): /],
-    ['no services', 'cart: []', /services: .*Unrecognized key: "cart"/],
+    ['no services', 'cart: []', /services: expected a mapping .*unknown key cart: expected one of services/],
     ['no node', 'services: { cart: [{ replica: a }] }', /services\.cart\.0\.node: /],
     [
       'an unknown key',
       'services: { cart: [{ node: a, nodes: b }] }',
-      /services\.cart\.0: Unrecognized key: "nodes"/,
+      /services\.cart\.0: unknown key nodes: expected one of node, replica, containers, address/,
     ],
     [
       'an id that is none',

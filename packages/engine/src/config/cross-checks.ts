@@ -62,10 +62,10 @@ function scaleBoundsFit(input: unknown): ConfigIssue[] {
   const scale = ['actuation', 'scale'];
   const services = valueAt(input, [...scale, 'services']);
   const named = services !== null && typeof services === 'object' ? Object.keys(services) : [];
-  const least = valueAt(input, [...scale, 'min']);
+  const least = validValue(input, [...scale, 'min']);
   return [scale, ...named.map((name) => [...scale, 'services', name])].flatMap((path) => {
-    const min = valueAt(input, [...path, 'min']) ?? least ?? 1;
-    const max = valueAt(input, [...path, 'max']);
+    const min = validValue(input, [...path, 'min']) ?? least ?? 1;
+    const max = validValue(input, [...path, 'max']);
     if (typeof min !== 'number' || typeof max !== 'number' || min <= max) return [];
     const expected = `a number no less than the least number of replicas (${min})`;
     return [{ path: pathText([...path, 'max']), expected, actual: describe(max) }];

@@ -6,6 +6,7 @@ import {
   type Outcome,
   success,
 } from '@sage/core';
+import { parsePlacement } from '@sage/orchestrator';
 import { parseDocument } from 'yaml';
 import type { Credentials } from '../http/credentials.js';
 import type { ActuationConfig, Address, Config } from './config.js';
@@ -14,7 +15,7 @@ import { type ConfigIssue, formatIssue, issuesOf } from './issues.js';
 import { type OrchestratorSources, orchestratorOf } from './orchestrator.js';
 import { configSchema, type RawConfig } from './schema.js';
 import { knownKeys } from './schema-walk.js';
-import { readSecretFiles } from './secret-files.js';
+import { laterFileIssues, readSecretFiles } from './secret-files.js';
 import { tlsIssues } from './tls-issues.js';
 
 /** A rate needs two scrapes in its range, and many installations scrape once a minute. */
@@ -61,17 +62,22 @@ export function loadConfig(text: string, options: LoadConfigOptions): Outcome<Co
     ...(parsed.success ? [] : issuesOf(parsed.error, input, knownKeys)),
     ...crossChecks(input),
     ...secrets.issues,
+    ...laterFileIssues(input, readFile),
     ...tlsIssues(input, secrets.contents),
   ];
   if (!parsed.success || issues.length > 0) return refuse('invalid', issues);
   return success(resolve(parsed.data, { secrets: secrets.contents, resolvePath }));
 }
 
-/** The same check for people: one line per error, or that there is none. */
+/** The same check for people, and of the placement that it names: one line per error, or that there is none. */
 export function checkConfig(text: string, options: LoadConfigOptions): { ok: boolean; text: string } {
   const loaded = loadConfig(text, options);
   if (!loaded.ok) return { ok: false, text: loaded.message };
-  const { objectives } = loaded.value;
+  const { objectives, orchestrator } = loaded.value;
+  if (orchestrator?.kind === 'static') {
+    const placement = parsePlacement(options.readFile(orchestrator.file));
+    if (!placement.ok) return { ok: false, text: `orchestrator.static.file: ${placement.message}` };
+  }
   return { ok: true, text: `the configuration is valid: ${objectives.map(({ name }) => name).join(', ')}` };
 }
 

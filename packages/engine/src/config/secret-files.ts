@@ -3,6 +3,10 @@ import { type ConfigIssue, pathText } from './issues.js';
 import { valueAt } from './schema-walk.js';
 
 const TLS_FILES = ['ca_file', 'cert_file', 'key_file'];
+const LATER_FILES: readonly string[][] = [
+  ['orchestrator', 'kubernetes', 'kubeconfig'],
+  ['orchestrator', 'static', 'file'],
+];
 
 export interface Secrets {
   /** File as written in the configuration → its content without the white space around it. */
@@ -17,25 +21,44 @@ export function readSecretFiles(input: unknown, readFile: (path: string) => stri
   for (const path of secretPaths(input)) {
     const file = valueAt(input, path);
     if (typeof file !== 'string' || file === '') continue;
-    try {
-      const secret = readFile(file).trim();
-      if (secret === '') {
-        issues.push({
-          path: pathText(path),
-          expected: `a file with ${contentOf(path)}`,
-          actual: `${file}, which is empty`,
-        });
-      }
-      contents.set(file, secret);
-    } catch (error) {
+    const read = readNamed(path, file, readFile);
+    if (typeof read !== 'string') {
+      issues.push(read);
+      continue;
+    }
+    const secret = read.trim();
+    if (secret === '') {
       issues.push({
         path: pathText(path),
-        expected: 'a file that can be read',
-        actual: errorMessage(error),
+        expected: `a file with ${contentOf(path)}`,
+        actual: `${file}, which is empty`,
       });
     }
+    contents.set(file, secret);
   }
   return { contents, issues };
+}
+
+/** Files that are read once Sage runs: without them it would not start. */
+export function laterFileIssues(input: unknown, readFile: (path: string) => string): ConfigIssue[] {
+  return LATER_FILES.flatMap((path) => {
+    const file = valueAt(input, path);
+    if (typeof file !== 'string' || file === '') return [];
+    const read = readNamed(path, file, readFile);
+    return typeof read === 'string' ? [] : [read];
+  });
+}
+
+function readNamed(
+  path: readonly PropertyKey[],
+  file: string,
+  readFile: (path: string) => string,
+): string | ConfigIssue {
+  try {
+    return readFile(file);
+  } catch (error) {
+    return { path: pathText(path), expected: 'a file that can be read', actual: errorMessage(error) };
+  }
 }
 
 function contentOf(path: readonly PropertyKey[]): string {

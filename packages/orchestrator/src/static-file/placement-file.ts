@@ -2,18 +2,37 @@ import { failure, type Instance, type Outcome, success } from '@sage/core';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 
-const text = z.string().min(1, 'expected a text that is not empty');
+const TEXT = 'expected a text that is not empty';
+const text = z.string(TEXT).min(1, TEXT);
 
-const instance = z.strictObject({
+const CONTAINER_ID = 'expected the 64 hexadecimal digits of a container id';
+
+const instance = mappingOf({
   node: text,
   replica: text.optional(),
   containers: z
-    .array(z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 hexadecimal digits of a container id'))
+    .array(z.string(CONTAINER_ID).regex(/^[0-9a-f]{64}$/, CONTAINER_ID), 'expected a list of container ids')
     .default([]),
   address: text.optional(),
 });
 
-const placement = z.strictObject({ services: z.record(text, z.array(instance)) });
+const placement = mappingOf({
+  services: z.record(
+    text,
+    z.array(instance, 'expected a list of replicas'),
+    'expected a mapping from services to their replicas',
+  ),
+});
+
+function mappingOf<Shape extends z.ZodRawShape>(shape: Shape) {
+  const known = Object.keys(shape).join(', ');
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `unknown key ${(issue.keys ?? []).join(', ')}: expected one of ${known}`
+        : `expected a mapping with ${known}`,
+  });
+}
 
 /**
  * What a placement file says, or all that is wrong with it. `replica` is `<service>-<place in the list>` where it is
