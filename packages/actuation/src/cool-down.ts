@@ -3,7 +3,7 @@
  * moment ago is not tried again, and the ladder goes on beside it. What is released needs no rest: if the objective
  * breaks without it, it is what comes back first (see `releaseDue`).
  */
-export const COOL_DOWN_WINDOWS = 10;
+const COOL_DOWN_WINDOWS = 10;
 
 /** When a knob that is put to rest at `nowMs` may be turned again. */
 export function restsUntil(nowMs: number, windowSeconds: number): number {

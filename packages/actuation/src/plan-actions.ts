@@ -64,8 +64,8 @@ export interface PlanInput {
  * What to do about a culprit, one resource of one service: per replica, or for the one replica that is bad, the first
  * rung of its ladder that has something to turn, turned as far as the counterfactual asks; when no target has any, one
  * step out. A rung in force is passed over, so that planning again climbs, and is turned further once all others are in
- * force and there is no room to scale. For `workload` the only rung is scaling out. Nothing is done for other verdicts nor below `minProbability`:
- * then, and where no rung is left, it recommends in words.
+ * force and there is no room to scale. For `workload` the only rung is scaling out. Nothing is done for other verdicts
+ * nor below `minProbability`: then, and where no rung is left, it recommends in words.
  */
 export function planActions(input: PlanInput): ActionPlan {
   const { diagnosis, culprit, limits } = input;

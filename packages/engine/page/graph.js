@@ -7,7 +7,10 @@ const NODE = { width: 232, height: 58 };
 const GAP = { x: 60, y: 20 };
 const EDGE_MARGIN = 16;
 
-/** The service graph, left to right by call depth. `hasCause`: whether a culprit is named, which makes slow ones victims. */
+/**
+ * The service graph, left to right by call depth. `hasCause`: whether a culprit is named, which makes slow ones
+ * victims.
+ */
 export function serviceGraph(graph) {
   if (graph.services.length === 0) {
     return html(

@@ -35,9 +35,10 @@ export interface Explained {
 }
 
 /**
- * Abduction of edge weights. A graph knows the weight w of an edge within bounds only: it is a mean over calls, and where
- * data tell of services and not of calls, little more than a guess. Where a node is slower than its parents explain, and
- * a parent itself has risen above its usual m̄ to m, the parent may have been handed on more fully than usual:
+ * Abduction of edge weights. A graph knows the weight w of an edge within bounds only: it is a mean over calls, and
+ * where data tell of services and not of calls, little more than a guess. Where a node is slower than its parents
+ * explain, and a parent itself has risen above its usual m̄ to m, the parent may have been handed on more fully than
+ * usual:
  *
  *   handed' = handed + φ Σ (most − w) max(0, m − m̄),   0 ≤ φ ≤ 1 as large as the residual needs
  *
@@ -46,10 +47,10 @@ export interface Explained {
  * Nobody waits longer than it takes: where all that is handed on exceeds what was observed, as it does when callers give
  * up on calls or quantiles of rare calls are added up, all of it counts by the part that fits.
  *
- * A node that waits for several calls is slow when any of them is: of its calls 1 − q may be slow though of each parent's
- * fewer are, whose quantile q is then as usual and only one above shows it (P(∪ slow) ≤ Σ P(slow)); and between two known
- * quantiles of a parent any latency from the one to the other may lie. What is left of a residual is therefore looked for
- * in the rise of the parents' quantile above, as far as that covers it.
+ * A node that waits for several calls is slow when any of them is: of its calls 1 − q may be slow though of each
+ * parent's fewer are, whose quantile q is then as usual and only one above shows it (P(∪ slow) ≤ Σ P(slow)); and
+ * between two known quantiles of a parent any latency from the one to the other may lie. What is left of a residual is
+ * therefore looked for in the rise of the parents' quantile above, as far as that covers it.
  *
  * Where the parent is an aggregate over callers, the calls of this child may be the slow ones of it: m is the slowest
  * between the child's percentile and the p99 of the parent that the child can have waited for, being no faster itself.
@@ -59,7 +60,10 @@ export class AbductedWeights {
   readonly #usual: Float64Array;
   /** [edge][percentile]: φ times the room up or, negative, down. */
   readonly #added: Float64Array;
-  /** [edge][percentile] of aggregates: how far from the child's percentile to the p99 of the parent m lies, 0..1; −1: none. */
+  /**
+   * [edge][percentile] of aggregates: how far from the child's percentile to the p99 of the parent m lies, 0..1; −1:
+   * none.
+   */
   readonly #met: Float64Array;
   /** [node][percentile]: the part of what is handed on that fits into what was observed, mostly 1. */
   readonly #fitting: Float64Array;

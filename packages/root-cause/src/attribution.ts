@@ -24,7 +24,8 @@ const STORE_WAITS: readonly Resource[] = ['memory', 'disk', 'llc'];
  * ρ_g ∝ strength_g³, over
  * - contention features less what is a symptom of something more direct, plus discounted usage;
  * - `network`: also slow request and response gaps, as far as they are this service's and exceed its slow compute;
- * - `software`: pools, by the latency that waiting for them explains, and the compute that no measured resource does. Event-loop lag counts as usage: a symptom.
+ * - `software`: pools, by the latency that waiting for them explains, and the compute that no measured resource does.
+ *   Event-loop lag counts as usage: a symptom.
  *
  * A store's client latency is way and compute in one: it speaks for the way first. Where a probe finds the way in order,
  * slow ways, too, are something of the service itself: its answers lie unread while it does something else.

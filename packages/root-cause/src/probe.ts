@@ -7,8 +7,8 @@ const QUEUED_RATIO = 3;
 
 /**
  * Whether probes over a service's link show that the link is not what makes a way slow. A few small packets a window
- * hardly ever meet a loss, and say nothing of a way whose tail is one of retransmissions. Nor do they clear it where they
- * meet a queue: where bandwidth is short, long messages take far longer than they do.
+ * hardly ever meet a loss, and say nothing of a way whose tail is one of retransmissions. Nor do they clear it where
+ * they meet a queue: where bandwidth is short, long messages take far longer than they do.
  */
 export function isClearedByProbe(signs: ServiceSigns, { isLossy }: NodeAnomaly): boolean {
   const measured = resourceStrength(signs, 'network', 'contention');

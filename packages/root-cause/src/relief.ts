@@ -59,9 +59,10 @@ const DEFAULT_PROBABILITY = 0.7;
 
 /**
  * The smallest part of the way from observed to normal, of one resource of one service, at which the objective holds
- * with the desired probability, or with the highest that there is; the `others` are all normal. A dose d of do(X = normal)
- * sets each metric to observed + d·(normal − observed), and lets what is unexplained of a latency stay with probability
- * 1 − d·(1 − keep). Found by bisection, since more of it helps no less. undefined where nothing can be asked.
+ * with the desired probability, or with the highest that there is; the `others` are all normal. A dose d of
+ * do(X = normal) sets each metric to observed + d·(normal − observed), and lets what is unexplained of a latency stay
+ * with probability 1 − d·(1 − keep). Found by bisection, since more of it helps no less. undefined where nothing can be
+ * asked.
  */
 export function doseOf(
   culprit: Restoration,

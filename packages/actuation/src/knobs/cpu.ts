@@ -13,14 +13,14 @@ const SPENDS_ITSELF = 0.8;
  * q = r·(1 − τ); for τ' = (1 − e)·τ the quota is q' = q·(1 − (1 − e)·τ)/(1 − τ). Where throttling is not measured, up
  * to twice the quota.
  */
-export function neededQuota(current: number, throttledRatio: number | undefined, enough: number): number {
+function neededQuota(current: number, throttledRatio: number | undefined, enough: number): number {
   if (throttledRatio === undefined) return grownBy(current, enough);
   const throttled = Math.min(MOST_THROTTLED, throttledRatio);
   return (current * (1 - (1 - enough) * throttled)) / (1 - throttled);
 }
 
 /** Whether the quota is what it waits for; undefined where that is not measured. */
-export function isThrottled({ cpuThrottledRatio }: TargetState): boolean | undefined {
+function isThrottled({ cpuThrottledRatio }: TargetState): boolean | undefined {
   return cpuThrottledRatio === undefined ? undefined : cpuThrottledRatio >= THROTTLED;
 }
 
@@ -51,7 +51,9 @@ export const raiseOwnQuota: Rung = (state, need) => {
     : raiseQuota(state, need);
 };
 
-/** More processors to choose from, of those it may have: up to twice as many, since waiting falls with the load of each. */
+/**
+ * More processors to choose from, of those it may have: up to twice as many, since waiting falls with the load of each.
+ */
 export const widenCpuSet: Rung = (state, { enough }) => {
   const { target, cpuSet } = state;
   if (cpuSet === undefined || isThrottled(state) === true) return [];

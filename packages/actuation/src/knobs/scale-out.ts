@@ -5,7 +5,7 @@ import { type Need, number, type Step } from './step.js';
 const MOST_GROWTH = 2;
 
 /** What the configuration, the orchestrator and an autoscaler all allow. */
-export function boundsOf(state: ScaleState, limits: ScaleBounds): ScaleBounds {
+function boundsOf(state: ScaleState, limits: ScaleBounds): ScaleBounds {
   const { min, max, autoscaler } = state;
   return {
     min: Math.max(limits.min, min, autoscaler?.min ?? 0),

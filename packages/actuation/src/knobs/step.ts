@@ -2,7 +2,10 @@ import type { Action, Culprit, TargetState } from '@sage/core';
 
 /** What the counterfactual asks for, and what was measured of the culprit. */
 export interface Need {
-  /** The share, above 0 and up to 1, of the way from observed to normal at which the model says that the objective holds. */
+  /**
+   * The share, above 0 and up to 1, of the way from observed to normal at which the model says that the objective
+   * holds.
+   */
   readonly enough: number;
   readonly evidence: Culprit['evidence'];
 }

@@ -22,7 +22,7 @@ export function isAuthorized(header: string | undefined, credentials: Credential
 }
 
 /** What a request without them is told: the header WWW-Authenticate, and words. */
-export function challenge({ kind }: Credentials): { readonly header: string; readonly text: string } {
+function challenge({ kind }: Credentials): { readonly header: string; readonly text: string } {
   return kind === 'bearer'
     ? {
         header: 'Bearer realm="sage"',

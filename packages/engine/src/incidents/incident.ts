@@ -3,8 +3,9 @@ import type { Action, ActionOutcome, ActionPlan, Diagnosis, Resource } from '@sa
 export type IncidentSource = 'collector' | 'alertmanager';
 
 /**
- * `advice`: words for people alone. `proposed`: waits for somebody's approval. `due`: decided and written down, so that it
- * is carried out after a crash, too. `done`. `rejected`: somebody said no. `stale`: overtaken before anybody decided.
+ * `advice`: words for people alone. `proposed`: waits for somebody's approval. `due`: decided and written down, so that
+ * it is carried out after a crash, too. `done`. `rejected`: somebody said no. `stale`: overtaken before anybody
+ * decided.
  */
 export type PlanState = 'advice' | 'proposed' | 'due' | 'done' | 'rejected' | 'stale';
 

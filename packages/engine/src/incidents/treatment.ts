@@ -82,12 +82,8 @@ export class Treatment {
     const { store, controller } = this.#options;
     const incident = store.get(id);
     if (incident === undefined || controller.modeOf(incident.objective) === 'observe') return;
-    const round = 1 + Math.max(0, ...incident.actions.map((entry) => entry.round));
-    store.update(id, (record) => ({
-      ...record,
-      waiting: false,
-      actions: record.actions.map((entry) => (entry.state === 'proposed' ? stale(entry) : entry)),
-    }));
+    const round = 1 + lastRoundOf(incident);
+    this.expire(id);
     for (const aim of this.#aims(incident, diagnosis)) await this.#help(id, diagnosis, { aim, round });
   }
 
@@ -111,7 +107,10 @@ export class Treatment {
     return decided;
   }
 
-  /** What was decided and not done yet, be it because of a crash. Where nothing comes of it, the next rung is looked for. */
+  /**
+   * What was decided and not done yet, be it because of a crash. Where nothing comes of it, the next rung is looked
+   * for.
+   */
   async resume(): Promise<void> {
     const { store } = this.#options;
     for (const { id, actions } of store.all) {
@@ -155,10 +154,10 @@ export class Treatment {
   async comeBack(id: string): Promise<boolean> {
     const back = this.#holding.comeBack(id);
     if (back === undefined) return false;
-    const round =
-      1 + Math.max(0, ...(this.#options.store.get(id)?.actions ?? []).map((entry) => entry.round));
+    const { store } = this.#options;
+    const round = 1 + lastRoundOf(store.get(id));
     const number = this.#add(id, back, { state: 'due', round });
-    await this.#options.store.save();
+    await store.save();
     await this.carryOut(id, number);
     return true;
   }
@@ -171,7 +170,7 @@ export class Treatment {
     const { diagnosis } = incident ?? {};
     if (!incident || !objective || !diagnosis) return;
     await this.#takeTurn(incident, diagnosis);
-    const round = Math.max(0, ...incident.actions.map((entry) => entry.round));
+    const round = lastRoundOf(incident);
     const last = incident.actions.findLast((entry) => entry.round === round && isApplied(entry));
     if (last === undefined || last.doneMs === null) return;
     const isFirst = incident.judgedMs < last.doneMs;
@@ -211,12 +210,14 @@ export class Treatment {
     return this.#holding.release(id);
   }
 
-  /** Of a closed incident nothing can be approved any more. */
+  /** What waited for approval is overtaken: other plans are made, or the incident is closed. */
   expire(id: string): void {
     this.#options.store.update(id, (record) => ({
       ...record,
       waiting: false,
-      actions: record.actions.map((entry) => (entry.state === 'proposed' ? stale(entry) : entry)),
+      actions: record.actions.map((entry) =>
+        entry.state === 'proposed' ? { ...entry, state: 'stale' } : entry,
+      ),
     }));
   }
 
@@ -348,8 +349,9 @@ function isApplied({ outcomes }: IncidentAction): boolean {
   return outcomes.some(({ status }) => status === 'applied');
 }
 
-function stale(entry: IncidentAction): IncidentAction {
-  return { ...entry, state: 'stale' };
+/** 0 where nothing was planned yet. */
+function lastRoundOf(incident: IncidentRecord | undefined): number {
+  return Math.max(0, ...(incident?.actions ?? []).map((entry) => entry.round));
 }
 
 /** The same advice for the same service need not be given twice in a row. */

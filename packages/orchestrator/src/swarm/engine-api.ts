@@ -45,7 +45,9 @@ export function createDocker({ url, tls }: SwarmConfig): Outcome<Docker, 'invali
   return success(new Docker({ ...none, ...address, protocol: scheme, ...tls }));
 }
 
-/** A request that ends in time. `what`: for the message, and for whoever sets up a proxy: `POST /services/{id}/update`. */
+/**
+ * A request that ends in time. `what`: for the message, and for whoever sets up a proxy: `POST /services/{id}/update`.
+ */
 export async function ask<T>(
   what: string,
   signal: AbortSignal,
