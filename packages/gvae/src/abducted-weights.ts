@@ -32,6 +32,8 @@ export interface Explained {
   readonly usual: Float64Array;
   /** Observed less what the mechanism expects of observed parents. */
   readonly residual: Float64Array;
+  /** [node]: calls seen in the window. */
+  readonly counts: Float64Array;
 }
 
 /**
@@ -52,6 +54,9 @@ export interface Explained {
  * between two known quantiles of a parent any latency from the one to the other may lie. What is left of a residual is
  * therefore looked for in the rise of the parents' quantile above, as far as that covers it.
  *
+ * A call that several kinds of requests make may have been made by one kind more often than usual, as when whoever comes
+ * last makes it for all: by as many of them as there were calls.
+ *
  * Where the parent is an aggregate over callers, the calls of this child may be the slow ones of it: m is the slowest
  * between the child's percentile and the p99 of the parent that the child can have waited for, being no faster itself.
  */
@@ -70,15 +75,18 @@ export class AbductedWeights {
   /** [node][percentile]: φ of the parents' next quantile, 0..1. */
   readonly #fromNext: Float64Array;
   readonly #weights: Float64Array;
+  /** [edge]: of the parent per occurrence of the child, as many as there can have been. */
+  readonly #calls: Float64Array;
   readonly #layout: Layout;
   readonly #one = new Float64Array(1);
 
   constructor(layout: Layout, handedOn: HandedOn, weights: Float64Array, explained: Explained) {
-    const { observed, usual, residual } = explained;
+    const { observed, usual, residual, counts } = explained;
     this.#layout = layout;
     this.#handedOn = handedOn;
     this.#usual = usual;
     this.#weights = weights;
+    this.#calls = mostCalls(layout, counts);
     this.#fitting = new Float64Array(observed.length).fill(1);
     this.#fromNext = new Float64Array(observed.length);
     this.#added = new Float64Array(3 * layout.edges.length);
@@ -150,8 +158,8 @@ export class AbductedWeights {
     if (bound === undefined) return most;
     const { index, beyond } = bound;
     for (let e = first; e < end; e++) {
-      const { aggregate, parent, calls } = this.#layout.edges[e] as Layout['edges'][number];
-      if (aggregate || calls < 1 - (LEVELS[q] as number)) continue;
+      const { aggregate, parent } = this.#layout.edges[e] as Layout['edges'][number];
+      if (aggregate || (this.#calls[e] as number) < 1 - (LEVELS[q] as number)) continue;
       const usual = (quantile: number) => this.#usual[3 * parent + quantile] as number;
       const at = (quantile: number, i: number) => latencies[(3 * parent + quantile) * columns + i] as number;
       const met = this.#risen(e, q, from);
@@ -167,8 +175,8 @@ export class AbductedWeights {
   #callsOf(first: number, end: number): number {
     let calls = 0;
     for (let e = first; e < end; e++) {
-      const { aggregate, calls: each } = this.#layout.edges[e] as Layout['edges'][number];
-      if (!aggregate) calls += each;
+      const { aggregate } = this.#layout.edges[e] as Layout['edges'][number];
+      if (!aggregate) calls += this.#calls[e] as number;
     }
     return calls;
   }
@@ -204,4 +212,14 @@ export class AbductedWeights {
     }
     return risen;
   }
+}
+
+/** [edge]: the usual calls of a parent per occurrence of its child; of one that others make, too, up to one for each. */
+function mostCalls({ edges }: Layout, counts: Float64Array): Float64Array {
+  const children = new Map<number, number>();
+  for (const { parent } of edges) children.set(parent, (children.get(parent) ?? 0) + 1);
+  return Float64Array.from(edges, ({ parent, child, calls }) => {
+    if ((children.get(parent) ?? 0) < 2 || (counts[child] as number) === 0) return calls;
+    return Math.max(calls, Math.min(1, (counts[parent] as number) / (counts[child] as number)));
+  });
 }

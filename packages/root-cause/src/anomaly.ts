@@ -171,6 +171,16 @@ function looksLost(excessMs: readonly number[], count: number): boolean {
   });
 }
 
+/** TCP waits so long before it sends again, and each time twice as long; what comes of it is told to a tenth. */
+const TIME_OUTS_MS: readonly number[] = [200, 600, 1400];
+const TIME_OUT_TOLERANCE = 0.1;
+
+/** Whether a tail is longer by just what one to three retransmissions take. */
+export function isTimedOut({ isLossy, observedMs, expectedMs }: NodeAnomaly): boolean {
+  const excessMs = observedMs - expectedMs;
+  return isLossy && TIME_OUTS_MS.some((ms) => Math.abs(excessMs - ms) <= TIME_OUT_TOLERANCE * ms);
+}
+
 /** A call of a store, whose compute shows in it alone. */
 function isServedBy(service: string, { node }: NodeAnomaly): boolean {
   return node.kind === 'client' && node.parents.length === 0 && node.rpc.callee === service;
