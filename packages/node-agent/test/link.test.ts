@@ -6,7 +6,7 @@ import { Sampler } from '../src/sampling/sampler.js';
 import type { System } from '../src/system.js';
 import { readTargetState } from '../src/target-state.js';
 import { Node, request } from './fixture.js';
-import { NetworkLab } from './network-lab.js';
+import { CONTAINER_COMMAND, NetworkLab } from './network-lab.js';
 
 const SECONDS = 3;
 
@@ -49,7 +49,7 @@ describe('links of containers, between network namespaces', function () {
   after(() => lab.remove());
 
   const whole = () =>
-    `targets: [{ name: first, pids: [${lab.pids.first}], link: { max_mbit: 1000 } }]\nco_runners: { allow: [sage-test-container] }`;
+    `targets: [{ name: first, pids: [${lab.pids.first}], link: { max_mbit: 1000 } }]\nco_runners: { allow: [${CONTAINER_COMMAND}] }`;
   const addresses = (place: 'first' | 'second') =>
     `["${NetworkLab.address(place)}", "${NetworkLab.address(place, 6)}"]`;
   const shared = () =>
