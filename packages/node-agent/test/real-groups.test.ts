@@ -192,12 +192,7 @@ describe('control groups of this machine', function () {
     try {
       const code = `const fs = require('node:fs'); const file = fs.openSync(process.argv[1], fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_DSYNC); const block = Buffer.alloc(65536, 1); for (;;) fs.writeSync(file, block, 0, block.length, 0);`;
       const target = real.spawn('rate', 'sleep', ['100']);
-      const writer = real.spawn('batch', process.execPath, [
-        '-e',
-        code,
-        join(folder, 'data'),
-        WRITER,
-      ]);
+      const writer = real.spawn('batch', process.execPath, ['-e', code, join(folder, 'data'), WRITER]);
       if (readProcessDisks(system, target.pid).size === 0) {
         skip(this, 'the file systems here are on no disk');
       }
