@@ -92,12 +92,15 @@ async function measureLink(): Promise<void> {
   run('tc qdisc add dev va root handle 1: htb default 10');
   run('tc class add dev va parent 1: classid 1:1 htb rate 1gbit');
   run('tc class add dev va parent 1:1 classid 1:10 htb rate 3mbit');
-  const target = `{ name: t, pids: [${sleeper()}], link: { device: va, classid: "1:10", max_mbit: 100 } }`;
-  await measureChanges('a link rate', LIMITS.linkMs, target, (i) => ({
-    kind: 'link-rate',
-    target: 't',
-    mbitPerSecond: i % 2 === 0 ? 50 : 60,
-  }));
+  run('ip link add vc type veth peer name vd');
+  run('ip link set vc up');
+  const target = (link: string) => `{ name: t, pids: [${sleeper()}], link: { ${link}, max_mbit: 100 } }`;
+  const rate = (i: number) =>
+    ({ kind: 'link-rate', target: 't', mbitPerSecond: i % 2 === 0 ? 50 : 60 }) as const;
+  const own = target('device: vc');
+  await measureChanges('the rate of a class', LIMITS.linkMs, target('device: va, classid: "1:10"'), rate);
+  await measureChanges('the rate of a queue of its own', LIMITS.linkMs, own, rate);
+  await measureChanges('a new queue for what comes in', LIMITS.linkMs, own, rate, true);
 }
 
 async function measureChanges(
@@ -105,6 +108,7 @@ async function measureChanges(
   limitMs: number,
   target: string,
   action: (i: number) => NodeAction,
+  releasing = false,
 ): Promise<void> {
   const { url } = await startAgent(`[${target}]`);
   const elapsed: number[] = [];
@@ -118,6 +122,8 @@ async function measureChanges(
     const { status, message } = (await answer.json()) as { status: string; message: string };
     if (i >= WARM_UP) elapsed.push(performance.now() - began);
     if (status !== 'applied') throw new Error(`${status}: ${message}`);
+    // Not timed: the next one then begins with nothing there.
+    if (releasing) await (await fetch(`${url}/api/v1/actions/c${i}`, { method: 'DELETE' })).text();
   }
   const p99 = quantile(elapsed, 0.99);
   console.log(

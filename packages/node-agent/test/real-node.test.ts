@@ -184,7 +184,7 @@ describe('on this machine', function () {
 
       const run = realSystem().run;
       const system = realSystem({
-        run: (program, args) => run('ip', ['netns', 'exec', NAME, program, ...args]),
+        run: (program, args, input) => run('ip', ['netns', 'exec', NAME, program, ...args], input),
       });
       const link = (device: string, classid = '1:10') =>
         `link: { device: ${device}, classid: "${classid}", max_mbit: 100 }`;
