@@ -37,6 +37,8 @@ const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sage-footprint-'));
 const children: ChildProcess[] = [];
 const groups: string[] = [];
+/** Changes asked for so far: an id names one of them for good. */
+let asked = 0;
 const argument = process.argv[2] ?? '60';
 try {
   if (argument === 'link') await measureLink();
@@ -113,17 +115,18 @@ async function measureChanges(
   const { url } = await startAgent(`[${target}]`);
   const elapsed: number[] = [];
   for (let i = 0; i < WARM_UP + CHANGES; i++) {
+    const id = `c${asked++}`;
     const began = performance.now();
     const answer = await fetch(`${url}/api/v1/actions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ id: `c${i}`, action: action(i) }),
+      body: JSON.stringify({ id, action: action(i) }),
     });
     const { status, message } = (await answer.json()) as { status: string; message: string };
     if (i >= WARM_UP) elapsed.push(performance.now() - began);
     if (status !== 'applied') throw new Error(`${status}: ${message}`);
     // Not timed: the next one then begins with nothing there.
-    if (releasing) await (await fetch(`${url}/api/v1/actions/c${i}`, { method: 'DELETE' })).text();
+    if (releasing) await (await fetch(`${url}/api/v1/actions/${id}`, { method: 'DELETE' })).text();
   }
   const p99 = quantile(elapsed, 0.99);
   console.log(
