@@ -37,6 +37,8 @@ const MAIN = fileURLToPath(new URL('../src/main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sage-footprint-'));
 const children: ChildProcess[] = [];
 const groups: string[] = [];
+/** Changes asked for so far: an id names one of them for good. */
+let asked = 0;
 const argument = process.argv[2] ?? '60';
 try {
   if (argument === 'link') await measureLink();
@@ -92,12 +94,15 @@ async function measureLink(): Promise<void> {
   run('tc qdisc add dev va root handle 1: htb default 10');
   run('tc class add dev va parent 1: classid 1:1 htb rate 1gbit');
   run('tc class add dev va parent 1:1 classid 1:10 htb rate 3mbit');
-  const target = `{ name: t, pids: [${sleeper()}], link: { device: va, classid: "1:10", max_mbit: 100 } }`;
-  await measureChanges('a link rate', LIMITS.linkMs, target, (i) => ({
-    kind: 'link-rate',
-    target: 't',
-    mbitPerSecond: i % 2 === 0 ? 50 : 60,
-  }));
+  run('ip link add vc type veth peer name vd');
+  run('ip link set vc up');
+  const target = (link: string) => `{ name: t, pids: [${sleeper()}], link: { ${link}, max_mbit: 100 } }`;
+  const rate = (i: number) =>
+    ({ kind: 'link-rate', target: 't', mbitPerSecond: i % 2 === 0 ? 50 : 60 }) as const;
+  const own = target('device: vc');
+  await measureChanges('the rate of a class', LIMITS.linkMs, target('device: va, classid: "1:10"'), rate);
+  await measureChanges('the rate of a queue of its own', LIMITS.linkMs, own, rate);
+  await measureChanges('a new queue for what comes in', LIMITS.linkMs, own, rate, true);
 }
 
 async function measureChanges(
@@ -105,19 +110,23 @@ async function measureChanges(
   limitMs: number,
   target: string,
   action: (i: number) => NodeAction,
+  releasing = false,
 ): Promise<void> {
   const { url } = await startAgent(`[${target}]`);
   const elapsed: number[] = [];
   for (let i = 0; i < WARM_UP + CHANGES; i++) {
+    const id = `c${asked++}`;
     const began = performance.now();
     const answer = await fetch(`${url}/api/v1/actions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ id: `c${i}`, action: action(i) }),
+      body: JSON.stringify({ id, action: action(i) }),
     });
     const { status, message } = (await answer.json()) as { status: string; message: string };
     if (i >= WARM_UP) elapsed.push(performance.now() - began);
     if (status !== 'applied') throw new Error(`${status}: ${message}`);
+    // Not timed: the next one then begins with nothing there.
+    if (releasing) await (await fetch(`${url}/api/v1/actions/${id}`, { method: 'DELETE' })).text();
   }
   const p99 = quantile(elapsed, 0.99);
   console.log(

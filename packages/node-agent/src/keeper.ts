@@ -1,24 +1,18 @@
 import { type Clock, failure, type Logger, type NodeActionOutcome, type Outcome, success } from '@sage/core';
-import { type Answer, type AnswerDetails, Answers, answer, type Subject } from './answers.js';
+import { Admission, type NotAdmitted } from './admission.js';
+import { type Answer, Answers, answer, type Subject } from './answers.js';
+import { ChangesInForce, type Held } from './changes-in-force.js';
 import type { Site } from './drivers/site.js';
 import type { Journal, OpenEntry } from './journal.js';
 import { KillSwitch } from './kill-switch.js';
-import { whyRefused } from './limits.js';
-import { knobKey, limitsTheSame, planAction } from './plan.js';
-import { RecentEvents } from './recent-events.js';
+import { knobKey, planAction } from './plan.js';
 import { Contention, repairEntry } from './repair.js';
 import type { ActionRequest } from './request.js';
 import { lockFor } from './resctrl-lock.js';
 import { SerialQueue } from './serial-queue.js';
 import { applySteps, undoSteps } from './steps/all.js';
 import { describeStep } from './steps/execute.js';
-import { inherit, isNeeded, isShared, knobOf, type Step } from './steps/step.js';
-
-interface Held extends OpenEntry {
-  /** Not before: an undo that failed is tried again, not hammered. */
-  readonly retryAtMs: number;
-  readonly grantedAtMs: number;
-}
+import { inherit, type Step } from './steps/step.js';
 
 /** Since the start, by kind of action. */
 export interface DriftCounts {
@@ -29,8 +23,6 @@ export interface DriftCounts {
 }
 
 const MOST_WAITING = 64;
-const RETRY_AFTER_MS = 5000;
-const MINUTE_MS = 60_000;
 
 /**
  * The one writer. Every change goes plan → validate → journal → apply → read back, is kept until its lease ends or it
@@ -39,11 +31,11 @@ const MINUTE_MS = 60_000;
  */
 export class Keeper {
   readonly #queue = new SerialQueue(MOST_WAITING);
-  readonly #held = new Map<string, Held>();
+  readonly #inForce = new ChangesInForce();
   readonly #answers: Answers;
   readonly #killSwitch: KillSwitch;
-  readonly #begun = new RecentEvents(MINUTE_MS);
   readonly #contention: Contention;
+  readonly #admission: Admission;
   readonly #drift = { found: new Map<string, number>(), givenUp: new Map<string, number>() };
   #stopping = false;
 
@@ -52,9 +44,14 @@ export class Keeper {
     private readonly journal: Pick<Journal, 'held' | 'closed' | 'recordOpen' | 'recordClose' | 'close'>,
     private readonly options: { readonly clock: Clock; readonly logger: Logger },
   ) {
-    this.#answers = new Answers(journal.closed, (id) => this.#held.has(id));
+    this.#answers = new Answers(journal.closed, (id) => this.#inForce.has(id));
     this.#killSwitch = new KillSwitch(site.config.killSwitch);
     this.#contention = new Contention(site.config.drift);
+    this.#admission = new Admission(site.config.limits, {
+      killSwitch: this.#killSwitch,
+      contention: this.#contention,
+      inForce: this.#inForce,
+    });
   }
 
   /** Newest last. */
@@ -73,7 +70,7 @@ export class Keeper {
 
   /** Changes in force, or being undone. */
   get inForce(): number {
-    return this.#held.size;
+    return this.#inForce.size;
   }
 
   get isKilled(): boolean {
@@ -103,24 +100,23 @@ export class Keeper {
 
   /** Undoes what has outlived its lease and, with the kill switch on, everything. */
   async expire(): Promise<void> {
-    const now = this.options.clock.now();
     const killed = this.isKilled;
-    // After a clock was set back nobody knows how long a lease has lasted.
-    const isOver = (held: Held) => held.leaseEndsMs <= now || now < held.grantedAtMs - MINUTE_MS;
-    const due = [...this.#held.values()].filter((held) => (killed || isOver(held)) && held.retryAtMs <= now);
     const why = killed ? 'released: the kill switch is on' : 'lease ended';
-    for (const { id } of due.reverse()) await this.#queue.run(() => this.#release(id, why));
+    for (const { id } of this.#inForce.due(this.options.clock.now(), killed)) {
+      await this.#queue.run(() => this.#release(id, why));
+    }
   }
 
   /** Compares what is in force with the node and repairs what somebody else has turned. */
   async reconcile(): Promise<void> {
-    for (const id of [...this.#held.keys()]) await this.#queue.run(() => this.#repair(id));
+    for (const id of this.#inForce.ids) await this.#queue.run(() => this.#repair(id));
   }
 
   /** Undoes whatever an earlier process left in force. What cannot be undone yet is tried again by `expire`. */
   async restore(): Promise<void> {
     const entries = this.journal.held;
-    for (const entry of entries) this.#hold(entry, { leaseEndsMs: 0 });
+    const now = this.options.clock.now();
+    for (const entry of entries) this.#inForce.holdForUndo(entry, now, false);
     for (const { id } of entries.toReversed()) {
       await this.#queue.run(() =>
         this.#release(id, 'restored at start: the agent had ended without undoing it'),
@@ -138,17 +134,17 @@ export class Keeper {
   }
 
   async #undoEverything(why: string): Promise<Outcome<void, 'undo'>> {
-    for (const id of [...this.#held.keys()].reverse()) {
+    for (const id of this.#inForce.ids.toReversed()) {
       await this.#queue.run(() => this.#release(id, why));
     }
-    const left = [...this.#held.keys()];
+    const left = this.#inForce.ids;
     if (left.length === 0) return success(undefined);
     return failure('undo', `not undone yet: ${left.join(', ')}`);
   }
 
   async #performLocked(request: ActionRequest): Promise<Answer> {
     const locked = await lockFor(this.site.system, request.action);
-    if (!locked.ok) return this.#refuse(request, locked.message, { reason: locked.reason });
+    if (!locked.ok) return this.#refuse(request, locked);
     try {
       return await this.#perform(request);
     } finally {
@@ -164,22 +160,16 @@ export class Keeper {
       const message = `id ${id} was used for another action: ${JSON.stringify(known.outcome.action)}`;
       return answer(request, 'refused', message, { reason: 'conflict' });
     }
-    if (this.#held.has(id)) return this.#fail(request, 'its undo is still being tried');
-    const refused = this.#whyNotNow(request);
-    if (refused !== undefined) return refused;
-
-    const limited = (pid: number) =>
-      [...this.#held.values()].some((held) =>
-        held.steps.some(
-          (step) =>
-            'pid' in step && step.pid === pid && (step.op === 'stop' || limitsTheSame(held.action, action)),
-        ),
-      );
-    const planned = await planAction(this.site, id, action, limited);
-    if (!planned.ok) return this.#refuse(request, planned.message, { reason: planned.reason });
-    const steps = planned.value;
+    if (this.#inForce.has(id)) return this.#fail(request, 'its undo is still being tried');
+    if (this.#stopping) return this.#refuse(request, { reason: 'busy', message: 'the agent stops' });
     const key = knobKey(id, action);
-    const earlier = [...this.#held.values()].find((held) => knobKey(held.id, held.action) === key);
+    const refused = this.#admission.whyNotNow(action, key, this.options.clock.now());
+    if (refused !== undefined) return this.#refuse(request, refused);
+
+    const planned = await planAction(this.site, id, action, (pid) => this.#inForce.isLimited(pid, action));
+    if (!planned.ok) return this.#refuse(request, planned);
+    const steps = planned.value;
+    const earlier = this.#inForce.withKnob(key);
     const writes = steps.map(describeStep);
     if (this.site.config.dryRun && steps.length > 0) {
       return this.#answers.add(answer(request, 'dry-run', 'dry run: nothing was written', { writes }));
@@ -187,61 +177,23 @@ export class Keeper {
     if (steps.length === 0 && (earlier === undefined || this.site.config.dryRun)) {
       return this.#answers.add(answer(request, 'unchanged', 'already in force'));
     }
-    return this.#whyNotMore(request, steps, earlier) ?? (await this.#change(request, steps, earlier));
-  }
-
-  /** What forbids a change whatever it would write. */
-  #whyNotNow(request: ActionRequest): Answer | undefined {
-    if (this.#stopping) return this.#refuse(request, 'the agent stops', { reason: 'busy' });
-    const killed = this.#killSwitch.on;
-    if (killed !== undefined) return this.#refuse(request, killed, { reason: 'killed' });
-    const limit = whyRefused(this.site.config.limits, request.action);
-    if (limit !== undefined) return this.#refuse(request, limit.message, { reason: limit.reason });
-    const seconds = this.#contention.leftForSeconds(
-      knobKey(request.id, request.action),
-      this.options.clock.now(),
-    );
-    if (seconds === 0) return undefined;
-    const message = `somebody else keeps turning this knob: it is left to them for ${seconds} s more`;
-    return this.#refuse(request, message, { reason: 'conflict' });
-  }
-
-  /** What forbids these steps beside what is in force already. */
-  #whyNotMore(request: ActionRequest, steps: readonly Step[], earlier: Held | undefined): Answer | undefined {
-    const knobs = new Set(steps.filter((step) => !isShared(step)).map(knobOf));
-    const owner = [...this.#held.values()].find(
-      (held) => held !== earlier && held.steps.some((step) => knobs.has(knobOf(step))),
-    );
-    // Two owners of one value could not both be undone.
-    if (owner !== undefined) {
-      const message = `${owner.id} holds the same knob for ${owner.action.target}: release it first`;
-      return this.#refuse(request, message, { reason: 'conflict' });
-    }
-    const { changesInForce, changesPerMinute } = this.site.config.limits;
-    if (earlier === undefined && this.#held.size >= changesInForce) {
-      return this.#refuse(request, `${changesInForce} changes are in force already`, { reason: 'busy' });
-    }
-    const now = this.options.clock.now();
-    if (this.#begun.count(now) >= changesPerMinute) {
-      const retryAfterSeconds = Math.ceil(this.#begun.waitMs(now) / 1000);
-      const message = `${changesPerMinute} changes in the last minute: try again in ${retryAfterSeconds} s`;
-      return this.#refuse(request, message, { reason: 'rate', retryAfterSeconds });
-    }
-    return undefined;
+    const notMore = this.#admission.whyNotMore(steps, earlier, this.options.clock.now());
+    return notMore === undefined ? this.#change(request, steps, earlier) : this.#refuse(request, notMore);
   }
 
   async #change(request: ActionRequest, steps: readonly Step[], earlier: Held | undefined): Promise<Answer> {
     const { id, action } = request;
     const leaseEndsMs = this.#leaseEnd(request);
-    const entry: OpenEntry = { id, action, steps: inherit(earlier?.steps ?? [], steps), leaseEndsMs };
+    const inherited = inherit(earlier?.steps ?? [], steps, this.#inForce.stepsBeside(id));
+    const entry: OpenEntry = { id, action, steps: inherited, leaseEndsMs };
     const recorded = this.journal.recordOpen(entry);
     if (!recorded.ok) return this.#fail(request, recorded.message);
-    this.#begun.add(this.options.clock.now());
+    this.#admission.begin(this.options.clock.now());
     const applied = await applySteps(this.site.system, steps);
     if (!applied.ok) return await this.#rollBack(request, entry, steps, applied.message);
-    this.#hold(entry);
+    this.#inForce.hold(entry, this.options.clock.now());
     if (earlier !== undefined) {
-      this.#held.delete(earlier.id);
+      this.#inForce.delete(earlier.id);
       this.#close(earlier, answer(earlier, 'released', `taken over by ${id}`));
     }
     const details = { writes: steps.map(describeStep), leaseEndsMs };
@@ -252,20 +204,6 @@ export class Keeper {
     );
   }
 
-  #hold(entry: OpenEntry, changed: Partial<Held> = {}): void {
-    this.#held.set(entry.id, {
-      ...entry,
-      retryAtMs: 0,
-      grantedAtMs: this.options.clock.now(),
-      ...changed,
-    });
-  }
-
-  /** Nothing but another try of undoing it is wanted of the entry. */
-  #retryUndo(entry: OpenEntry): void {
-    this.#hold(entry, { leaseEndsMs: 0, retryAtMs: this.options.clock.now() + RETRY_AFTER_MS });
-  }
-
   #leaseEnd(request: ActionRequest): number {
     const leaseSeconds = request.leaseSeconds ?? this.site.config.leaseSeconds;
     return this.options.clock.now() + 1000 * leaseSeconds;
@@ -273,7 +211,7 @@ export class Keeper {
 
   /** The same action under the same id again: whoever asked still wants it. Nothing is written to the node. */
   #renew(request: ActionRequest, known: Answer): Answer {
-    const held = this.#held.get(request.id);
+    const held = this.#inForce.get(request.id);
     const leaseEndsMs = this.#leaseEnd(request);
     if (held === undefined || leaseEndsMs <= held.leaseEndsMs) return known;
     const killed = this.#killSwitch.on;
@@ -284,7 +222,7 @@ export class Keeper {
       const message = `in force, but its lease was not renewed: ${recorded.message}`;
       return answer(request, 'failed', message, { reason: 'failed', leaseEndsMs: held.leaseEndsMs });
     }
-    this.#hold({ ...entry, leaseEndsMs });
+    this.#inForce.hold({ ...entry, leaseEndsMs }, this.options.clock.now());
     const renewed: Answer = { ...known, outcome: { ...known.outcome, leaseEndsMs } };
     this.#answers.renew(renewed);
     return renewed;
@@ -296,9 +234,9 @@ export class Keeper {
     steps: readonly Step[],
     why: string,
   ): Promise<Answer> {
-    const undone = await undoSteps(this.site.system, this.#unneeded(entry.id, steps));
+    const undone = await undoSteps(this.site.system, this.#inForce.unneeded(entry.id, steps));
     if (!undone.ok) {
-      this.#retryUndo(entry);
+      this.#inForce.holdForUndo(entry, this.options.clock.now(), true);
       const message = `${why}; and not rolled back yet: ${undone.message}`;
       this.options.logger.error(message, { id: entry.id });
       return this.#fail(request, message);
@@ -308,7 +246,7 @@ export class Keeper {
   }
 
   async #release(id: string, why: string): Promise<Answer | undefined> {
-    const held = this.#held.get(id);
+    const held = this.#inForce.get(id);
     if (held === undefined) return this.#answers.get(id);
     const locked = await lockFor(this.site.system, held.action);
     // Without flock(1) it is undone all the same: what is in force must not stay for that.
@@ -320,29 +258,23 @@ export class Keeper {
     }
   }
 
-  /** Steps without those that another change in force needs. */
-  #unneeded(id: string, steps: readonly Step[]): readonly Step[] {
-    const others = [...this.#held.values()].filter((held) => held.id !== id).flatMap((held) => held.steps);
-    return steps.filter((step) => !isNeeded(step, others));
-  }
-
   /** Undoes an entry and closes it with an answer of what was written. */
   async #end(held: Held, closing: (writes: readonly string[]) => Answer): Promise<Answer> {
-    const undone = await undoSteps(this.site.system, this.#unneeded(held.id, held.steps));
+    const undone = await undoSteps(this.site.system, this.#inForce.unneeded(held.id, held.steps));
     if (!undone.ok) return this.#notUndone(held, undone.message);
-    this.#held.delete(held.id);
+    this.#inForce.delete(held.id);
     this.#contention.forget(knobKey(held.id, held.action));
     return this.#close(held, closing(undone.value));
   }
 
   #notUndone(held: Held, why: string): Answer {
-    this.#retryUndo(held);
+    this.#inForce.holdForUndo(held, this.options.clock.now(), true);
     this.options.logger.error('a change could not be undone, trying again', { id: held.id, why });
     return this.#fail(held, `not undone yet: ${why}`);
   }
 
   async #repair(id: string): Promise<void> {
-    const held = this.#held.get(id);
+    const held = this.#inForce.get(id);
     if (held === undefined) return;
     const locked = await lockFor(this.site.system, held.action);
     // The next look finds it, too.
@@ -360,13 +292,14 @@ export class Keeper {
     // What waits to be undone is not to be done again.
     if (held.leaseEndsMs <= now || this.isKilled) return;
     const { retryAtMs, grantedAtMs, ...entry } = held;
-    const { found, failed, ...repaired } = await repairEntry(this.site.system, entry, (next) =>
+    const beside = this.#inForce.stepsBeside(id);
+    const { found, failed, ...repaired } = await repairEntry(this.site.system, entry, beside, (next) =>
       this.journal.recordOpen(next),
     );
     if (found.length === 0) return;
     const { kind } = held.action;
     const current: Held = { ...repaired.entry, retryAtMs, grantedAtMs };
-    this.#held.set(id, current);
+    this.#inForce.replace(current);
     this.options.logger.warn(failed ? `drift not repaired: ${failed.message}` : 'drift repaired', {
       id,
       found,
@@ -394,7 +327,7 @@ export class Keeper {
     return this.#answers.add(answer(of, 'failed', message, { reason: 'failed' }));
   }
 
-  #refuse(of: Subject, message: string, details: AnswerDetails): Answer {
+  #refuse(of: Subject, { message, ...details }: NotAdmitted): Answer {
     return this.#answers.add(answer(of, 'refused', message, details));
   }
 }

@@ -17,17 +17,18 @@ export interface Repaired {
 
 /**
  * Does again what is in force no more. `record` keeps the entry safe before the node is written to, and where it
- * cannot nothing is written.
+ * cannot nothing is written. `beside` are the steps of the other changes in force.
  */
 export async function repairEntry(
   system: System,
   entry: OpenEntry,
+  beside: readonly Step[],
   record: (entry: OpenEntry) => Outcome<void>,
 ): Promise<Repaired> {
   const found: string[] = [];
   let current = entry;
   for (const [index, step] of entry.steps.entries()) {
-    const standing = await standingOf(system, step);
+    const standing = await standingOf(system, step, beside);
     if (standing.kind !== 'drifted') continue;
     found.push(standing.found);
     const next = { ...current, steps: current.steps.with(index, standing.step) };

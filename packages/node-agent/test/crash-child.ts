@@ -57,23 +57,41 @@ function stoppable(effects: Effects): JournalFiles {
   };
 }
 
-/** Everything that can be in force at once, a take-over among it. */
-const ACTIONS: readonly NodeAction[] = [
-  { kind: 'cpu-frequency', target: 'a', minKhz: 2_400_000 },
-  { kind: 'cpu-quota', target: 'a', cores: 0.5 },
-  { kind: 'llc-ways', target: 'a', ways: 4 },
-  { kind: 'limit-corunner', target: 'b', pids: [200, 201, 210] },
-  { kind: 'cpu-frequency', target: 'a', minKhz: 3_600_000 },
-];
+/** Everything that can be in force at once, take-overs among it; by what is to be had on the node. */
+const ACTIONS: Readonly<Record<string, readonly NodeAction[]>> = {
+  all: [
+    { kind: 'cpu-frequency', target: 'a', minKhz: 2_400_000 },
+    { kind: 'cpu-quota', target: 'a', cores: 0.5 },
+    { kind: 'llc-ways', target: 'a', ways: 4 },
+    { kind: 'memory-bandwidth', target: 'a', value: 60 },
+    { kind: 'limit-corunner', target: 'b', pids: [200, 201, 210] },
+    { kind: 'limit-corunner', target: 'b', pids: [200, 210], of: 'memory-bandwidth' },
+    { kind: 'cpu-frequency', target: 'a', minKhz: 3_600_000 },
+    { kind: 'llc-ways', target: 'a', ways: 6 },
+  ],
+  l2: [
+    { kind: 'llc-ways', target: 'a', ways: 3 },
+    { kind: 'limit-corunner', target: 'b', pids: [200, 201], of: 'llc' },
+    { kind: 'llc-ways', target: 'a', ways: 5 },
+  ],
+  links: [
+    { kind: 'link-rate', target: 'a', mbitPerSecond: 20 },
+    { kind: 'link-rate', target: 'a', mbitPerSecond: 30, direction: 'ingress' },
+    { kind: 'link-rate', target: 'b', mbitPerSecond: 20 },
+    { kind: 'link-rate', target: 'b', mbitPerSecond: 40, direction: 'ingress' },
+    { kind: 'link-rate', target: 'a', mbitPerSecond: 50 },
+  ],
+};
 
-/** A keeper's life on a tree of the disk. Arguments: the folder, and the number of the effect to stop at. */
-const [root = '', stopAt = ''] = process.argv.slice(2);
+/** A keeper's life on a tree of the disk. Arguments: the folder, which actions, and the number of the effect to stop at. */
+const [root = '', which = '', stopAt = ''] = process.argv.slice(2);
 const effects = new StopAt(Number(stopAt));
 const journal = join(root, 'journal');
 const config = unwrap(
   loadAgentConfig(
     `node: n\njournal: ${journal}\ndry_run: false\nco_runners: { allow: ["^stress"] }\n` +
-      'targets: [{ name: a, pids: [100], cgroup: demo/a }, { name: b, pids: [110], cgroup: demo/b }]\n',
+      'targets: [{ name: a, pids: [100], cgroup: demo/a, link: { device: va, max_mbit: 100 } }, ' +
+      '{ name: b, pids: [110], cgroup: demo/b, link: { device: uplink, addresses: [10.0.0.2, "fd00::2"], max_mbit: 100 } }]\n',
   ),
 );
 unwrap(takeLock(`${journal}.lock`, process.pid));
@@ -87,10 +105,11 @@ const keeper = new Keeper(
 );
 await keeper.restore();
 if (stopAt === 'restore') process.exit(keeper.inForce);
-for (const [index, action] of ACTIONS.entries()) {
+for (const [index, action] of (ACTIONS[which] ?? []).entries()) {
   const { outcome } = await keeper.submit(request(`i${index}`, action));
   if (outcome.status !== 'applied') throw new Error(outcome.message);
 }
 await keeper.release('i1');
 unwrap(await keeper.close());
+if (system.violations.length > 0) throw new Error(system.violations.join('; '));
 writeSync(1, `${effects.count}\n`);

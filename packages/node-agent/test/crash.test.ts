@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { DiskTree } from './disk-tree.js';
 import { Faults } from './faults.js';
-import { quota } from './fixture.js';
+import { quota, type Tree } from './fixture.js';
 import { TestKernel } from './test-kernel.js';
-import { TREE } from './two-targets.js';
+import { L2_TREE, TREE } from './two-targets.js';
 
 const fileOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const CHILD = fileOf('./crash-child.js');
@@ -20,11 +20,11 @@ describe('after kill -9', function () {
   this.timeout(300_000);
   const folders: string[] = [];
   const children: ChildProcess[] = [];
-  const freshNode = () => {
+  const freshNode = (files: Tree = TREE) => {
     const root = mkdtempSync(join(tmpdir(), 'sage-crash-'));
     folders.push(root);
     const tree = new DiskTree(join(root, 'node'));
-    for (const [path, text] of Object.entries(TREE)) tree.set(path, text);
+    for (const [path, text] of Object.entries(files)) tree.set(path, text);
     return { root, snapshot: () => new TestKernel(tree, new Faults([])).snapshot() };
   };
   const run = (...args: string[]) => spawnSync(process.execPath, [CHILD, ...args], { encoding: 'utf8' });
@@ -38,28 +38,36 @@ describe('after kill -9', function () {
     for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
   });
 
-  it('at any effect on node or journal the next start leaves nothing turned', async () => {
-    const whole = freshNode();
-    const before = whole.snapshot();
-    const total = Number(run(whole.root, '0').stdout);
-    expect(whole.snapshot(), 'a life without a crash').to.deep.equal(before);
-    expect(total).to.be.greaterThan(30);
-    let touched = 0;
-    for (let stopAt = 1; stopAt <= total; stopAt++) {
-      const { root, snapshot } = freshNode();
-      const child = start(CHILD, root, String(stopAt));
-      const exit = once(child, 'exit');
-      // The line says that it has come to the effect: killed there, it cannot do it.
-      await once(child.stdout as NodeJS.ReadableStream, 'data');
-      child.kill('SIGKILL');
-      await exit;
-      if (JSON.stringify(snapshot()) !== JSON.stringify(before)) touched++;
-      const { status, stderr } = run(root, 'restore');
-      expect(status, `effect ${stopAt} of ${total}: ${stderr}`).to.equal(0);
-      expect(snapshot(), `effect ${stopAt} of ${total}`).to.deep.equal(before);
-    }
-    expect(touched, 'crashes that had left something turned').to.be.greaterThan(20);
-  });
+  for (const [what, which, files, leastEffects, leastTouched] of [
+    ['all knobs of a large processor', 'all', TREE, 50, 35],
+    ['the L2 of a small one', 'l2', L2_TREE, 20, 12],
+    ['queues of interfaces', 'links', TREE, 50, 35],
+  ] as const) {
+    it(`at any effect on node or journal the next start leaves nothing turned: ${what}`, async () => {
+      const whole = freshNode(files);
+      const before = whole.snapshot();
+      const life = run(whole.root, which, '0');
+      const total = Number(life.stdout);
+      expect(life.stderr).to.equal('');
+      expect(whole.snapshot(), 'a life without a crash').to.deep.equal(before);
+      expect(total).to.be.greaterThan(leastEffects);
+      let touched = 0;
+      for (let stopAt = 1; stopAt <= total; stopAt++) {
+        const { root, snapshot } = freshNode(files);
+        const child = start(CHILD, root, which, String(stopAt));
+        const exit = once(child, 'exit');
+        // The line says that it has come to the effect: killed there, it cannot do it.
+        await once(child.stdout as NodeJS.ReadableStream, 'data');
+        child.kill('SIGKILL');
+        await exit;
+        if (JSON.stringify(snapshot()) !== JSON.stringify(before)) touched++;
+        const { status, stderr } = run(root, which, 'restore');
+        expect(status, `effect ${stopAt} of ${total}: ${stderr}`).to.equal(0);
+        expect(snapshot(), `effect ${stopAt} of ${total}`).to.deep.equal(before);
+      }
+      expect(touched, 'crashes that had left something turned').to.be.greaterThan(leastTouched);
+    });
+  }
 
   it('of the agent itself the next one restores before it is ready, and ends with 0', async () => {
     const { root, snapshot } = freshNode();

@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ManualClock, type NodeAction, type Outcome, silentLogger } from '@sage/core';
+import type { AgentDeps } from '../src/agent.js';
 import { type AgentConfig, loadAgentConfig } from '../src/config.js';
 import type { Site } from '../src/drivers/site.js';
 import { Journal } from '../src/journal.js';
@@ -82,6 +83,18 @@ export class Node {
 
   site(config = this.config(), system = this.system(), monotonicMs = () => this.clock.now()): Site {
     return { system, config, groups: new ControlGroups(system, monotonicMs), ownPid: 1 };
+  }
+
+  /** What a whole agent needs on this node. */
+  agentDeps(): AgentDeps {
+    return {
+      clock: new ManualClock(5),
+      monotonicMs: () => performance.now(),
+      fetch,
+      logger: silentLogger,
+      pid: 1,
+      system: this.system(),
+    };
   }
 
   keeper(site = this.site()): Keeper {

@@ -1,6 +1,6 @@
 import { createServer, request, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { ManualClock, silentLogger, type TargetState } from '@sage/core';
+import type { TargetState } from '@sage/core';
 import { expect } from 'chai';
 import { type Agent, startAgent } from '../src/agent.js';
 import type { TargetCapabilities } from '../src/capabilities.js';
@@ -50,15 +50,7 @@ describe('the API', () => {
       `token_file: ${node.root}/token\ntargets: [{ name: rate, pids: [100], cgroup: demo/rate, pools_url: "${url}/pools", ` +
         `max_pool_size: 16, relay: { url: "${url}", link: rate, nominal_delay_ms: 1 } }]`,
     );
-    const deps = {
-      clock: new ManualClock(5),
-      monotonicMs: () => performance.now(),
-      fetch,
-      logger: silentLogger,
-      pid: 1,
-      system: node.system(),
-    };
-    agent = unwrap(await startAgent(config, deps));
+    agent = unwrap(await startAgent(config, node.agentDeps()));
   });
   afterEach(async () => {
     await agent.close();
@@ -312,9 +304,7 @@ describe('the API', () => {
 
   it('refuses a second agent with its journal, and says who has it', async () => {
     await post('a', quota(0.5));
-    const logger = silentLogger;
-    const clock = new ManualClock(5);
-    const second = await startAgent(node.config(), { clock, monotonicMs: () => 0, fetch, logger, pid: 2 });
+    const second = await startAgent(node.config(), { ...node.agentDeps(), pid: 2 });
     expect(second.ok ? '' : second.message).to.equal(
       `one agent writes to a node: the node agent with process 1 holds ${node.journalPath}.lock`,
     );
@@ -324,13 +314,7 @@ describe('the API', () => {
   it('refuses a second agent on its port, and leaves the journal of the first alone', async () => {
     await post('a', quota(0.5));
     const config = { ...node.config(), listen: { host: '127.0.0.1', port: agent.port } };
-    const second = await startAgent(config, {
-      clock: new ManualClock(5),
-      monotonicMs: () => 0,
-      fetch,
-      logger: silentLogger,
-      pid: 1,
-    });
+    const second = await startAgent(config, node.agentDeps());
     expect(second.ok ? '' : second.reason).to.equal('listen');
     expect(node.get(QUOTA)).to.equal('50000');
   });

@@ -5,6 +5,8 @@ import { createSystem, type System } from '../src/system.js';
 /** Ethernet frame to TCP payload of full segments: 1514 bytes carry 1448. */
 const FRAME_SHARE = 1514 / 1448;
 const WARM_UP_MS = 700;
+/** What a container of the lab runs, as an allow-list may name it. */
+export const CONTAINER_COMMAND = `sage-test-container-${process.pid}`;
 
 const RECEIVER = `
 const [host, port, warmUpMs, seconds] = process.argv.slice(1);
@@ -142,7 +144,7 @@ export class NetworkLab {
 
   async #hold(place: Place): Promise<number> {
     const script = "process.stdout.write('up\\n'); setInterval(() => {}, 1000)";
-    const child = this.#node(place, script, 'sage-test-container');
+    const child = this.#node(place, script, CONTAINER_COMMAND);
     await once(child.stdout as NodeJS.ReadableStream, 'data');
     return child.pid as number;
   }

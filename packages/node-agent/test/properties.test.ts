@@ -39,8 +39,20 @@ const action: fc.Arbitrary<NodeAction> = fc.oneof(
     kind: fc.constant('limit-corunner' as const),
     target,
     pids: fc.subarray([1, 100, 200, 201, 210], { minLength: 1 }),
+    of: fc.constantFrom('cpu' as const, 'llc' as const, 'memory-bandwidth' as const),
   }),
   fc.record({ kind: fc.constant('llc-ways' as const), target, ways: fc.integer({ min: 0, max: 21 }) }),
+  fc.record({
+    kind: fc.constant('memory-bandwidth' as const),
+    target,
+    value: fc.constantFrom(0, 10, 15, 60, 100, 110),
+  }),
+  fc.record({
+    kind: fc.constant('link-rate' as const),
+    target,
+    mbitPerSecond: fc.constantFrom(0.01, 0.1, 20, 30, 100, 101),
+    direction: fc.constantFrom('egress' as const, 'ingress' as const),
+  }),
   fc.record({
     kind: fc.constant('pool-size' as const),
     target,
@@ -212,7 +224,8 @@ describe('a thousand random plans with failures and crashes', function () {
   after(() => rmSync(folder, { recursive: true }));
   const targets = ['a', 'b'].map(
     (name, index) =>
-      `{ name: ${name}, pids: [${100 + 10 * index}], cgroup: demo/${name}, pools_url: "http://pools/${name}", max_pool_size: 16 }`,
+      `{ name: ${name}, pids: [${100 + 10 * index}], cgroup: demo/${name}, pools_url: "http://pools/${name}", max_pool_size: 16, ` +
+      `link: { device: uplink, addresses: [10.0.0.${index + 2}, "fd00::${index + 2}"], max_mbit: 100 } }`,
   );
   const config = unwrap(
     loadAgentConfig(

@@ -12,7 +12,8 @@ import { ID, POD } from './group-trees.js';
 import { type RealGroups, realGroups, skip } from './real-groups.js';
 
 const MIB = 1024 ** 2;
-const BURN = ['-c', '0', process.execPath, '-e', 'for (;;) {}', 'sage-test-burner'];
+const BURN = ['-c', '0', process.execPath, '-e', 'for (;;) {}', `sage-test-burner-${process.pid}`];
+const WRITER = `sage-test-writer-${process.pid}`;
 const TICKS_PER_SECOND = 100;
 const system = createSystem({ sysRoot: '/', fetch });
 
@@ -191,12 +192,7 @@ describe('control groups of this machine', function () {
     try {
       const code = `const fs = require('node:fs'); const file = fs.openSync(process.argv[1], fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_DSYNC); const block = Buffer.alloc(65536, 1); for (;;) fs.writeSync(file, block, 0, block.length, 0);`;
       const target = real.spawn('rate', 'sleep', ['100']);
-      const writer = real.spawn('batch', process.execPath, [
-        '-e',
-        code,
-        join(folder, 'data'),
-        'sage-test-writer',
-      ]);
+      const writer = real.spawn('batch', process.execPath, ['-e', code, join(folder, 'data'), WRITER]);
       if (readProcessDisks(system, target.pid).size === 0) {
         skip(this, 'the file systems here are on no disk');
       }
@@ -211,7 +207,7 @@ describe('control groups of this machine', function () {
       const before = real.limits();
       const keeper = keeperOf(
         `{ name: rate, cgroup: ${real.path('rate')} }`,
-        'co_runners: { allow: [sage-test-writer] }',
+        `co_runners: { allow: [${WRITER}] }`,
       );
       await apply(keeper, { kind: 'limit-corunner', target: 'rate', pids: [writer.pid], of: 'disk' });
       await sleep(1000);

@@ -11,7 +11,8 @@ import { Node, quota, request } from './fixture.js';
 
 const CPU = '/sys/fs/cgroup/cpu';
 const NAME = `sage-test-${process.pid}`;
-const BUSY = ['-e', 'for (;;) {}', 'sage-test-burner'];
+const BURNER = `${NAME}-burner`;
+const BUSY = ['-e', 'for (;;) {}', BURNER];
 
 function canWrite(path: string): boolean {
   try {
@@ -62,7 +63,7 @@ describe('on this machine', function () {
     });
     const config = (suspend: boolean) =>
       node.config(
-        `targets: [{ name: rate, pids: [${target.pid}] }]\nco_runners: { allow: [sage-test-burner], suspend: ${suspend} }`,
+        `targets: [{ name: rate, pids: [${target.pid}] }]\nco_runners: { allow: [${BURNER}], suspend: ${suspend} }`,
       );
     const action = { kind: 'limit-corunner', target: 'rate', pids: [burner] } as const;
     await sleep(50);
@@ -96,7 +97,7 @@ describe('on this machine', function () {
       for (const pid of [target, burner]) writeFileSync(`${group}/cgroup.procs`, String(pid));
       const site = node.site(
         node.config(
-          `targets: [{ name: rate, pids: [${target}], cgroup: ${NAME} }]\nco_runners: { allow: [sage-test-burner] }`,
+          `targets: [{ name: rate, pids: [${target}], cgroup: ${NAME} }]\nco_runners: { allow: [${BURNER}] }`,
         ),
         realSystem(),
       );
@@ -183,7 +184,7 @@ describe('on this machine', function () {
 
       const run = realSystem().run;
       const system = realSystem({
-        run: (program, args) => run('ip', ['netns', 'exec', NAME, program, ...args]),
+        run: (program, args, input) => run('ip', ['netns', 'exec', NAME, program, ...args], input),
       });
       const link = (device: string, classid = '1:10') =>
         `link: { device: ${device}, classid: "${classid}", max_mbit: 100 }`;

@@ -1,9 +1,10 @@
 import { posix } from 'node:path';
 import { type Outcome, success } from '@sage/core';
-import { parseSchemata } from '../src/steps/schemata.js';
+import { composeSchemata, parseSchemata, resourceOf } from '../src/steps/schemata.js';
 import type { System } from '../src/system.js';
 import { code, type Effects } from './faults.js';
 import type { Tree } from './fixture.js';
+import { TestLinks } from './test-links.js';
 
 const CPU = '/sys/fs/cgroup/cpu';
 const RESCTRL = '/sys/fs/resctrl';
@@ -31,12 +32,14 @@ export class TestKernel implements System {
     ['http://pools/b/db', 8],
   ]);
   readonly #files: Files;
+  readonly #links: TestLinks;
 
   constructor(
     files: Files,
     private readonly faults: Effects,
   ) {
     this.#files = files;
+    this.#links = new TestLinks(files, faults, this.violations);
   }
 
   /** All that a change could have touched, for comparing. */
@@ -137,8 +140,8 @@ export class TestKernel implements System {
     });
   }
 
-  async run(): Promise<Outcome<string>> {
-    return success('[]');
+  async run(program: string, args: readonly string[], input = ''): Promise<Outcome<string>> {
+    return this.#links.run(program, args, input);
   }
 
   async lock(): Promise<Outcome<() => void, never>> {
@@ -176,7 +179,7 @@ export class TestKernel implements System {
     if (path.endsWith('/cpu.shares')) {
       return Number(text) >= 10 && Number(text) <= 10_240 ? undefined : 'not a weight of 1 to 1000';
     }
-    if (path.endsWith('/schemata')) return this.#whyWrongMasks(path, text);
+    if (path.endsWith('/schemata')) return this.#whyWrongSchemata(path, text);
     return 'not a file that a change writes';
   }
 
@@ -189,22 +192,44 @@ export class TestKernel implements System {
     return khz >= value('cpuinfo_min_freq') && khz <= value('cpuinfo_max_freq') ? undefined : 'out of range';
   }
 
-  #whyWrongMasks(path: string, text: string): string | undefined {
+  #whyWrongSchemata(path: string, text: string): string | undefined {
     if (posix.dirname(path) === RESCTRL) return 'the default group is not ours';
-    for (const mask of parseSchemata(text, 'L3').values()) {
-      const bits = mask.toString(2);
-      if (mask === 0n) return 'no way at all';
-      if (!/^1+0*$/.test(bits)) return 'a mask with holes';
-      if (mask > 0xfffffn || bits.replaceAll('0', '').length < 2) return 'too wide or too narrow';
+    for (const line of text.split('\n')) {
+      const resource = resourceOf(line);
+      const values = [...parseSchemata(line, resource).values()];
+      const whole = this.#files.get(`${RESCTRL}/info/${resource}/cbm_mask`)?.trim();
+      const why = values.map((value) => (resource === 'MB' ? whyNoShare(value) : whyNoMask(value, whole)));
+      if (values.length === 0) return 'no value';
+      const wrong = why.find((each) => each !== undefined);
+      if (wrong !== undefined) return wrong;
     }
-    return parseSchemata(text, 'L3').size > 0 ? undefined : 'no mask';
+    return undefined;
   }
 
   #mergeSchemata(path: string, text: string): string {
-    const masks = new Map([
-      ...parseSchemata(this.#files.get(path) ?? '', 'L3'),
-      ...parseSchemata(text, 'L3'),
-    ]);
-    return `    L3:${[...masks].map(([id, mask]) => `${id}=${mask.toString(16)}`).join(';')}\n`;
+    const before = this.#files.get(path) ?? '';
+    const lines = before.split('\n').filter((line) => line !== '');
+    const merged = lines.map((line) => {
+      const resource = resourceOf(line);
+      const values = new Map([...parseSchemata(before, resource), ...parseSchemata(text, resource)]);
+      return `    ${composeSchemata(values, resource)}\n`;
+    });
+    return merged.join('');
   }
+}
+
+function whyNoMask(mask: bigint, whole: string | undefined): string | undefined {
+  if (whole === undefined) return 'not a cache that can be divided';
+  const bits = mask.toString(2);
+  if (mask === 0n) return 'no way at all';
+  if (!/^1+0*$/.test(bits)) return 'a mask with holes';
+  return mask > BigInt(`0x${whole}`) || bits.replaceAll('0', '').length < 2
+    ? 'too wide or too narrow'
+    : undefined;
+}
+
+function whyNoShare(percent: bigint): string | undefined {
+  return percent >= 10n && percent <= 100n && percent % 10n === 0n
+    ? undefined
+    : 'not 10 to 100 percent by 10';
 }

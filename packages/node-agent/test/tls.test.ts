@@ -1,6 +1,5 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
-import { ManualClock, silentLogger } from '@sage/core';
 import { expect } from 'chai';
 import { type Agent, startAgent } from '../src/agent.js';
 import { certificateNames } from '../src/credentials.js';
@@ -46,15 +45,7 @@ describe('the API over TLS', () => {
       `tls: { cert_file: ${server.certFile}, key_file: ${server.keyFile}, ${tls} }\n${token}` +
         'targets: [{ name: rate, pids: [100], cgroup: demo/rate }]',
     );
-    const deps = {
-      clock: new ManualClock(5),
-      monotonicMs: () => performance.now(),
-      fetch,
-      logger: silentLogger,
-      pid: 1,
-      system: node.system(),
-    };
-    agent = unwrap(await startAgent(config, deps));
+    agent = unwrap(await startAgent(config, node.agentDeps()));
     expect(agent.url).to.match(/^https:/);
   };
   const call = (path: string, options: RequestOptions & { body?: string } = {}) =>

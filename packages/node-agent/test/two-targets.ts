@@ -1,4 +1,5 @@
 import { processFiles, type Tree } from './fixture.js';
+import { linkTree } from './test-links.js';
 
 const group = (path: string, pids: string, quotaUs: string): Tree => ({
   [`/sys/fs/cgroup/cpu${path}/cpu.cfs_quota_us`]: `${quotaUs}\n`,
@@ -7,7 +8,8 @@ const group = (path: string, pids: string, quotaUs: string): Tree => ({
   [`/sys/fs/cgroup/cpu${path}/cgroup.procs`]: pids,
 });
 
-/** Two targets on processors that change frequency together, neighbours in a group with another process and alone in one, a cache that both share. */
+/** Two targets on processors that change frequency together, neighbours in a group with another process and alone in one, a cache and a way to memory that both share, and
+ * interfaces of one and of both. */
 export const TREE: Tree = {
   '/proc/self/mountinfo': '32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n',
   ...group('', '', '-1'),
@@ -32,10 +34,25 @@ export const TREE: Tree = {
       scaling_max_freq: '1600000\n',
     }).map(([file, text]) => [`/sys/devices/system/cpu/cpufreq/policy0/${file}`, text]),
   ),
-  '/sys/fs/resctrl/schemata': '    L3:0=fffff;2=fffff\n',
+  ...linkTree('va', 'uplink'),
+  '/sys/fs/resctrl/schemata': '    L3:0=fffff;2=fffff\n    MB:0=100;2=100\n',
   '/sys/fs/resctrl/tasks': '100\n110\n200\n201\n202\n210\n',
   '/sys/fs/resctrl/info/L3/cbm_mask': 'fffff\n',
   '/sys/fs/resctrl/info/L3/min_cbm_bits': '2\n',
   '/sys/fs/resctrl/info/L3/num_closids': '3\n',
   '/sys/fs/resctrl/info/L3/shareable_bits': 'c0000\n',
+  '/sys/fs/resctrl/info/MB/min_bandwidth': '10\n',
+  '/sys/fs/resctrl/info/MB/bandwidth_gran': '10\n',
+  '/sys/fs/resctrl/info/MB/num_closids': '3\n',
+};
+
+/** The same on a processor that divides nothing but an L2. */
+export const L2_TREE: Tree = {
+  ...Object.fromEntries(Object.entries(TREE).filter(([path]) => !path.startsWith('/sys/fs/resctrl/'))),
+  '/sys/fs/resctrl/schemata': '    L2:0=ff;1=ff\n',
+  '/sys/fs/resctrl/tasks': '100\n110\n200\n201\n202\n210\n',
+  '/sys/fs/resctrl/info/L2/cbm_mask': 'ff\n',
+  '/sys/fs/resctrl/info/L2/min_cbm_bits': '2\n',
+  '/sys/fs/resctrl/info/L2/num_closids': '3\n',
+  '/sys/fs/resctrl/info/L2/shareable_bits': '0\n',
 };

@@ -10,6 +10,11 @@ export function readWritable(system: System, path: string): Outcome<string, 'uns
   return success(text.trim());
 }
 
+/** Of a group around the target's, whose other children may raise it as well. */
+export function sharedSteps(steps: readonly Step[]): readonly Step[] {
+  return steps.map((step) => (step.op === 'write' ? { ...step, shared: true } : step));
+}
+
 /** None where the value is in force. */
 export function writeSteps(
   path: string,

@@ -5,7 +5,7 @@ import type { Step } from '../steps/step.js';
 import type { System } from '../system.js';
 import { findTargetGroup } from '../targets/find-target.js';
 import { enclosingPod } from '../targets/group-names.js';
-import { readWritable, writeSteps } from './cgroup-file.js';
+import { readWritable, sharedSteps, writeSteps } from './cgroup-file.js';
 import { isWithin, outOfRange, type Planned, type Site } from './site.js';
 
 /** Below a twentieth of a core a service cannot answer health checks any more. */
@@ -128,7 +128,7 @@ export function planCpuQuota(site: Site, target: TargetConfig, cores: number): P
 function raisePod(pod: BoundedGroup, extraCores: number, leastCores: number): readonly Step[] {
   const now = quotaCores(pod.quota) as number;
   const wanted = Math.max(now + Math.max(0, extraCores), leastCores);
-  return wanted > now ? quotaSteps(pod, wanted) : [];
+  return wanted > now ? sharedSteps(quotaSteps(pod, wanted)) : [];
 }
 
 function quotaSteps({ group, quota }: BoundedGroup, cores: number): readonly Step[] {

@@ -1,7 +1,8 @@
 import { failure, type LinkDirection, type Outcome, success, type TargetState } from '@sage/core';
 import type { LinkConfig, TargetConfig } from '../config.js';
-import { type HtbReading, readHtbClass } from '../steps/htb-class.js';
-import { readQdiscs, rootOf } from '../steps/tc.js';
+import type { HtbReading } from '../steps/htb-class.js';
+import { qdiscsOf, readParts } from '../steps/link-reading.js';
+import { rootOf } from '../steps/tc.js';
 import type { System } from '../system.js';
 import { targetPids } from '../targets/find-target.js';
 import { findVirtualLinks } from '../targets/network.js';
@@ -18,9 +19,9 @@ export async function readLinkClass(
   device: string,
   classid: string,
 ): Promise<Outcome<HtbReading, 'unsupported' | 'not-allowed'>> {
-  const qdiscs = await readQdiscs(system, device);
-  if (!qdiscs.ok) return qdiscs;
-  const root = rootOf(qdiscs.value);
+  const reading = await readParts(system, { device, classesOf: device });
+  if (!reading.ok) return reading;
+  const root = rootOf(qdiscsOf(reading.value, device));
   const major = `${classid.split(':')[0]}:`;
   if (root?.kind !== 'htb' || root.handle !== major) {
     const found = root === undefined ? 'no root qdisc' : `a root qdisc ${root.kind} ${root.handle}`;
@@ -29,7 +30,10 @@ export async function readLinkClass(
       `${device} has ${found}: expected htb ${major}, others are not ours to change`,
     );
   }
-  return readHtbClass(system, device, classid);
+  const found = reading.value.classes.find((each) => each.classid === classid);
+  return found === undefined
+    ? failure('unsupported', `${device} has no HTB class ${classid}`)
+    : success(found);
 }
 
 export async function linkRateState(

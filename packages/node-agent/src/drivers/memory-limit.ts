@@ -6,7 +6,7 @@ import type { Step } from '../steps/step.js';
 import type { System } from '../system.js';
 import { findTargetGroup } from '../targets/find-target.js';
 import { enclosingPod } from '../targets/group-names.js';
-import { readWritable, writeSteps } from './cgroup-file.js';
+import { readWritable, sharedSteps, writeSteps } from './cgroup-file.js';
 import { isWithin, outOfRange, type Planned, type Site } from './site.js';
 
 /** The kernel rounds to pages, which have 64 KiB at most: so much is read back as it was written. */
@@ -88,7 +88,7 @@ export function planMemoryLimit(site: Site, target: TargetConfig, bytes: number)
   // Around first, as with every bound: undo then lowers the container's before the pod's.
   const wanted = pod && Math.max(limit, pod.current + Math.max(0, limit - (current ?? limit)));
   const outer = pod && wanted && wanted > pod.current ? limitSteps(site.system, pod.group, wanted, used) : [];
-  return success([...outer, ...limitSteps(site.system, group, limit, least)]);
+  return success([...sharedSteps(outer), ...limitSteps(site.system, group, limit, least)]);
 }
 
 /** `leastHigh`: below it the group would be throttled. */

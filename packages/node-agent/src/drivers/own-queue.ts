@@ -1,8 +1,10 @@
 import { failure, type Outcome, success } from '@sage/core';
 import { shortHash } from '../short-hash.js';
-import { findClass, isRate, WHOLE_MINOR } from '../steps/link-class.js';
+import type { HtbReading } from '../steps/htb-class.js';
+import { isRate, WHOLE_MINOR } from '../steps/link-class.js';
+import { type LinkReading, qdiscsOf, readPresent } from '../steps/link-reading.js';
 import type { LinkMatch, LinkStep } from '../steps/link-step.js';
-import { type Filter, isOwnRoot, type Qdisc, readFilters, readQdiscs, rootOf } from '../steps/tc.js';
+import { classidOf, type Filter, isOwnRoot, type Qdisc, rootOf } from '../steps/tc.js';
 import type { System } from '../system.js';
 import type { Planned } from './site.js';
 
@@ -30,22 +32,17 @@ export async function readOwnRate(
   system: System,
   queue: OwnQueue,
 ): Promise<Outcome<number | undefined, 'unsupported' | 'not-allowed'>> {
-  const free = await checkForeign(system, queue);
-  if (!free.ok) return free;
-  if (!free.value.exists) return success(undefined);
-  const found = await findClass(system, queueDevice(queue), queue.minor);
+  const found = await readOwnClass(system, queue);
   return found.ok ? success(found.value?.rate) : found;
 }
 
 /** Queues to `rate` bit/s. Refuses an interface with queueing disciplines that somebody else chose. */
 export async function planQueue(system: System, queue: OwnQueue, rate: number): Promise<Planned> {
-  const free = await checkForeign(system, queue);
-  if (!free.ok) return free;
-  const device = queueDevice(queue);
-  const found = free.value.exists ? await findClass(system, device, queue.minor) : success(undefined);
+  const found = await readOwnClass(system, queue);
   if (!found.ok) return found;
   const now = found.value;
   if (now !== undefined && isRate(now, rate)) return success([]);
+  const device = queueDevice(queue);
   const { minor, matches } = queue;
   const own: LinkStep = { op: 'link-class', device, minor, matches, value: rate, was: now?.rate ?? null };
   if (now !== undefined) return success([own]);
@@ -60,31 +57,34 @@ export async function planQueue(system: System, queue: OwnQueue, rate: number): 
   ]);
 }
 
-/** `exists`: an HTB of ours is there, and may hold the class. */
-async function checkForeign(
+/** The class in force for the queue; undefined where nothing of ours holds it back. */
+async function readOwnClass(
   system: System,
   queue: OwnQueue,
-): Promise<Outcome<{ readonly exists: boolean }, 'unsupported' | 'not-allowed'>> {
+): Promise<Outcome<HtbReading | undefined, 'unsupported' | 'not-allowed'>> {
   const { device, side } = queue;
-  const qdiscs = await readQdiscs(system, device);
-  if (!qdiscs.ok) return qdiscs;
-  if (side === 'leaving') {
-    const why = whyNotReplaceable(system, qdiscs.value);
-    if (why !== undefined) return failure('not-allowed', `${device} ${why}`);
-    return success({ exists: isOwnRoot(rootOf(qdiscs.value)) });
-  }
-  const entering = qdiscs.value.find(({ kind }) => kind === 'ingress' || kind === 'clsact');
-  if (entering === undefined) return success({ exists: false });
+  const entering = side === 'entering';
+  const parts = { device, classesOf: queueDevice(queue), ...(entering ? { redirectsOf: device } : {}) };
+  const reading = await readPresent(system, parts);
+  if (!reading.ok) return reading;
+  const why = entering
+    ? whyNotRedirectable(queue, reading.value)
+    : whyNotReplaceable(system, qdiscsOf(reading.value, device));
+  if (why !== undefined) return failure('not-allowed', `${device} ${why}`);
+  const { classes, filters } = reading.value;
+  // A queue to which nothing leads holds nothing back.
+  if (entering && filters.length === 0) return success(undefined);
+  return success(classes.find(({ classid }) => classid === classidOf(queue.minor)));
+}
+
+/** What comes in may be redirected where nobody else does anything with it. */
+function whyNotRedirectable(queue: OwnQueue, reading: LinkReading): string | undefined {
+  const entering = qdiscsOf(reading, queue.device).find(({ kind }) => ['ingress', 'clsact'].includes(kind));
   const mirror = queueDevice(queue);
-  const filters = await readFilters(system, device, 'ffff:');
-  if (!filters.ok) return filters;
-  if (entering.kind === 'ingress' && filters.value.every((filter) => redirectsTo(filter, mirror))) {
-    return success({ exists: filters.value.length > 0 });
-  }
-  return failure(
-    'not-allowed',
-    `${device} has a qdisc ${entering.kind} already, which is not ours to change`,
-  );
+  const isOurs =
+    entering?.kind === 'ingress' && reading.filters.every((filter) => redirectsTo(filter, mirror));
+  if (entering === undefined || isOurs) return undefined;
+  return `has a qdisc ${entering.kind} already, which is not ours to change`;
 }
 
 /** `"actions":[{"order":1,"kind":"mirred","mirred_action":"redirect","direction":"egress","to_dev":"sage-1a2b3c4d",…}]` */

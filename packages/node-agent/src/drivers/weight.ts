@@ -3,7 +3,7 @@ import type { ControlGroup } from '../procfs/cgroup.js';
 import type { Step } from '../steps/step.js';
 import type { System } from '../system.js';
 import { enclosingPod } from '../targets/group-names.js';
-import { readWritable, writeSteps } from './cgroup-file.js';
+import { readWritable, sharedSteps, writeSteps } from './cgroup-file.js';
 import { outOfRange, type Planned } from './site.js';
 
 /** Weights as cgroup v2 has them. */
@@ -72,7 +72,7 @@ export function planWeight(system: System, what: string, knob: WeightKnob, weigh
   const now = parseWeight(system.read(podPath) ?? '');
   if (now === undefined) return failure('unsupported', `${podPath} cannot be read`);
   const raised = Math.min(LARGEST_WEIGHT, scale.fromFile(now.value) + weight - current);
-  return success([...weightSteps(system, podPath, scale.toFile(raised)), ...own]);
+  return success([...sharedSteps(weightSteps(system, podPath, scale.toFile(raised))), ...own]);
 }
 
 function weightSteps(system: System, path: string, value: number): readonly Step[] {

@@ -1,4 +1,5 @@
 import type { System } from '../system.js';
+import { type Hierarchy, readCgroupDirectory } from './cgroup.js';
 
 /** Pressure stall information: total time in µs in which some task waited. What the kernel does not tell is undefined. */
 export interface Pressure {
@@ -20,12 +21,11 @@ export function parsePressureMicroseconds(text: string): number | undefined {
  * Of a process's group in the v2 hierarchy, which tells pressure even where the controllers are those of v1. The root
  * group's is the node's own, which says nothing of one service, and the node exporter has it.
  */
-export function readGroupPressure(system: System, pid: number): Pressure {
-  const mount = /^\d+ \d+ \S+ \/ (\S+) .* - cgroup2 /m.exec(system.read('/proc/self/mountinfo') ?? '')?.[1];
-  const path = /^0::(\/.+)$/m.exec(system.read(`/proc/${pid}/cgroup`) ?? '')?.[1];
+export function readGroupPressure(system: System, unified: Hierarchy | undefined, pid: number): Pressure {
+  const directory = unified && readCgroupDirectory(system, unified, pid);
   const total = (resource: string) =>
-    mount === undefined || path === undefined
+    directory === undefined || directory === unified?.mount
       ? undefined
-      : parsePressureMicroseconds(system.read(`${mount}${path}/${resource}.pressure`) ?? '');
+      : parsePressureMicroseconds(system.read(`${directory}/${resource}.pressure`) ?? '');
   return { cpuUs: total('cpu'), memoryUs: total('memory'), ioUs: total('io') };
 }

@@ -30,11 +30,13 @@ export class CacheMonitor {
     return config.cacheMonitoring && !config.dryRun && system.exists(`${RESCTRL}/info/L3_MON`);
   }
 
-  /** `subjects`: pids by name, the most important first. Who is no subject any more is not counted any more. */
-  async read(subjects: ReadonlyMap<string, readonly number[]>): Promise<ReadonlyMap<string, CacheReading>> {
+  /** `subjects`: pids by name, the most important first, asked for only where they can be counted. Who is no subject any more is not counted any more. */
+  async read(
+    subjects: () => ReadonlyMap<string, readonly number[]>,
+  ): Promise<ReadonlyMap<string, CacheReading>> {
     const readings = new Map<string, CacheReading>();
     if (!this.site.system.exists(`${RESCTRL}/info/L3_MON`)) return readings;
-    const wanted = [...subjects].filter(([, pids]) => pids.length > 0).slice(0, MOST_SUBJECTS);
+    const wanted = [...subjects()].filter(([, pids]) => pids.length > 0).slice(0, MOST_SUBJECTS);
     for (const name of [...this.#folders.keys()]) {
       if (!wanted.some(([subject]) => subject === name)) this.#remove(name);
     }

@@ -41,6 +41,8 @@ export interface TargetReading {
 
 /** What is read for all targets at once. */
 export interface SharedReadings {
+  /** Whether the kernel counts what tasks wait for. */
+  readonly delayAccounting: boolean;
   readonly queues: ReadonlyMap<string, QueueReading>;
   readonly caches: ReadonlyMap<string, CacheReading>;
 }
@@ -49,7 +51,7 @@ export interface SharedReadings {
 export async function readTarget(
   site: Site,
   target: TargetConfig,
-  { queues, caches }: SharedReadings,
+  { queues, caches, delayAccounting }: SharedReadings,
   monotonicMs: () => number,
 ): Promise<TargetReading | undefined> {
   const found = findTarget(site, target);
@@ -58,7 +60,6 @@ export async function readTarget(
   // What waits for an answer comes first, so that the counters below belong to one moment.
   const network = readOwnInterfaces(site, pids) ?? (await readRelayBytes(site, target));
   const processes = new Map<string, ProcessReading>();
-  const delayAccounting = site.system.read('/proc/sys/kernel/task_delayacct')?.trim() === '1';
   for (const pid of pids) {
     const stat = readProcessStat(site.system, pid);
     const status = readProcessStatus(site.system, pid);
@@ -81,7 +82,7 @@ export async function readTarget(
   return {
     atMs: monotonicMs(),
     processes,
-    pressure: readGroupPressure(site.system, pids[0] as number),
+    pressure: readGroupPressure(site.system, site.groups.unified(), pids[0] as number),
     throttledSeconds: parseThrottledSeconds(inGroup('cpu', 'cpu.stat')),
     network,
     queue: queues.get(target.name),

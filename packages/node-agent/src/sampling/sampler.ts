@@ -61,10 +61,15 @@ export class Sampler {
     if (this.#busy) return;
     this.#busy = true;
     try {
-      const host = parseCpuTimes(this.site.system.read('/proc/stat') ?? '');
+      const { system } = this.site;
+      const host = parseCpuTimes(system.read('/proc/stat') ?? '');
       const targets = this.site.config.targets;
-      const [queues, caches] = await Promise.all([this.#queues.read(), this.#monitor.read(this.#subjects())]);
-      const shared = { queues, caches };
+      const [queues, caches] = await Promise.all([
+        this.#queues.read(),
+        this.#monitor.read(() => this.#subjects()),
+      ]);
+      const delayAccounting = system.read('/proc/sys/kernel/task_delayacct')?.trim() === '1';
+      const shared = { queues, caches, delayAccounting };
       const readings = await Promise.all(
         targets.map((target) => readTarget(this.site, target, shared, this.options.monotonicMs)),
       );

@@ -2,19 +2,48 @@ import { dirname } from 'node:path/posix';
 import { failure, type Outcome, success } from '@sage/core';
 import type { System } from '../system.js';
 import { applyStep, undoStep, verifyStep } from './execute.js';
+import { applyQueue, beginsQueue, verifyQueue } from './link-queue.js';
+import { isLinkStep, type LinkStep } from './link-step.js';
 import type { Step } from './step.js';
 
-/** Each applied and read back, in order; stops at the first that fails and undoes nothing. */
+/**
+ * Each applied and read back, in order, and those that make one queue of an interface together; stops at the first that
+ * fails and undoes nothing.
+ */
 export async function applySteps(system: System, steps: readonly Step[]): Promise<Outcome<void>> {
-  for (const step of steps) {
-    const applied = await applyStep(system, step);
-    // A process that has ended meanwhile needs no limit.
-    if (!applied.ok && applied.reason === 'gone' && 'pid' in step) continue;
-    if (!applied.ok) return applied;
-    const verified = await verifyStep(system, step);
-    if (!verified.ok) return verified;
+  for (const part of partsOf(steps)) {
+    const done = isQueue(part) ? await applyWhole(system, part) : await applyOne(system, part);
+    if (!done.ok) return done;
   }
   return success(undefined);
+}
+
+/** Single steps, and the steps of one queue. */
+function partsOf(steps: readonly Step[]): readonly (Step | LinkStep[])[] {
+  const parts: (Step | LinkStep[])[] = [];
+  for (const step of steps) {
+    const last = parts.at(-1);
+    if (!isLinkStep(step)) parts.push(step);
+    else if (last !== undefined && isQueue(last) && !beginsQueue(step, last.at(-1))) last.push(step);
+    else parts.push([step]);
+  }
+  return parts;
+}
+
+function isQueue(part: Step | LinkStep[]): part is LinkStep[] {
+  return Array.isArray(part);
+}
+
+async function applyWhole(system: System, queue: readonly LinkStep[]): Promise<Outcome<void>> {
+  const applied = await applyQueue(system, queue);
+  return applied.ok ? verifyQueue(system, queue) : applied;
+}
+
+async function applyOne(system: System, step: Step): Promise<Outcome<void>> {
+  const applied = await applyStep(system, step);
+  if (applied.ok) return verifyStep(system, step);
+  // A process that has ended meanwhile needs no limit.
+  return applied.reason === 'gone' && 'pid' in step ? success(undefined) : applied;
 }
 
 /**

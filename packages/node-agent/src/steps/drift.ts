@@ -5,7 +5,17 @@ import { readNumber } from './control-http.js';
 import { isSame, isValue, verifyStep } from './execute.js';
 import { readHtbClass, sameRates } from './htb-class.js';
 import { lineLike } from './keyed-line.js';
-import type { HtbStep, HttpStep, MoveStep, Step, StopStep, TasksStep, WriteStep } from './step.js';
+import {
+  behind,
+  boundOf,
+  type HtbStep,
+  type HttpStep,
+  type MoveStep,
+  type Step,
+  type StopStep,
+  type TasksStep,
+  type WriteStep,
+} from './step.js';
 
 /**
  * How a step stands on the node some time after it was applied. Of a drifted one `step` does it again: what somebody
@@ -23,10 +33,11 @@ const IN_FORCE: Standing = { kind: 'in-force' };
 const GONE: Standing = { kind: 'gone' };
 const UNKNOWN: Standing = { kind: 'unknown' };
 
-export async function standingOf(system: System, step: Step): Promise<Standing> {
+/** `beside` are the steps of the other changes in force. */
+export async function standingOf(system: System, step: Step, beside: readonly Step[]): Promise<Standing> {
   switch (step.op) {
     case 'write':
-      return writeStanding(system, step);
+      return writeStanding(system, step, beside);
     case 'tasks':
       return tasksStanding(system, step);
     case 'move':
@@ -53,11 +64,16 @@ function drifted(found: string, step: Step): Standing {
   return { kind: 'drifted', found, step };
 }
 
-function writeStanding(system: System, step: WriteStep): Standing {
+function writeStanding(system: System, step: WriteStep, beside: readonly Step[]): Standing {
   const found = system.read(step.path)?.trim();
   if (found === undefined) return GONE;
   if (isValue(step, found, step.value)) return IN_FORCE;
-  return drifted(`${step.path} reads ${JSON.stringify(found)}`, { ...step, was: putThere(step, found) });
+  // A higher bound gives what this change needs: it may be that of another one.
+  if (step.shared && boundOf(found) >= boundOf(step.value)) return IN_FORCE;
+  return drifted(
+    `${step.path} reads ${JSON.stringify(found)}`,
+    behind({ ...step, was: putThere(step, found) }, beside),
+  );
 }
 
 /** What somebody else has put where this step had written. */

@@ -7,7 +7,8 @@ import { errorCode, type System } from '../system.js';
 import { putNumber, readNumber } from './control-http.js';
 import { changeArguments, readHtbClass, sameClass, sameRates } from './htb-class.js';
 import { hasLine } from './keyed-line.js';
-import { applyLinkStep, describeLinkStep, undoLinkStep, verifyLinkStep } from './link-steps.js';
+import { applyQueue, verifyQueue } from './link-queue.js';
+import { describeLinkStep, undoLinkStep } from './link-steps.js';
 import { sameSchemata } from './schemata.js';
 import type { HtbStep, MakeDirectoryStep, MoveStep, Step, StopStep, WriteStep } from './step.js';
 import { appendBenign, moveThreads, returnThreads, verifyThreads } from './threads.js';
@@ -63,7 +64,7 @@ export async function applyStep(system: System, step: Step): Promise<Outcome<voi
           step.value,
         );
       default:
-        return await applyLinkStep(system, step);
+        return await applyQueue(system, [step]);
     }
   } catch (error) {
     return failure(
@@ -102,7 +103,7 @@ export async function verifyStep(system: System, step: Step): Promise<Outcome<vo
     case 'stop':
       return success(undefined);
     default:
-      return await verifyLinkStep(system, step);
+      return await verifyQueue(system, [step]);
   }
 }
 

@@ -1,15 +1,17 @@
-import { failure, type Outcome, success } from '@sage/core';
+import { type Outcome, success } from '@sage/core';
 import type { System } from '../system.js';
 import type { HtbReading } from './htb-class.js';
+import { type LinkReading, qdiscsOf } from './link-reading.js';
 import type { LinkClassStep, LinkRootStep } from './link-step.js';
 import {
   classidOf,
   deleteFilterLines,
+  type Filter,
   filterLines,
   filtersOf,
   isOwnRoot,
   OPEN_MINOR,
-  OWN_MAJOR,
+  OWN_ROOT,
   readClasses,
   readFilters,
   readQdiscs,
@@ -27,25 +29,23 @@ const QUEUE_SECONDS = 0.05;
 /** Two of the largest packets that an interface hands on to be segmented. */
 const LEAST_QUEUE_BYTES = 128 * 1024;
 
-const ROOT = `${OWN_MAJOR}:`;
-
 /** The lines that make it; targets come first (prio 0), so that others at full speed cannot take what a class promises. */
 export function rootLines({ device, shared }: LinkRootStep): readonly string[] {
   const open = shared ? OPEN_MINOR : WHOLE_MINOR;
-  const root = `qdisc add dev ${device} root handle ${ROOT} htb default 0x${open.toString(16)}`;
+  const root = `qdisc add dev ${device} root handle ${OWN_ROOT} htb default 0x${open.toString(16)}`;
   if (!shared) return [root];
   return [root, openLine(device)];
 }
 
 function openLine(device: string): string {
-  return `class replace dev ${device} parent ${ROOT} classid ${classidOf(OPEN_MINOR)} htb prio 1 ${OPEN_RATE}`;
+  return `class replace dev ${device} parent ${OWN_ROOT} classid ${classidOf(OPEN_MINOR)} htb prio 1 ${OPEN_RATE}`;
 }
 
 export function classLines({ device, minor, value }: Pick<LinkClassStep, 'device' | 'minor' | 'value'>) {
   const classid = classidOf(minor);
   const limit = Math.max(LEAST_QUEUE_BYTES, Math.round((QUEUE_SECONDS * value) / 8));
   return [
-    `class replace dev ${device} parent ${ROOT} classid ${classid} htb prio 0 rate ${value}bit ceil ${value}bit quantum 60000`,
+    `class replace dev ${device} parent ${OWN_ROOT} classid ${classid} htb prio 0 rate ${value}bit ceil ${value}bit quantum 60000`,
     `qdisc replace dev ${device} parent ${classid} bfifo limit ${limit}`,
   ];
 }
@@ -55,29 +55,20 @@ export function classFilterLines({ device, minor, matches }: LinkClassStep): rea
   if (matches.length === 0) return [];
   return filterLines(minor, matches).map(
     ({ protocol, pref, match }) =>
-      `filter add dev ${device} parent ${ROOT} protocol ${protocol} pref ${pref} u32 ${match} flowid ${classidOf(minor)}`,
+      `filter add dev ${device} parent ${OWN_ROOT} protocol ${protocol} pref ${pref} u32 ${match} flowid ${classidOf(minor)}`,
   );
 }
 
-export async function applyRoot(system: System, step: LinkRootStep): Promise<Outcome<void>> {
-  const made = await runTc(system, rootLines(step));
-  if (made.ok) return made;
-  // The kernel adds a root over its own default only: what is there may be ours, of another change or of a run that ended.
-  const qdiscs = await readQdiscs(system, step.device);
-  if (!qdiscs.ok) return qdiscs;
-  if (!isOwnRoot(rootOf(qdiscs.value))) return made;
-  return step.shared ? runTc(system, [openLine(step.device)]) : success(undefined);
+/** What is there may be ours: of another change, or of a run that ended. Over a root of others the kernel adds none. */
+export function missingRootLines(step: LinkRootStep, reading: LinkReading): readonly string[] {
+  if (whyNotRoot(step, reading) !== undefined) return rootLines(step);
+  return step.shared ? [openLine(step.device)] : [];
 }
 
-export async function verifyRoot(system: System, step: LinkRootStep): Promise<Outcome<void>> {
-  const qdiscs = await readQdiscs(system, step.device);
-  if (!qdiscs.ok) return qdiscs;
-  const root = rootOf(qdiscs.value);
-  if (isOwnRoot(root)) return success(undefined);
-  return failure(
-    'verify',
-    `${step.device} has the root qdisc ${root?.kind ?? '(none)'} ${root?.handle ?? ''}`,
-  );
+export function whyNotRoot({ device }: LinkRootStep, reading: LinkReading): string | undefined {
+  const root = rootOf(qdiscsOf(reading, device));
+  if (isOwnRoot(root)) return undefined;
+  return `${device} has the root qdisc ${root?.kind ?? '(none)'} ${root?.handle ?? ''}`;
 }
 
 /** With the root its classes go, and the kernel puts its default in its place. */
@@ -93,46 +84,38 @@ export async function undoRoot(system: System, { device }: LinkRootStep): Promis
   return done.ok ? success(`tc ${line}`) : done;
 }
 
-export async function applyClass(system: System, step: LinkClassStep): Promise<Outcome<void>> {
-  const { device, minor, matches } = step;
-  if (matches.length === 0) return runTc(system, classLines(step));
-  const filters = await readFilters(system, device, ROOT);
-  if (!filters.ok) return filters;
-  const present = filtersOf(filters.value, minor);
+export function missingClassLines(step: LinkClassStep, { filters }: LinkReading): readonly string[] {
+  const { device, minor } = step;
+  const present = filtersOf(filters.filter(isLeading), minor);
   const wanted = classFilterLines(step);
   // Replacing a u32 filter adds another one: those that are there go first, unless they are what is wanted.
   const lines =
-    present.length === wanted.length ? [] : [...deleteFilterLines(device, ROOT, present), ...wanted];
-  return runTc(system, [...classLines(step), ...lines]);
+    present.length === wanted.length ? [] : [...deleteFilterLines(device, OWN_ROOT, present), ...wanted];
+  return [...classLines(step), ...lines];
 }
 
-export async function verifyClass(system: System, step: LinkClassStep): Promise<Outcome<void>> {
+export function whyNotClass(step: LinkClassStep, { classes, filters }: LinkReading): string | undefined {
   const { device, minor, matches, value } = step;
-  const found = await findClass(system, device, minor);
-  if (!found.ok) return found;
-  if (found.value === undefined || !isRate(found.value, value)) {
-    const rate = found.value === undefined ? 'is missing' : `has the rate ${found.value.rate} bit/s`;
-    return failure('verify', `${device} ${classidOf(minor)} ${rate} after ${value} was set`);
-  }
-  if (matches.length === 0) return success(undefined);
-  const filters = await readFilters(system, device, ROOT);
-  if (!filters.ok) return filters;
-  const leading = filtersOf(filters.value, minor).filter(
-    ({ options }) => options?.flowid === classidOf(minor),
-  );
-  return leading.length === matches.length
-    ? success(undefined)
-    : failure(
-        'verify',
-        `${leading.length} filters of ${device} lead to ${classidOf(minor)}: expected ${matches.length}`,
-      );
+  const classid = classidOf(minor);
+  const found = classes.find((each) => each.classid === classid);
+  if (found === undefined) return `${device} ${classid} is missing after ${value} was set`;
+  if (!isRate(found, value))
+    return `${device} ${classid} has the rate ${found.rate} bit/s after ${value} was set`;
+  const leading = filters.filter(({ options }) => options?.flowid === classid).length;
+  if (leading === matches.length) return undefined;
+  return `${leading} filters of ${device} lead to ${classid}: expected ${matches.length}`;
+}
+
+/** Others redirect: both carry the number of the class that they serve. */
+function isLeading({ options }: Filter): boolean {
+  return options?.flowid !== undefined;
 }
 
 export async function undoClass(system: System, step: LinkClassStep): Promise<Outcome<string>> {
   const { device, minor, was } = step;
   const found = await findClass(system, device, minor);
   if (!found.ok) return goneOr(device, found);
-  const filters = await readFilters(system, device, ROOT);
+  const filters = await readFilters(system, device, OWN_ROOT);
   const present = filters.ok ? filtersOf(filters.value, minor) : [];
   if (found.value === undefined && present.length === 0) {
     return success(`${device} ${classidOf(minor)} is gone`);
@@ -141,7 +124,7 @@ export async function undoClass(system: System, step: LinkClassStep): Promise<Ou
     was === null
       ? [
           // A class to which filters lead cannot be removed.
-          ...deleteFilterLines(device, ROOT, present),
+          ...deleteFilterLines(device, OWN_ROOT, present),
           ...(found.value === undefined ? [] : [`class del dev ${device} classid ${classidOf(minor)}`]),
         ]
       : classLines({ device, minor, value: was });
@@ -150,7 +133,7 @@ export async function undoClass(system: System, step: LinkClassStep): Promise<Ou
 }
 
 /** undefined where our HTB has no such class, or is not there. */
-export async function findClass(
+async function findClass(
   system: System,
   device: string,
   minor: number,

@@ -1,12 +1,14 @@
 import { failure, type Outcome, success } from '@sage/core';
 import type { System } from '../system.js';
 import { goneOr } from './link-class.js';
+import { ingressOf, type LinkReading, qdiscsOf } from './link-reading.js';
 import type { LinkMirrorStep, LinkRedirectStep } from './link-step.js';
 import {
   deleteFilterLines,
   type Filter,
   filterLines,
   filtersOf,
+  INGRESS,
   isOwnRoot,
   readFilters,
   readQdiscs,
@@ -14,7 +16,6 @@ import {
   runTc,
 } from './tc.js';
 
-const INGRESS = 'ffff:';
 /** Packets; an ifb comes with 32, too few for a queue. */
 const QUEUE_LENGTH = 1000;
 
@@ -35,9 +36,9 @@ async function runIp(system: System, lines: readonly string[]): Promise<Outcome<
   return done.ok ? success(undefined) : failure('ip', `ip ${lines.join('; ')}: ${done.message}`);
 }
 
-export async function verifyMirror(system: System, { device }: LinkMirrorStep): Promise<Outcome<void>> {
-  const found = await system.run('ip', ['-j', 'link', 'show', 'dev', device]);
-  return found.ok ? success(undefined) : failure('verify', `${device} does not exist: ${found.message}`);
+/** One that is up has a queueing discipline, if only the kernel's own. */
+export function whyNotMirror({ device }: LinkMirrorStep, reading: LinkReading): string | undefined {
+  return qdiscsOf(reading, device).length > 0 ? undefined : `${device} does not exist, or is down`;
 }
 
 export async function undoMirror(system: System, { device }: LinkMirrorStep): Promise<Outcome<string>> {
@@ -55,30 +56,30 @@ export function redirectLines({ device, to, minor, matches }: LinkRedirectStep):
   );
 }
 
-export async function applyRedirect(system: System, step: LinkRedirectStep): Promise<Outcome<void>> {
+export function missingRedirectLines(step: LinkRedirectStep, reading: LinkReading): readonly string[] {
   const { device, minor } = step;
-  const found = await readIngress(system, device);
-  if (!found.ok) return found;
-  const { exists, filters } = found.value;
-  const present = filtersOf(filters, minor);
+  const present = redirectsOf(reading, minor);
   const wanted = redirectLines(step);
-  if (present.length === wanted.length) return success(undefined);
-  return runTc(system, [
-    ...(exists ? [] : [`qdisc add dev ${device} handle ${INGRESS} ingress`]),
+  if (present.length === wanted.length) return [];
+  return [
+    ...(ingressOf(reading, device) ? [] : [`qdisc add dev ${device} handle ${INGRESS} ingress`]),
     ...deleteFilterLines(device, INGRESS, present),
     ...wanted,
-  ]);
+  ];
 }
 
-export async function verifyRedirect(system: System, step: LinkRedirectStep): Promise<Outcome<void>> {
-  const filters = await readFilters(system, step.device, INGRESS);
-  // Without an ingress qdisc tc answers an error; an interface that is gone has taken it along.
-  if (!filters.ok && goneOr(step.device, filters).ok) return filters;
-  const count = filters.ok ? filtersOf(filters.value, step.minor).length : 0;
+export function whyNotRedirect(step: LinkRedirectStep, reading: LinkReading): string | undefined {
+  const count = redirectsOf(reading, step.minor).length;
   const expected = redirectLines(step).length;
-  return count === expected
-    ? success(undefined)
-    : failure('verify', `${count} filters of ${step.device} lead to ${step.to}: expected ${expected}`);
+  if (count === expected) return undefined;
+  return `${count} filters of ${step.device} lead to ${step.to}: expected ${expected}`;
+}
+
+function redirectsOf({ filters }: LinkReading, minor: number): readonly Filter[] {
+  return filtersOf(
+    filters.filter(({ options }) => options?.actions !== undefined),
+    minor,
+  );
 }
 
 /** The last of them takes the ingress qdisc along: it is ours, for others' are refused. */

@@ -1,6 +1,10 @@
 /** The steps with which the agent queues a link's traffic itself. All are safe to apply and to undo twice. */
 export type LinkStep = LinkMirrorStep | LinkRootStep | LinkClassStep | LinkRedirectStep;
 
+export function isLinkStep(step: { readonly op: string }): step is LinkStep {
+  return ['link-mirror', 'link-root', 'link-class', 'link-redirect'].includes(step.op);
+}
+
 /** A device of our own (ifb), where what comes in at an interface can be queued. Undone once nothing is queued there. */
 export interface LinkMirrorStep {
   readonly op: 'link-mirror';

@@ -1,26 +1,7 @@
 import type { Outcome } from '@sage/core';
 import type { System } from '../system.js';
-import {
-  applyClass,
-  applyRoot,
-  classFilterLines,
-  classLines,
-  rootLines,
-  undoClass,
-  undoRoot,
-  verifyClass,
-  verifyRoot,
-} from './link-class.js';
-import {
-  applyMirror,
-  applyRedirect,
-  mirrorLine,
-  redirectLines,
-  undoMirror,
-  undoRedirect,
-  verifyMirror,
-  verifyRedirect,
-} from './link-ingress.js';
+import { classFilterLines, classLines, rootLines, undoClass, undoRoot } from './link-class.js';
+import { mirrorLine, redirectLines, undoMirror, undoRedirect } from './link-ingress.js';
 import type { LinkStep } from './link-step.js';
 
 /** The lines of tc or ip, parted by semicolons. */
@@ -36,32 +17,6 @@ export function describeLinkStep(step: LinkStep): string {
     }
     case 'link-redirect':
       return `tc ${redirectLines(step).join('; ')}`;
-  }
-}
-
-export function applyLinkStep(system: System, step: LinkStep): Promise<Outcome<void>> {
-  switch (step.op) {
-    case 'link-mirror':
-      return applyMirror(system, step);
-    case 'link-root':
-      return applyRoot(system, step);
-    case 'link-class':
-      return applyClass(system, step);
-    case 'link-redirect':
-      return applyRedirect(system, step);
-  }
-}
-
-export function verifyLinkStep(system: System, step: LinkStep): Promise<Outcome<void>> {
-  switch (step.op) {
-    case 'link-mirror':
-      return verifyMirror(system, step);
-    case 'link-root':
-      return verifyRoot(system, step);
-    case 'link-class':
-      return verifyClass(system, step);
-    case 'link-redirect':
-      return verifyRedirect(system, step);
   }
 }
 

@@ -34,6 +34,11 @@ export interface WriteStep {
    * word. `memory` is a text whose undoing waits until what is in use fits.
    */
   readonly format: 'text' | 'schemata' | 'line' | 'memory';
+  /**
+   * A bound around several targets, which each change raises for itself (its `value` is a number, or begins with one).
+   * Several may hold it at once: what others need stays, and the last of them puts back what was there.
+   */
+  readonly shared?: true;
   /** What an earlier change of ours had put there, which this one takes over: until this is written, that stands. */
   readonly replaces?: string;
 }
@@ -120,29 +125,71 @@ export function knobOf(step: Step): string {
 
 /**
  * Whether several changes may each have the step: the group of a target for its cache and its bandwidth, the queue of an
- * interface for each of its classes. Only the last of them undoes it.
+ * interface for each of its classes, the limit of a pod for each of its containers. Only the last of them undoes it.
  */
 export function isShared(step: Step): boolean {
-  return ['mkdir', 'tasks', 'link-mirror', 'link-root'].includes(step.op);
+  return isSharedWrite(step) || ['mkdir', 'tasks', 'link-mirror', 'link-root'].includes(step.op);
 }
 
-/** Of the shared steps, those that must stay while `others` are in force. Queues know by themselves who is in them. */
-export function isNeeded(step: Step, others: readonly Step[]): boolean {
+function isSharedWrite(step: Step): step is WriteStep {
+  return step.op === 'write' && step.shared === true;
+}
+
+/**
+ * What is to be undone while `others` are in force: nothing that they need, and bounds only down to the highest that one
+ * of them has set. Queues know by themselves who is in them.
+ */
+export function unneeded(steps: readonly Step[], others: readonly Step[]): readonly Step[] {
+  return steps.filter((step) => !isNeeded(step, others)).map((step) => downTo(step, others));
+}
+
+function isNeeded(step: Step, others: readonly Step[]): boolean {
   if (step.op !== 'mkdir' && step.op !== 'tasks') return false;
   const folder = step.op === 'mkdir' ? step.path : step.path.replace(/\/tasks$/, '');
   return others.some((other) => other.op === 'mkdir' && other.path === folder);
 }
 
+function downTo(step: Step, others: readonly Step[]): Step {
+  if (!isSharedWrite(step)) return step;
+  const needed = sharing(step, others).map(({ value }) => value);
+  if (needed.length === 0) return step;
+  const was = needed.reduce((most, value) => (boundOf(value) > boundOf(most) ? value : most));
+  return { ...step, was };
+}
+
+/** The same bound in other changes. */
+function sharing(step: WriteStep, others: readonly Step[]): readonly WriteStep[] {
+  return others.filter(isSharedWrite).filter((other) => knobOf(other) === knobOf(step));
+}
+
+/** The number in a value such as `130000 100000` or `default 200`; `max` and -1 are no bound. */
+export function boundOf(value: string): number {
+  const number = /-?\d+/.exec(value)?.[0];
+  return number === undefined || number.startsWith('-') ? Number.POSITIVE_INFINITY : Number(number);
+}
+
+/** A shared bound that another change has set is not what was there before both. */
+export function behind(step: Step, others: readonly Step[]): Step {
+  if (!isSharedWrite(step)) return step;
+  const before = sharing(step, others).find(({ value }) => value === step.was);
+  return before === undefined ? step : { ...step, was: before.was, replaces: step.was };
+}
+
 /**
  * What undoes both an earlier change and a later one to the same knobs: the later values, over what was there before
  * the earlier, or over what somebody else has put there since. Steps of the earlier that the later does not touch stay,
- * first.
+ * first. `beside` are the steps of all changes in force.
  */
-export function inherit(earlier: readonly Step[], later: readonly Step[]): readonly Step[] {
+export function inherit(
+  earlier: readonly Step[],
+  later: readonly Step[],
+  beside: readonly Step[],
+): readonly Step[] {
   const before = new Map(earlier.map((step) => [knobOf(step), step]));
   const merged = later.map((step) => {
     const old = before.get(knobOf(step));
     before.delete(knobOf(step));
+    if (isSharedWrite(step)) return behind(step, beside);
     if (old === undefined || !('was' in old && 'was' in step) || isTurnedSince(old, step)) return step;
     const replaces = old.op === 'write' ? { replaces: old.value } : {};
     return { ...step, was: old.was, ...replaces } as Step;

@@ -6,6 +6,9 @@ import type { LinkMatch } from './link-step.js';
 
 /** Handle of every root HTB that the agent makes. Nobody counts that high by hand, and tc itself takes 8000 and up. */
 export const OWN_MAJOR = '5a6e';
+export const OWN_ROOT = `${OWN_MAJOR}:`;
+/** Handle of the one queueing discipline for what comes in. */
+export const INGRESS = 'ffff:';
 /** The class of everybody else on an interface that several share. */
 export const OPEN_MINOR = 0xffff;
 
@@ -79,7 +82,7 @@ export function rootOf(qdiscs: readonly Qdisc[]): Qdisc | undefined {
 }
 
 export function isOwnRoot(qdisc: Qdisc | undefined): boolean {
-  return qdisc?.kind === 'htb' && qdisc.handle === `${OWN_MAJOR}:`;
+  return qdisc?.kind === 'htb' && qdisc.handle === OWN_ROOT;
 }
 
 export async function readClasses(

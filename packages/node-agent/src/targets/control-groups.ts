@@ -38,9 +38,18 @@ export class ControlGroups {
   ) {}
 
   hierarchy(controller: Controller): Outcome<Hierarchy, 'unsupported'> {
+    return hierarchyOf(this.#mounted(), controller);
+  }
+
+  /** The tree of v2, which is there beside those of v1, too. */
+  unified(): Hierarchy | undefined {
+    return this.#mounted().find(({ version }) => version === 2);
+  }
+
+  #mounted(): readonly Hierarchy[] {
     // Nothing mounts a hierarchy on a node that runs, but an agent may start before.
     if (this.#hierarchies.length === 0) this.#hierarchies = readHierarchies(this.system);
-    return hierarchyOf(this.#hierarchies, controller);
+    return this.#hierarchies;
   }
 
   /** Groups of that name, one for each place in any tree; empty where there is none now. */
