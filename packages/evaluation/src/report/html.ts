@@ -1,0 +1,30 @@
+/** Text as HTML; of Markdown only *emphasis*. */
+export function html(text: string): string {
+  return escaped(text).replace(/\*([^*]+)\*/g, '<em>$1</em>');
+}
+
+export function escaped(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
+
+/** A table whose first column names its rows. */
+export function htmlTable(
+  caption: string,
+  columns: readonly string[],
+  rows: readonly { readonly cells: readonly string[]; readonly className?: string | undefined }[],
+): string {
+  const head = columns.map((name) => `<th scope="col">${html(name)}</th>`).join('');
+  const body = rows.map(({ cells, className }) => {
+    const [first = '', ...rest] = cells.map(html);
+    const attribute = className === undefined ? '' : ` class="${className}"`;
+    return `<tr${attribute}><th scope="row">${first}</th>${rest.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+  });
+  return `<figure class="table"><figcaption>${html(caption)}</figcaption>
+<table><thead><tr>${head}</tr></thead><tbody>
+${body.join('\n')}
+</tbody></table></figure>`;
+}
