@@ -27,11 +27,13 @@ for (const services of sizes.length > 0 ? sizes : [30, 188, 1000]) {
   );
   const perService = found.trainMsPerServiceAndEpoch;
   first ??= perService;
+  const p50 = found.p50DiagnoseMs ?? Number.NaN;
+  const p99 = found.p99DiagnoseMs ?? Number.NaN;
   const limit = services <= 200 ? LIMITS.smallMs : LIMITS.largeMs;
   console.log(
     `${services} services, ${found.latencyNodes} latency nodes, ${backend}: ` +
       `training ${perService.toFixed(2)} ms per service and epoch, ratio ${(perService / first).toFixed(2)}; ` +
-      `diagnosis p50 ${found.p50DiagnoseMs.toFixed(1)} ms, p99 ${found.p99DiagnoseMs.toFixed(1)} ms, ratio to its limit ${(found.p99DiagnoseMs / limit).toFixed(2)}; ` +
+      `diagnosis p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, ratio to its limit ${(p99 / limit).toFixed(2)}; ` +
       `${found.right} of ${found.asked} right; memory ${(found.memoryBytes / 1e6).toFixed(0)} MB, ratio ${(found.memoryBytes / LIMITS.bytes).toFixed(2)}`,
   );
 }

@@ -16,9 +16,9 @@ export interface Sizes {
   /** What is varied one at a time, in one application. */
   readonly sensitivity: {
     readonly topology: string;
-    readonly faults: number;
-    readonly requestsPerSecond: number;
     readonly samplings: readonly number[];
+    /** While sampling is varied: enough that a hundredth of it is not yet nothing. */
+    readonly sampledRequestsPerSecond: number;
     readonly windowSeconds: readonly number[];
     readonly trainWindows: readonly number[];
   };

@@ -33,17 +33,12 @@ export const reconstruction: Experiment<WorldResult> = {
       id: reconstruction.id,
       title: reconstruction.title,
       meaning: meaningOf(r2s),
-      comparisons: r2s.map(
-        ({ topology, r2 }): Comparison => ({
-          what: `R² of reconstruction, ${topology}`,
-          ours: r2,
-          paper: PAPER_R2,
-          paperWords: 'above 0.91',
-          better: 'higher',
-          unit: 'R²',
-          caveat: 'ours: log latencies, all nodes, windows after the training, with and without faults',
-        }),
-      ),
+      comparisons: [
+        ...found.map(({ topology, heldOutR2 }) =>
+          comparison(topology, 'held out of the time learnt from', heldOutR2),
+        ),
+        ...r2s.map(({ topology, r2 }) => comparison(topology, 'later, most with a fault', r2)),
+      ],
       blocks: [
         {
           kind: 'table',
@@ -95,10 +90,23 @@ export const reconstruction: Experiment<WorldResult> = {
 };
 
 const log = { type: 'log', nice: false };
+const axis = { tickCount: 4, labelOverlap: true };
 const axes = {
-  x: { field: 'observedMs', type: 'quantitative', scale: log, title: 'observed, ms' },
-  y: { field: 'reconstructedMs', type: 'quantitative', scale: log, title: 'reconstructed, ms' },
+  x: { field: 'observedMs', type: 'quantitative', scale: log, axis, title: 'observed, ms' },
+  y: { field: 'reconstructedMs', type: 'quantitative', scale: log, axis, title: 'reconstructed, ms' },
 };
+
+function comparison(topology: string, windows: string, r2: number): Comparison {
+  return {
+    what: `R², ${topology}, windows ${windows}`,
+    ours: r2,
+    paper: PAPER_R2,
+    paperWords: 'above 0.91',
+    better: 'higher',
+    unit: 'R²',
+    caveat: 'ours of log latencies, all nodes',
+  };
+}
 
 function meaningOf(r2s: readonly { readonly topology: string; readonly r2: number }[]): string {
   if (r2s.length === 0) return 'Not measured.';
@@ -106,8 +114,8 @@ function meaningOf(r2s: readonly { readonly topology: string; readonly r2: numbe
   return [
     'Counterfactuals are only as good as the model’s grasp of what latency depends on. Each window is encoded and decoded again along the call graph; 1 is perfect, 0 what knowing each node’s mean would earn.',
     low.length === 0
-      ? 'Above the paper’s 0.91 everywhere.'
-      : `Below the paper’s 0.91 in ${low.map(({ topology, r2 }) => `${topology} (${r2.toFixed(2)})`).join(', ')}.`,
-    'The search does not rely on it alone: what the model cannot give back stays as a residual in every counterfactual.',
+      ? 'In the windows asked about it is above the paper’s 0.91 everywhere.'
+      : `In the windows asked about it is below the paper’s 0.91 in ${low.map(({ topology, r2 }) => `${topology} (${r2.toFixed(2)})`).join(', ')}.`,
+    'Most of these windows have a fault beyond all that was learnt from. The networks’ inputs are held within what they have seen, on purpose, so such latency is not given back: it stays as a residual of the node where it arose, and the search moves it with that node.',
   ].join(' ');
 }

@@ -88,11 +88,13 @@ export const scale: Experiment<TreeResult> = {
 function comparisonsOf(found: readonly TreeResult[]): Comparison[] {
   const [small, large] = found;
   if (small === undefined || large === undefined) return [];
+  const [smallMs, largeMs] = [small.p50DiagnoseMs, large.p50DiagnoseMs];
+  if (smallMs === null || largeMs === null) return [];
   const caveat = 'the paper’s larger installation has more replicas of the same tiers; ours has more tiers';
   return [
     {
       what: `Diagnosis, ${small.services} services, median`,
-      ours: small.p50DiagnoseMs,
+      ours: smallMs,
       paper: PAPER.localMs,
       paperWords: '49 ms',
       better: 'lower',
@@ -101,7 +103,7 @@ function comparisonsOf(found: readonly TreeResult[]): Comparison[] {
     },
     {
       what: `Diagnosis, ${large.services} services, median`,
-      ours: large.p50DiagnoseMs,
+      ours: largeMs,
       paper: PAPER.largeMs,
       paperWords: '62 ms',
       better: 'lower',
@@ -110,7 +112,7 @@ function comparisonsOf(found: readonly TreeResult[]): Comparison[] {
     },
     {
       what: `Diagnosis grows from ${small.services} to ${large.services} services`,
-      ours: large.p50DiagnoseMs / small.p50DiagnoseMs,
+      ours: largeMs / smallMs,
       paper: PAPER.inferenceGrowth,
       paperWords: '1.27 times',
       better: 'lower',

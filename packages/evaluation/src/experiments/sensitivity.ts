@@ -18,7 +18,10 @@ const KNOBS: readonly Knob[] = [
   {
     name: 'sampling',
     title: 'Share of requests that are traced',
-    worlds: (sizes) => sizes.sensitivity.samplings.map((sampling) => worldWith(sizes, { sampling })),
+    worlds: (sizes) => {
+      const { samplings, sampledRequestsPerSecond: requestsPerSecond } = sizes.sensitivity;
+      return samplings.map((sampling) => worldWith(sizes, { sampling, requestsPerSecond }));
+    },
     valueOf: ({ sampling }) => sampling,
     wordsOf: ({ sampling, requestsPerSecond, windowSeconds }) =>
       `${100 * sampling} % (${round(sampling * requestsPerSecond * windowSeconds)} traces a window)`,
@@ -48,8 +51,7 @@ const KNOBS: readonly Knob[] = [
 ];
 
 function worldWith(sizes: Sizes, change: Partial<World>): World {
-  const { topology, faults, requestsPerSecond } = sizes.sensitivity;
-  return usualWorld(sizes, topology, { faults, requestsPerSecond, ...change });
+  return usualWorld(sizes, sizes.sensitivity.topology, change);
 }
 
 /** Trace sampling, window length and history length against accuracy. */
@@ -152,11 +154,12 @@ function meaningOf(samplings: readonly Row[], { sensitivity: { topology } }: Siz
   const words = samplings.map(({ world, shares, problem }) => {
     const own = shares.get('sage');
     const at = `${100 * world.sampling} %`;
-    if (problem !== undefined) return `at ${at} nothing can be said, because there are too few traces`;
-    return `at ${at} ${own === undefined ? 'no objective broke' : percentWords(own.accuracy.value)}`;
+    if (problem !== undefined)
+      return `${at} traced: nothing can be said, because a window has too few traces`;
+    return `${at} traced: ${own === undefined ? 'no objective broke' : percentWords(own.accuracy.value)}`;
   });
   return [
-    `The paper says that Sage “is not sensitive to the tracing frequency” without a figure. Here, in ${shortName(topology)}, its accuracy is ${words.join('; ')}.`,
+    `The paper says that Sage “is not sensitive to the tracing frequency” without a figure. Here, in ${shortName(topology)}, its accuracy is: ${words.join('; ')}.`,
     'What decides is not the share but how many traces a window has: objectives are set on the highest percentile that its windows have calls enough for, so that with little tracing faults have to move the median to be noticed at all, and fewer incidents are left to be right about.',
   ].join(' ');
 }

@@ -13,13 +13,12 @@ export const QUICK: Sizes = {
   uninstrumented: { topologies: ['social-network'], shares: [0.05, 0.1, 0.2, 0.5] },
   sensitivity: {
     topology: 'chain',
-    faults: 16,
-    requestsPerSecond: 50,
     samplings: [1, 0.1, 0.01, 0.001],
+    sampledRequestsPerSecond: 200,
     windowSeconds: [15, 30, 60],
     trainWindows: [60, 120, 240],
   },
-  scale: { services: [27, 188, 1000], windows: 60, epochs: 5, questions: 20 },
+  scale: { services: [27, 188, 1000], windows: 60, epochs: 5, questions: 10 },
 };
 
 /** Hours: a day learnt from, faults enough that an accuracy of 0.93 is known to within a few hundredths. */
@@ -37,9 +36,8 @@ export const FULL: Sizes = {
   },
   sensitivity: {
     topology: 'social-network',
-    faults: 96,
-    requestsPerSecond: 200,
     samplings: [1, 0.1, 0.01, 0.001],
+    sampledRequestsPerSecond: 200,
     windowSeconds: [10, 30, 60, 120],
     trainWindows: [120, 480, 2880],
   },

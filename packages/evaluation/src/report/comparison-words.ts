@@ -11,9 +11,9 @@ export function comparisonCells(comparison: Comparison): readonly string[] {
 
 export function verdictOf(
   comparison: Comparison,
-): 'worse' | 'as good or better' | 'below, but within chance' {
+): 'worse' | 'as good or better' | 'behind, but within chance' {
   if (isWorse(comparison)) return 'worse';
-  return isAsGood(comparison) ? 'as good or better' : 'below, but within chance';
+  return isAsGood(comparison) ? 'as good or better' : 'behind, but within chance';
 }
 
 function oursWords({ ours, interval, unit }: Comparison): string {

@@ -16,15 +16,16 @@ export function htmlTable(
   caption: string,
   columns: readonly string[],
   rows: readonly { readonly cells: readonly string[]; readonly className?: string | undefined }[],
+  className = '',
 ): string {
   const head = columns.map((name) => `<th scope="col">${html(name)}</th>`).join('');
-  const body = rows.map(({ cells, className }) => {
+  const body = rows.map(({ cells, className: ofRow }) => {
     const [first = '', ...rest] = cells.map(html);
-    const attribute = className === undefined ? '' : ` class="${className}"`;
+    const attribute = ofRow === undefined ? '' : ` class="${ofRow}"`;
     return `<tr${attribute}><th scope="row">${first}</th>${rest.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
   });
   return `<figure class="table"><figcaption>${html(caption)}</figcaption>
-<table><thead><tr>${head}</tr></thead><tbody>
+<table class="${className}"><thead><tr>${head}</tr></thead><tbody>
 ${body.join('\n')}
 </tbody></table></figure>`;
 }

@@ -48,7 +48,7 @@ function summaryOf(comparisons: readonly Comparison[]): string {
   const rest = comparisons.length - worse.length - good.length;
   return [
     `Of ${comparisons.length} figures that the paper gives, Sage is as good or better here in ${good.length}, worse in ${worse.length}`,
-    rest > 0 ? `, and below the paper’s, but by no more than chance may do, in ${rest}.` : '.',
+    rest > 0 ? `, and behind the paper, but by no more than chance may do, in ${rest}.` : '.',
     worse.length > 0 ? ' Those that are worse come first.' : '',
     ' The paper’s were measured on its clusters, these on a simulated world: the same kinds of faults in the same call graphs, not the same machines.',
   ].join('');
@@ -64,6 +64,7 @@ function worseFirst(comparisons: readonly Comparison[]): string {
       cells: comparisonCells(item),
       className: ['worse', undefined, 'good'][rank(item)],
     })),
+    'versus',
   );
 }
 

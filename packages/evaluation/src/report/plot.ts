@@ -31,7 +31,12 @@ const CONFIG = {
     gridOpacity: 0.13,
     titleFontWeight: 'normal',
   },
-  legend: { labelColor: 'currentColor', titleColor: 'currentColor', titleFontWeight: 'normal' },
+  legend: {
+    symbolBaseStrokeColor: 'currentColor',
+    labelColor: 'currentColor',
+    titleColor: 'currentColor',
+    titleFontWeight: 'normal',
+  },
   header: { labelColor: 'currentColor', titleColor: 'currentColor', labelFontWeight: 'bold' },
   range: { category: COLOURS },
 };

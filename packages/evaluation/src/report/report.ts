@@ -1,12 +1,14 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorMessage } from '@sage/core';
 import type { DataFolders, Experiment, Sizes } from '../experiments/experiment.js';
 import { forkStep } from '../experiments/fork-step.js';
 import { EXPERIMENTS, stepsOf } from '../experiments/index.js';
 import { checkFolders } from '../experiments/real-faults.js';
 import { Records } from '../experiments/records.js';
-import { type Execute, runSteps, type StepsOutcome } from '../experiments/run-steps.js';
+import { type Execute, type RunStepsOptions, runSteps, type StepsOutcome } from '../experiments/run-steps.js';
 import { versionsHere } from '../experiments/versions.js';
+import { DataError } from '../observed.js';
 import type { Progress } from '../progress.js';
 import { mainTable } from './markdown.js';
 import { page } from './page.js';
@@ -45,10 +47,8 @@ export interface Report {
 export async function makeReport(options: ReportOptions): Promise<Report> {
   const { out, seed, sizes, data, jobs, nowMs, now, progress, experiments = EXPERIMENTS } = options;
   checkFolders(data);
-  mkdirSync(out, { recursive: true });
+  const log = openLog(out, now);
   const versions = await versionsHere();
-  const log = (event: Readonly<Record<string, unknown>>) =>
-    appendFileSync(join(out, 'log.jsonl'), `${JSON.stringify({ time: now().toISOString(), ...event })}\n`);
   log({ event: 'begun', seed, sizes, data, versions });
   const execute: Execute = options.execute ?? (({ id }, told) => forkStep({ id, seed, sizes, data }, told));
   const { records, failed } = await runSteps(stepsOf(experiments, sizes, data), {
@@ -77,6 +77,18 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
   writeFileSync(file, page({ sections, plots, failed, made, versions }));
   log({ event: 'written', file, failed: failed.length });
   return { file, sections, failed };
+}
+
+/** Appends to the log of all runs. Throws a DataError where nothing can be written, known before hours of work. */
+function openLog(out: string, now: () => Date): RunStepsOptions['log'] {
+  const file = join(out, 'log.jsonl');
+  try {
+    mkdirSync(out, { recursive: true });
+    appendFileSync(file, '');
+  } catch (error) {
+    throw new DataError(`--out ${out} cannot be written: ${errorMessage(error)}`);
+  }
+  return (event) => appendFileSync(file, `${JSON.stringify({ time: now().toISOString(), ...event })}\n`);
 }
 
 async function plotsOf(sections: readonly Section[]): Promise<Map<string, string>> {

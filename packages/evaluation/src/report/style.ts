@@ -26,6 +26,7 @@ export const STYLE = `
   tr.worse > * { background: var(--worse-back); }
   tr.worse td:last-child { color: var(--worse); font-weight: 600; }
   tr.good td:last-child { color: var(--good); }
+  table.versus td:not(:last-child) { white-space: nowrap; }
   tr.us > * { font-weight: 700; }
   @media (max-width: 40rem) { nav ol { columns: 1; } body { font-size: 15px; } }
   @media print {
