@@ -64,6 +64,7 @@ export const reconstruction: Experiment<WorldResult> = {
                   data: { values: points },
                   facet: { field: 'topology', type: 'nominal', title: null },
                   columns: 3,
+                  resolve: { axis: { x: 'independent', y: 'independent' } },
                   spec: {
                     width: 190,
                     height: 190,

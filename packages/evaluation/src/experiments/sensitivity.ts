@@ -151,6 +151,7 @@ function blocksOf(knob: Knob, rows: readonly Row[]): Block[] {
 }
 
 function meaningOf(samplings: readonly Row[], { sensitivity: { topology } }: Sizes): string {
+  if (samplings.length === 0) return 'Not measured.';
   const words = samplings.map(({ world, shares, problem }) => {
     const own = shares.get('sage');
     const at = `${100 * world.sampling} %`;

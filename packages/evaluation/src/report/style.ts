@@ -17,7 +17,7 @@ export const STYLE = `
   nav ol { padding-left: 1.25rem; columns: 2; }
   a { color: inherit; }
   figure { margin: 1.5rem 0; overflow-x: auto; }
-  figure svg { max-width: 100%; height: auto; display: block; }
+  figure svg { max-width: 100%; min-width: 36rem; height: auto; display: block; }
   table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
   th, td { padding: 0.25rem 1.1rem 0.25rem 0; text-align: left; vertical-align: baseline; }
   th[scope=row] { font-weight: 500; }
@@ -26,7 +26,8 @@ export const STYLE = `
   tr.worse > * { background: var(--worse-back); }
   tr.worse td:last-child { color: var(--worse); font-weight: 600; }
   tr.good td:last-child { color: var(--good); }
-  table.versus td:not(:last-child) { white-space: nowrap; }
+  td { white-space: nowrap; }
+  table.versus td:last-child { white-space: normal; min-width: 14rem; }
   tr.us > * { font-weight: 700; }
   @media (max-width: 40rem) { nav ol { columns: 1; } body { font-size: 15px; } }
   @media print {
@@ -35,6 +36,7 @@ export const STYLE = `
     body { max-width: none; padding: 0; font-size: 10pt; }
     h2 { break-after: avoid; }
     figure { break-inside: avoid; overflow: visible; }
+    figure svg { min-width: 0; }
     table { font-size: 8.5pt; }
     th, td { padding-right: 0.7rem; }
     nav { display: none; }
