@@ -10,12 +10,18 @@ import { tinySizes } from './small-world.js';
 import { messageOf, plant } from './tree.js';
 
 const sizes = tinySizes();
-const CONTEXT: StepContext = {
-  seed: 3,
-  nowMs: () => 0,
-  memoryBytes: () => 1e8,
-  progress: () => undefined,
-};
+const SEED = 3;
+
+/** On a clock that goes on by a millisecond whenever it is read. */
+function contextOf(): StepContext {
+  let readings = 0;
+  return {
+    seed: SEED,
+    nowMs: () => ++readings,
+    memoryBytes: () => 1e8,
+    progress: () => undefined,
+  };
+}
 
 describe('the report', function () {
   this.timeout(120_000);
@@ -24,11 +30,11 @@ describe('the report', function () {
   let report: Report;
   const execute: Execute = async (step) => {
     ran.push(step.id);
-    return step.run(CONTEXT);
+    return step.run(contextOf());
   };
   const optionsFor = (folder: string): ReportOptions => ({
     out: folder,
-    seed: CONTEXT.seed,
+    seed: SEED,
     sizes,
     data: {},
     jobs: 1,
@@ -84,7 +90,7 @@ describe('the report', function () {
     const [begun] = text('log.jsonl')
       .split('\n')
       .map((line) => JSON.parse(line || 'null'));
-    expect(begun).to.include({ event: 'begun', seed: CONTEXT.seed });
+    expect(begun).to.include({ event: 'begun', seed: SEED });
     expect(begun.versions.code).to.match(/^[0-9a-f]{64}$/);
   });
 
@@ -135,12 +141,12 @@ describe('the report', function () {
 
 describe('a step in a process of its own', function () {
   this.timeout(60_000);
-  const request = { seed: CONTEXT.seed, sizes, data: {} };
+  const request = { seed: SEED, sizes, data: {} };
 
   it('answers what it answers here', async () => {
     const [step] = stepsOf(EXPERIMENTS, sizes, {});
     if (step === undefined) expect.fail('no step');
-    const here = JSON.parse(JSON.stringify(await step.run(CONTEXT)));
+    const here = JSON.parse(JSON.stringify(await step.run(contextOf())));
     const there = await forkStep({ ...request, id: step.id }, () => undefined);
     const untimed = (value: unknown) =>
       JSON.parse(
