@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
 import {
+  adviceIncident,
   emptyState,
   hostileState,
   hotelIncident,
@@ -148,6 +149,16 @@ describe('the incident page in Chromium', function () {
     expect(await page.getByRole('button', { name: 'Approve' }).count()).to.equal(0);
     expect(await page.locator('#waiting').count()).to.equal(0);
     expect(await page.locator('.story h3').allTextContents()).to.include('What was done');
+  });
+
+  it('speaks of nothing done where there is advice alone', async () => {
+    await open(adviceIncident());
+    await page.locator('.recommendations').waitFor();
+    expect(await page.locator('.story h3').allTextContents()).to.deep.equal([
+      'What happened',
+      'What a person should do',
+    ]);
+    expect(await page.locator('#waiting').count()).to.equal(0);
   });
 
   const states: [string, object, string[]][] = [

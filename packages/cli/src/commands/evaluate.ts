@@ -54,7 +54,7 @@ const COMMON_FLAGS: FlagSpecs = {
 export const evaluateCommands: CommandGroup = {
   summary: 'measure Sage and simpler methods on faults whose cause is known',
   noun: 'suite',
-  description: `Learns from the undisturbed part of a suite, asks a method for the cause of each of its faults, then reads the
+  description: `Learns from the time before a suite's faults, asks a method for the cause of each of them, then reads the
 labels and scores the answers. Prints a table; exit status 0 says that it was measured, not how good the answers are.`,
   members: {
     ...Object.fromEntries(Object.entries(SUITES).map(([name, entry]) => [name, suiteCommand(name, entry)])),

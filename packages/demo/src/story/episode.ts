@@ -163,7 +163,7 @@ function follow(event: EngineEvent, record: EpisodeRecord, context: EpisodeConte
       }
       break;
     case 'action':
-      for (const { reason } of event.plan.actions) narrator.say(`Sage acts: ${reason}.`);
+      for (const { reason } of event.plan.actions) narrator.say(`Sage acts, since ${reason}.`);
       for (const { action, status, message } of event.outcomes) {
         record.actions.push(`${action.kind} ${action.target}: ${status}`);
         narrator.detail(
