@@ -104,6 +104,26 @@ describe('sage evaluate', () => {
         err: /^sage evaluate hotel: .*empty\/periods\.json cannot be read: ENOENT/,
       },
       {
+        name: 'a report with data that are not there',
+        args: ['report', '--quick', '--out', inFolder('report'), '--petshop', inFolder('nowhere')],
+        err: /^sage evaluate report: --petshop .*nowhere does not exist$/m,
+      },
+      {
+        name: 'a report where none can be written',
+        args: ['report', '--quick', '--out', join(data, 'low_traffic', 'graph.csv')],
+        err: /^sage evaluate report: --out .*graph\.csv cannot be written: EEXIST/m,
+      },
+      {
+        name: 'no measurement at a time',
+        args: ['report', '--jobs', '0'],
+        err: /--jobs must be a whole number of at least 1 and at most 256; got '0'/,
+      },
+      {
+        name: 'a report of one method',
+        args: ['report', '--method', 'sage'],
+        err: /unknown option --method/,
+      },
+      {
         name: 'a folder for the result',
         args: ['petshop', '--data', data, '--json', folder],
         err: /--json .* is a folder; the name of a file is expected/,

@@ -6,11 +6,19 @@ import { readCommandLine } from '../src/command-line.js';
 
 const readme = readFileSync(fileURLToPath(new URL('../../../../README.md', import.meta.url)), 'utf8');
 
-/** The arguments of `sage` in the README's command lines; `npm start` is `sage demo`. */
+const SHORT: Readonly<Record<string, readonly string[]>> = {
+  start: ['demo'],
+  'run sage': [],
+  'run evaluate': ['evaluate', 'report'],
+};
+
+/** The arguments of `sage` in the README's command lines, of those too that have a script of their own. */
 function commandLines(text: string): string[][] {
-  const lines = [...text.matchAll(/^npm (run sage|start)(?: --silent)?(?: --(?= ))?([^#\n]*)/gm)];
-  return lines.map(([, script, rest = '']) => [
-    ...(script === 'start' ? ['demo'] : []),
+  const lines = [
+    ...text.matchAll(/^npm (run sage|run evaluate|start)(?: --silent)?(?: --(?= ))?([^#\n]*)/gm),
+  ];
+  return lines.map(([, script = '', rest = '']) => [
+    ...(SHORT[script] ?? []),
     ...rest.split(/\s+/).filter((word) => word !== ''),
   ]);
 }

@@ -10,7 +10,7 @@
 import { buildCausalGraph, type CausalGraph } from '@sage/causal-graph';
 import { createRng, type FeatureName, type Rng, rpcId, type Window } from '@sage/core';
 import { type FittedModel, fitModel, loadBackend, planRetraining } from '@sage/gvae';
-import { type CallTree, observeTree, treeCalls } from './tree-world.js';
+import { type CallTree, observeTree, treeCalls } from '../src/experiments/tree-world.js';
 
 const [services = 30, count = 2880] = process.argv.slice(2).map(Number);
 /** In the middle of the tree: it has a caller and callees. */

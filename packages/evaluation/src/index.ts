@@ -1,4 +1,6 @@
 export { type EvaluateOptions, type EvaluationResult, evaluate } from './evaluate.js';
+export { EXPERIMENTS } from './experiments/index.js';
+export { FULL, QUICK } from './experiments/sizes.js';
 export { METHODS } from './methods/index.js';
 export {
   type Answer,
@@ -12,6 +14,7 @@ export {
   type Truth,
 } from './observed.js';
 export type { Progress } from './progress.js';
+export { makeReport, type Report, type ReportOptions } from './report/report.js';
 export { type CaseResult, resultOf, type Summary, summarise } from './scoring.js';
 export { type HotelOptions, hotelSuite } from './suites/hotel.js';
 export { type NezhaOptions, nezhaSuite } from './suites/nezha.js';

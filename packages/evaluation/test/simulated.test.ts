@@ -9,28 +9,10 @@ import { type SimulatedOptions, simulatedSuite } from '../src/suites/simulated.j
 import { objectivesOf, worstOf } from '../src/suites/simulated-objectives.js';
 import { calmQuestions, questionDuring, rememberAll } from '../src/suites/simulated-questions.js';
 import { isUndisturbed, planRun } from '../src/suites/simulated-world.js';
+import { SMALL } from './small-world.js';
 import { messageOf, plant } from './tree.js';
 
-const TIERS = ['front', 'middle', 'back'];
-const call = (to: string, body: unknown) => ({
-  call: { to, op: 'get', client_span: `${to}/get`, server_span: `${to}/get`, body },
-});
-const SMALL = {
-  meta: { app: 'small' },
-  services: TIERS.map((name) => ({ name, jaeger_service: name, kind: 'logic', workers: 16 })),
-  pools: [],
-  endpoints: [
-    {
-      name: 'get',
-      weight: 1,
-      entry: 'front',
-      root_spans: ['GET /'],
-      tree: call('middle', call('back', { local: null })),
-    },
-  ],
-};
-
-const root = plant({ 'small.json': JSON.stringify(SMALL) });
+const root = plant({ 'small.json': SMALL });
 const OPTIONS: SimulatedOptions = {
   seed: 1,
   topology: join(root, 'small.json'),

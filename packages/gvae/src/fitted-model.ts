@@ -75,6 +75,19 @@ export class FittedModel implements CausalModel {
     return new GvaeAbduction(this.state, model, window, this.#read(window));
   }
 
+  /** The window encoded and decoded again along the graph, ms; of the nodes that it saw. Compare it with what was observed. */
+  reconstruct(window: Window): ReadonlyMap<LatencyNodeId, Readonly<Record<Percentile, number>>> {
+    const inputs = this.#read(window);
+    const decoded = this.#mechanism.decode(inputs, 'posterior', 'decoded');
+    const reconstructed = new Map<LatencyNodeId, Readonly<Record<Percentile, number>>>();
+    this.state.layout.nodes.forEach((node, v) => {
+      if (inputs.seen[v] === 0) return;
+      const [p50Ms, p95Ms, p99Ms] = decoded.subarray(3 * v, 3 * v + 3) as unknown as [number, number, number];
+      reconstructed.set(node, { p50Ms, p95Ms, p99Ms });
+    });
+    return reconstructed;
+  }
+
   /** Interventions on one abduction with one `rng` share their worlds, and most of the work. */
   predict(abduction: Abduction, intervention: Intervention, options: PredictOptions): Prediction {
     if (!(abduction instanceof GvaeAbduction) || abduction.state !== this.state) {

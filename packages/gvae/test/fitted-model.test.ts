@@ -42,6 +42,19 @@ describe('a fitted model', function () {
     for (const { prior, learnt } of model.edgeWeights()) expect(learnt / prior).to.be.within(0.85, 1.18);
   });
 
+  it('gives a window back in encoding and decoding it, in order, where it was seen', () => {
+    const [window] = worldWindows(1, 5) as [Window];
+    const reconstructed = model.reconstruct(window);
+    expect([...reconstructed.keys()]).to.have.members([...window.latency.keys()]);
+    for (const [id, { p50Ms, p95Ms, p99Ms }] of reconstructed) {
+      expect(p50Ms).to.be.at.most(p95Ms);
+      expect(p95Ms).to.be.at.most(p99Ms);
+      expect(p50Ms / (window.latency.get(id)?.p50Ms ?? Number.NaN)).to.be.within(0.7, 1.4);
+    }
+    const latency = new Map([...window.latency].filter(([id]) => id !== B));
+    expect(model.reconstruct({ ...window, latency }).has(B)).to.equal(false);
+  });
+
   it('reproduces what was observed when nothing is done', () => {
     const [window] = worldWindows(1, 5) as [Window];
     const prediction = model.predict(model.abduct(window), NO_INTERVENTION, {

@@ -22,6 +22,7 @@ import {
   type ParsedCommand,
 } from '../command.js';
 import { describeFlags, type FlagSpecs } from '../flags.js';
+import { reportCommand } from './evaluation-report.js';
 import { SUITES, type SuiteEntry } from './evaluation-suites.js';
 
 const ALL = 'all';
@@ -55,9 +56,10 @@ export const evaluateCommands: CommandGroup = {
   noun: 'suite',
   description: `Learns from the time before a suite's faults, asks a method for the cause of each of them, then reads the
 labels and scores the answers. Prints a table; exit status 0 says that it was measured, not how good the answers are.`,
-  members: Object.fromEntries(
-    Object.entries(SUITES).map(([name, entry]) => [name, suiteCommand(name, entry)]),
-  ),
+  members: {
+    ...Object.fromEntries(Object.entries(SUITES).map(([name, entry]) => [name, suiteCommand(name, entry)])),
+    report: reportCommand,
+  },
   footer: [
     ...Object.entries(SUITES).flatMap(([name, { flags, example }]) => [
       `Options of ${name}:`,

@@ -1,0 +1,54 @@
+import type { Section } from '../report/section.js';
+import type { Step, StepRecord } from './step.js';
+
+/** How much is measured. All of it is written beside the results. */
+export interface Sizes {
+  readonly name: string;
+  readonly topologies: readonly string[];
+  /** Time learnt from, in windows of `windowSeconds`. */
+  readonly trainWindows: number;
+  readonly windowSeconds: number;
+  readonly faults: number;
+  readonly requestsPerSecond: number;
+  readonly sampling: number;
+  /** Shares of services without metrics, and the applications in which they are tried. */
+  readonly uninstrumented: { readonly topologies: readonly string[]; readonly shares: readonly number[] };
+  /** What is varied one at a time, in one application. */
+  readonly sensitivity: {
+    readonly topology: string;
+    readonly samplings: readonly number[];
+    /** While sampling is varied: enough that a hundredth of it is not yet nothing. */
+    readonly sampledRequestsPerSecond: number;
+    readonly windowSeconds: readonly number[];
+    readonly trainWindows: readonly number[];
+  };
+  readonly scale: {
+    readonly services: readonly number[];
+    readonly windows: number;
+    readonly epochs: number;
+    readonly questions: number;
+  };
+}
+
+/** Folders of recorded faults; undefined where none was given. */
+export interface DataFolders {
+  readonly petshop?: string | undefined;
+  readonly nezha?: string | undefined;
+  readonly hotel?: string | undefined;
+}
+
+/** One figure or table of the report. */
+export interface Experiment<R = unknown> {
+  readonly id: string;
+  readonly title: string;
+  /** What has to be measured for it. */
+  steps(sizes: Sizes, data: DataFolders): readonly Step<R>[];
+  /** What of that is said; only of what has been measured. `rng` of intervals is drawn from the seed. */
+  section(records: readonly StepRecord<R>[], context: SectionContext): Section;
+}
+
+export interface SectionContext {
+  readonly seed: number;
+  readonly sizes: Sizes;
+  readonly data: DataFolders;
+}

@@ -1,0 +1,38 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { DataError } from '../observed.js';
+import type { Progress } from '../progress.js';
+import type { DataFolders, Sizes } from './experiment.js';
+
+/** What a process of its own is asked for; it finds the step among those of the experiments. */
+export interface StepRequest {
+  readonly id: string;
+  readonly seed: number;
+  readonly sizes: Sizes;
+  readonly data: DataFolders;
+}
+
+export type StepMessage =
+  | { readonly kind: 'progress'; readonly part: number; readonly words: string }
+  | { readonly kind: 'result'; readonly result: unknown }
+  | { readonly kind: 'failed'; readonly message: string };
+
+/**
+ * Runs a step in a process of its own, so that several run side by side and the memory of one is not that of all. Rejects
+ * with a DataError for what cannot be measured, with another error where the process broke.
+ */
+export function forkStep(request: StepRequest, progress: Progress): Promise<unknown> {
+  const child = fork(fileURLToPath(new URL('./step-process.js', import.meta.url)));
+  return new Promise((resolve, reject) => {
+    child.on('message', (message: StepMessage) => {
+      if (message.kind === 'progress') progress(message.part, message.words);
+      else if (message.kind === 'result') resolve(message.result);
+      else reject(new DataError(message.message));
+    });
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      reject(new Error(`the process of ${request.id} ended with ${signal ?? code} before its answer`));
+    });
+    child.send(request);
+  });
+}

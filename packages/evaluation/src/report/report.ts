@@ -1,0 +1,100 @@
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorMessage } from '@sage/core';
+import type { DataFolders, Experiment, Sizes } from '../experiments/experiment.js';
+import { forkStep } from '../experiments/fork-step.js';
+import { EXPERIMENTS, stepsOf } from '../experiments/index.js';
+import { checkFolders } from '../experiments/real-faults.js';
+import { Records } from '../experiments/records.js';
+import { type Execute, type RunStepsOptions, runSteps, type StepsOutcome } from '../experiments/run-steps.js';
+import { versionsHere } from '../experiments/versions.js';
+import { DataError } from '../observed.js';
+import type { Progress } from '../progress.js';
+import { mainTable } from './markdown.js';
+import { page } from './page.js';
+import { plotSvg } from './plot.js';
+import type { Section } from './section.js';
+
+export interface ReportOptions {
+  /** Where results, plots and the page go, and where results of before are looked for. */
+  readonly out: string;
+  readonly seed: number;
+  readonly sizes: Sizes;
+  readonly data: DataFolders;
+  /** Steps at a time. */
+  readonly jobs: number;
+  readonly nowMs: () => number;
+  readonly now: () => Date;
+  readonly progress: Progress;
+  /** Default: all. */
+  readonly experiments?: readonly Experiment[];
+  /** Default: each step in a process of its own. */
+  readonly execute?: Execute;
+}
+
+export interface Report {
+  /** The page. */
+  readonly file: string;
+  readonly sections: readonly Section[];
+  readonly failed: StepsOutcome['failed'];
+}
+
+/**
+ * Measures what has not been measured yet, and writes `steps/*.json` (each result with seed, options and versions),
+ * `log.jsonl`, `report.json`, `plots/*.svg`, `main-table.md` and `report.html`. Throws a DataError for a folder of data that
+ * is not there.
+ */
+export async function makeReport(options: ReportOptions): Promise<Report> {
+  const { out, seed, sizes, data, jobs, nowMs, now, progress, experiments = EXPERIMENTS } = options;
+  checkFolders(data);
+  const log = openLog(out, now);
+  const versions = await versionsHere();
+  log({ event: 'begun', seed, sizes, data, versions });
+  const execute: Execute = options.execute ?? (({ id }, told) => forkStep({ id, seed, sizes, data }, told));
+  const { records, failed } = await runSteps(stepsOf(experiments, sizes, data), {
+    ...{ seed, versions, execute, jobs, nowMs, now, progress, log },
+    records: new Records(join(out, 'steps')),
+  });
+  const sections = experiments.map((experiment) => {
+    const ids = new Set(experiment.steps(sizes, data).map(({ id }) => id));
+    return experiment.section(
+      records.filter(({ id }) => ids.has(id)),
+      { seed, sizes, data },
+    );
+  });
+  const seconds = records.reduce((sum, record) => sum + record.seconds, 0);
+  const made = [
+    `Made by npm run evaluate${sizes.name === 'full' ? '' : ` -- --${sizes.name}`}, seed ${seed}, ${now().toISOString().slice(0, 10)}; ${records.length} measurements that took ${(seconds / 60).toFixed(1)} minutes.`,
+  ];
+  const plots = await plotsOf(sections);
+  mkdirSync(join(out, 'plots'), { recursive: true });
+  for (const [name, svg] of plots) writeFileSync(join(out, 'plots', `${name}.svg`), svg);
+  const whole = { made, seed, sizes, data, versions, failed, sections };
+  writeFileSync(join(out, 'report.json'), `${JSON.stringify(whole, null, 1)}\n`);
+  const [first] = sections;
+  if (first !== undefined) writeFileSync(join(out, 'main-table.md'), mainTable(first, made.join(' ')));
+  const file = join(out, 'report.html');
+  writeFileSync(file, page({ sections, plots, failed, made, versions }));
+  log({ event: 'written', file, failed: failed.length });
+  return { file, sections, failed };
+}
+
+/** Appends to the log of all runs. Throws a DataError where nothing can be written, known before hours of work. */
+function openLog(out: string, now: () => Date): RunStepsOptions['log'] {
+  const file = join(out, 'log.jsonl');
+  try {
+    mkdirSync(out, { recursive: true });
+    appendFileSync(file, '');
+  } catch (error) {
+    throw new DataError(`--out ${out} cannot be written: ${errorMessage(error)}`);
+  }
+  return (event) => appendFileSync(file, `${JSON.stringify({ time: now().toISOString(), ...event })}\n`);
+}
+
+async function plotsOf(sections: readonly Section[]): Promise<Map<string, string>> {
+  const plots = new Map<string, string>();
+  for (const block of sections.flatMap(({ blocks }) => blocks)) {
+    if (block.kind === 'plot') plots.set(block.name, await plotSvg(block.spec));
+  }
+  return plots;
+}
