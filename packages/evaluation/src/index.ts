@@ -1,11 +1,18 @@
-export { type EvaluateOptions, type EvaluationResult, evaluate } from './evaluate.js';
+export { type EvaluateOptions, type EvaluationResult, evaluate, prepare } from './evaluate.js';
 export { METHODS } from './methods/index.js';
 export {
   type Answer,
+  type Calibrated,
+  type Calibration,
   type Case,
   DataError,
+  type Evidence,
+  type LabelledCase,
+  type LabelledWindow,
   type Method,
   type Observed,
+  type PrepareOptions,
+  type QueueDepths,
   type Ranked,
   type Suite,
   type Training,

@@ -44,6 +44,7 @@ const OPTIONS: SimulatedOptions = {
   sampling: 1,
   uninstrumented: 0,
   calmTraining: true,
+  calibrationFaults: 4,
   nowMs: () => 0,
   progress: () => undefined,
 };
