@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { autoscaleMethod } from '../src/methods/autoscale.js';
-import { chooseThresholds, oracleMethod } from '../src/methods/oracle.js';
+import { chooseThresholds, oracleMethod, usefulTogether } from '../src/methods/oracle.js';
 import {
   asked,
   evidenceOf,
@@ -80,6 +80,18 @@ describe('the offline oracle', () => {
     });
   });
 
+  it('uses of a tier the thresholds that are of use beside the better ones', () => {
+    // cpu finds windows 2 and 3 alone; memory, cut below window 1, would only add a false one.
+    const windows = rows([0.1, 0.2, 0.6, 0.8], [2, 3]);
+    const cpu = { service: 'back', feature: 'cpu_runqueue_wait_ratio', value: 0.4, f1: 1 } as const;
+    const memory = { service: 'back', feature: 'memory_pressure_ratio', value: 0.005, f1: 0.8 } as const;
+    expect(usefulTogether([memory, cpu], windows)).to.deep.equal([cpu]);
+    // Of two that each find one culprit both are kept: F1 2/3, then 1.
+    const first = { ...cpu, value: 0.7, f1: 2 / 3 };
+    const second = { ...memory, value: 0.015, f1: 0.5 };
+    expect(usefulTogether([first, second], windows)).to.deep.equal([first, second]);
+  });
+
   it('flags by what it learnt, the surest first, and needs labels', async () => {
     expect(await oracleMethod.prepare(undefined, options)).to.equal(undefined);
     const windows = rows([0.1, 0.2, 0.6, 0.8], [2, 3]);
@@ -87,10 +99,7 @@ describe('the offline oracle', () => {
     const answer = ready?.answer(
       asked(evidenceOf({ front: reading(0.05), middle: reading(0.3), back: reading(0.5, 0) })),
     );
-    expect(answer?.blamed).to.deep.equal([
-      { service: 'back', resource: 'cpu', probability: 1 },
-      { service: 'middle', resource: 'cpu', probability: 0 },
-    ]);
+    expect(answer?.blamed).to.deep.equal([{ service: 'back', resource: 'cpu', probability: 1 }]);
     const calm = ready?.answer(
       asked(evidenceOf({ front: reading(0.05), middle: reading(0.05), back: reading(0.3, 0) })),
     );

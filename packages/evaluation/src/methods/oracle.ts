@@ -16,14 +16,16 @@ export interface Threshold {
  *
  * Decided here: "best" is the F1 of "above it" for "this tier was short of this metric's resource and broke an objective" on
  * the labelled windows. Of equally good thresholds the one in the middle of the highest gap; where no labelled window is a
- * case of it, the largest value of all of them, above which is what was never seen without that cause. Tiers are ranked by
- * the F1 of the best metric above its threshold.
+ * case of it, the largest value of all of them, above which is what was never seen without that cause. A tier is
+ * judged by those of its metrics, the best first, that each make the F1 of "one of them is exceeded" for "this tier broke an
+ * objective" better: with all of them some metric of every tier would always be above its threshold. Tiers are ranked by the
+ * F1 of the best metric above its threshold.
  */
 export const oracleMethod: Calibrated = {
   name: 'oracle',
   prepare: async (calibration) => {
     if (calibration === undefined) return undefined;
-    const thresholds = chooseThresholds(calibration.windows);
+    const thresholds = usefulTogether(chooseThresholds(calibration.windows), calibration.windows);
     return {
       name: 'oracle',
       answer: (observed) => answerOf(observed.window, candidates(observed), thresholds),
@@ -46,6 +48,37 @@ export function chooseThresholds(windows: readonly LabelledWindow[]): readonly T
     }
   }
   return [...columns.values()].map(bestThreshold);
+}
+
+/** Of every tier the thresholds, the best first, that improve on those before them when any of them may flag the tier. */
+export function usefulTogether(
+  thresholds: readonly Threshold[],
+  windows: readonly LabelledWindow[],
+): readonly Threshold[] {
+  return [...new Set(thresholds.map(({ service }) => service))].flatMap((tier) => {
+    const causes = windows.map(({ truth }) => truth.some(({ service }) => service === tier));
+    const total = causes.filter((cause) => cause).length;
+    const flagged = new Set<number>();
+    let best = 0;
+    return thresholds
+      .filter(({ service }) => service === tier)
+      .sort((a, b) => b.f1 - a.f1)
+      .filter((threshold) => {
+        const added = windows.flatMap(({ window }, i) =>
+          !flagged.has(i) && exceeds(window, threshold) ? [i] : [],
+        );
+        const all = [...flagged, ...added];
+        const f1 = (2 * all.filter((i) => causes[i]).length) / (all.length + total);
+        if (!(f1 > best)) return false;
+        best = f1;
+        for (const i of added) flagged.add(i);
+        return true;
+      });
+  });
+}
+
+function exceeds({ metrics }: Window, { service, feature, value }: Threshold): boolean {
+  return (metrics.get(service)?.get(feature) ?? value) > value;
 }
 
 interface Labelled {
@@ -84,7 +117,7 @@ function answerOf(window: Window, services: readonly string[], thresholds: reado
     .flatMap((service): Ranked[] => {
       const [best] = thresholds
         .filter((threshold) => threshold.service === service)
-        .filter(({ feature, value }) => (window.metrics.get(service)?.get(feature) ?? value) > value)
+        .filter((threshold) => exceeds(window, threshold))
         .sort((a, b) => b.f1 - a.f1);
       if (best === undefined) return [];
       return [{ service, resource: FEATURES[best.feature].resource, probability: best.f1 }];
