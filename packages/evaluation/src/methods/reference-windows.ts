@@ -6,9 +6,10 @@ export function normalWindows({ history, window, objective }: Evidence): readonl
   return history.filter((past) => past.endMs <= window.startMs && !readObjective(objective, past).broken);
 }
 
-/** So many windows, the first of the history, are what a graph is learnt from offline: two hours of half a minute. */
-const LEARNT_WINDOWS = 240;
+/** A graph is learnt offline, and again whenever the history has grown by so many windows. */
+const RELEARNT_WINDOWS = 240;
 
 export function learntWindows({ history }: Evidence): readonly Window[] {
-  return history.slice(0, LEARNT_WINDOWS);
+  const rounds = Math.floor(history.length / RELEARNT_WINDOWS);
+  return rounds === 0 ? history : history.slice(0, rounds * RELEARNT_WINDOWS);
 }
