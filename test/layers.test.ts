@@ -16,6 +16,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   simulator: 2,
   'collector-extension': 3,
   'node-agent': 3,
+  orchestrator: 3,
   instrumentation: 3,
   evaluation: 4,
   engine: 4,

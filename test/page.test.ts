@@ -4,6 +4,7 @@ import {
   emptyState,
   hostileState,
   hotelIncident,
+  proposedIncident,
   replicaIncident,
   trainingState,
 } from './fixtures/hotel-incident.js';
@@ -108,6 +109,45 @@ describe('the incident page in Chromium', function () {
     expect(await textOf('.story')).to.contain('recommend p99 is back at 31 ms');
     expect(await textOf('#answer')).to.contain('cannot be determined');
     expect(page.url()).to.match(/#20260303T100210-recommend$/);
+  });
+
+  it('lets a plan be approved, with a token where the engine wants one', async () => {
+    await open(proposedIncident());
+    expect(await textOf('.actions')).to.contain('proposed 1 process beside rate is held back.');
+    expect(await page.locator('.story h3').allTextContents()).to.include('What waits for approval');
+    expect(await page.locator('.story h3').allTextContents()).not.to.include('What was done');
+    await page.getByRole('button', { name: 'A plan waits for approval' }).click();
+    server.requireToken('right');
+    const approve = page.getByRole('button', { name: 'Approve' });
+    await approve.click();
+    await page.getByText('The engine wants a token for this.').waitFor();
+    await page.getByLabel('Token').fill('wrong');
+    await approve.click();
+    await page.getByText('That is not the right token.').waitFor();
+    // Drawn anew with a window, what was said and typed stays.
+    const later = proposedIncident();
+    const points = Object.entries(later.series).map(([name, list]) => [
+      name,
+      list.map((point) => ({ ...point, t: point.t + 10_000 })),
+    ]);
+    server.respond({ ...later, series: Object.fromEntries(points) });
+    await page.waitForTimeout(1500);
+    expect(await page.getByLabel('Token').inputValue()).to.equal('wrong');
+    await page.getByLabel('Token').fill('right');
+    await approve.click();
+    await page.getByText('Approved.').waitFor();
+    expect(await approve.isDisabled()).to.equal(true);
+    expect(server.decisions).to.deep.equal([
+      {
+        path: '/api/v1/incidents/20260303T101325-search/plans/1/approve',
+        authorization: 'Bearer right',
+      },
+    ]);
+    server.respond(hotelIncident());
+    await page.locator('.outcome.applied').waitFor();
+    expect(await page.getByRole('button', { name: 'Approve' }).count()).to.equal(0);
+    expect(await page.locator('#waiting').count()).to.equal(0);
+    expect(await page.locator('.story h3').allTextContents()).to.include('What was done');
   });
 
   const states: [string, object, string[]][] = [

@@ -9,9 +9,13 @@ const DOCUMENTS = [
   'README.md',
   'alerting/README.md',
   'grafana/README.md',
+  'packages/engine/README.md',
+  'packages/evaluation/README.md',
   'packages/gvae/README.md',
   'packages/instrumentation/README.md',
   'packages/node-agent/README.md',
+  'packages/orchestrator/README.md',
+  'packages/simulator/README.md',
 ];
 
 /** The lines of code blocks, fenced or indented. */
@@ -39,7 +43,10 @@ function commandProblem(line: string): string | undefined {
   const file = /^(?:\$ )?(?:promtool|amtool) .*?(?<path>(?:alerting|grafana)\/[\w./-]+\.ya?ml)/.exec(line)
     ?.groups?.path;
   if (file !== undefined) return existsSync(join(REPOSITORY, file)) ? undefined : `there is no file ${file}`;
-  return undefined;
+  const program = /^(?:\$ )?(?:npx )?node (?<path>packages\/[\w./-]+)\.js\b/.exec(line)?.groups?.path;
+  if (program === undefined) return undefined;
+  const source = `${program.replace('/dist/', '/')}.ts`;
+  return existsSync(join(REPOSITORY, source)) ? undefined : `there is no program ${source}`;
 }
 
 /** The series that a table of a document lists: `name{label,label}` in the first cell of a row. */
@@ -85,6 +92,9 @@ describe('the documents', () => {
   it('commands that do not exist are found', () => {
     expect(commandProblem('npm run fly')).to.contain('no script "fly"');
     expect(commandProblem('promtool check rules alerting/none.yml')).to.contain('no file');
+    expect(commandProblem('node packages/core/dist/programs/none.js 1')).to.contain(
+      'no program packages/core',
+    );
     expect(commandProblem('npm start -- --once')).to.equal(undefined);
   });
 });

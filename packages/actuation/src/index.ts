@@ -1,10 +1,12 @@
+export { restsUntil } from './cool-down.js';
+export { type Judgement, judgeOutcome, predictionError, WINDOWS_TO_JUDGE } from './judge-outcome.js';
+export { knobOf, takesOver } from './knob.js';
+export { type NodeTargets, type PlacedTarget, type Placement, place } from './placement.js';
 export {
-  cleanWindows,
-  type Judgement,
-  judgeOutcome,
-  releaseDue,
-  WINDOWS_TO_JUDGE,
-  WINDOWS_TO_RELEASE,
-} from './judge-outcome.js';
-export type { NodeTargets, Placement } from './placement.js';
-export { type ActionLimits, type PlanInput, planActions } from './plan-actions.js';
+  type ActionLimits,
+  type PlanInput,
+  planActions,
+  type Relief,
+  type TurnedKnob,
+} from './plan-actions.js';
+export { cleanWindows, morePatience, releaseDue, WINDOWS_TO_RELEASE } from './release.js';

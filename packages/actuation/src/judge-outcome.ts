@@ -5,14 +5,12 @@ export type Judgement = 'keep' | 'climb' | 'undo' | 'wait';
 
 /** Windows after which an action is judged: recovery takes at most two sampling intervals (reference, section 4). */
 export const WINDOWS_TO_JUDGE = 2;
-/** Clean windows after which an action is released. */
-export const WINDOWS_TO_RELEASE = 10;
 /** Latency above this multiple of what it was before the action: it did harm. */
 const HARMFUL = 1.2;
 
 /**
- * Judges an action by the objective. `before`: the violating window's reading. `after`: readings of windows that began
- * after the action, oldest first; those without a request say nothing. `wait` until two do.
+ * Judges an action by the objective. `before`: the reading before it. `after`: readings of windows that began after the
+ * action, oldest first; those without a request say nothing. `wait` until two do.
  */
 export function judgeOutcome(before: ObjectiveReading, after: readonly ObjectiveReading[]): Judgement {
   const seen = after.flatMap(({ observedMs, broken }) =>
@@ -27,13 +25,11 @@ export function judgeOutcome(before: ObjectiveReading, after: readonly Objective
   return 'climb';
 }
 
-/** Windows in a row, up to the newest, that met the objective. One without a request neither counts nor interrupts. */
-export function cleanWindows(readings: readonly ObjectiveReading[]): number {
-  const seen = readings.filter(({ observedMs }) => observedMs !== undefined);
-  return seen.length - 1 - seen.findLastIndex(({ broken }) => broken);
-}
-
-/** True after ten clean windows: whatever was done may be undone, and is done again if the objective breaks. */
-export function releaseDue(clean: number): boolean {
-  return clean >= WINDOWS_TO_RELEASE;
+/**
+ * How far off the model was about an action: |observed − expected| / expected, of the objective's latency two windows
+ * after it. undefined where nothing was expected.
+ */
+export function predictionError(expectedMs: number | undefined, observedMs: number): number | undefined {
+  if (expectedMs === undefined || !(expectedMs > 0)) return undefined;
+  return Math.abs(observedMs - expectedMs) / expectedMs;
 }

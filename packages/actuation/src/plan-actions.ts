@@ -1,8 +1,19 @@
-import type { Action, ActionKind, ActionPlan, Culprit, Diagnosis, PlannedAction } from '@sage/core';
-import { type NodeTargets, type PlacedTarget, type Placement, targetsOf } from './placement.js';
-import { whenExhausted, withoutCulprit } from './recommendations.js';
-import { ladder } from './rungs.js';
-import { alreadyDone } from './same-action.js';
+import type {
+  Action,
+  ActionKind,
+  ActionPlan,
+  Culprit,
+  Diagnosis,
+  PlannedAction,
+  ScaleBounds,
+  ScaleState,
+} from '@sage/core';
+import { alreadyDone, knobOf } from './knob.js';
+import { scaleOut } from './knobs/scale-out.js';
+import type { Need, Rung, Step } from './knobs/step.js';
+import { ladder, SCALES_OUT } from './ladder.js';
+import { isReplica, type PlacedTarget, type Placement } from './placement.js';
+import { replicaUnknown, scaledOut, sharing, whenExhausted, withoutCulprit } from './recommendations.js';
 
 export interface ActionLimits {
   /** Below this probability of the culprit nothing is done. */
@@ -11,59 +22,184 @@ export interface ActionLimits {
   readonly maxActions: number;
   /** Kinds that may be used. Default: all. */
   readonly allow?: readonly ActionKind[];
+  /** Least and most replicas of the service. Default: it is not scaled. */
+  readonly scale?: ScaleBounds;
+}
+
+/** What the model says of making the culprit's resource, or for `workload` the load, normal. */
+export interface Relief {
+  /**
+   * The smallest share, above 0 and up to 1, at which the objective holds: of the way from observed to normal, or for
+   * `workload` of the present load that has to go elsewhere.
+   */
+  readonly enough: number;
+  /** The objective's latency then, ms. */
+  readonly expectedMs: number;
+  /** …and had all of the way been gone, ms. */
+  readonly restoredMs: number;
+}
+
+/** An action in force, or one that failed lately: the knob of a target on a node. */
+export interface TurnedKnob {
+  readonly node: string;
+  readonly action: Action;
 }
 
 export interface PlanInput {
   readonly diagnosis: Diagnosis;
-  /** The one to help. */
+  /** The one to help; for `workload` the service that saturates, with the resource of which it has most to wait for. */
   readonly culprit: Culprit;
-  readonly nodes: readonly NodeTargets[];
-  readonly placement?: Placement;
-  /** Actions that agents hold at present. */
-  readonly inForce: readonly Action[];
+  readonly placement: Placement;
+  /** What the orchestrator says of the service; without it nothing is scaled. */
+  readonly scale?: ScaleState;
+  /** Default: all of the way. */
+  readonly relief?: Relief;
+  readonly inForce: readonly TurnedKnob[];
+  /** Knobs that cool down after they did harm, or were refused: passed over. */
+  readonly resting?: readonly TurnedKnob[];
   readonly limits: ActionLimits;
 }
 
 /**
- * What to do about a culprit: per replica the first rung of its resource's ladder that has something left to turn.
- * Since rungs already in force are passed over, planning again climbs. Nothing is done for verdicts other than
- * `culprits` nor below `minProbability`: then, and where no rung is left, it recommends in words.
+ * What to do about a culprit, one resource of one service: per replica, or for the one replica that is bad, the first
+ * rung of its ladder that has something to turn, turned as far as the counterfactual asks; when no target has any, one
+ * step out. A rung in force is passed over, so that planning again climbs, and is turned further once all others are in
+ * force and there is no room to scale. For `workload` the only rung is scaling out. Nothing is done for other verdicts
+ * nor below `minProbability`: then, and where no rung is left, it recommends in words.
  */
 export function planActions(input: PlanInput): ActionPlan {
   const { diagnosis, culprit, limits } = input;
   const { service, resource } = culprit;
-  const plan = (actions: readonly PlannedAction[], recommendations: readonly string[]): ActionPlan => ({
+  const words = (...recommendations: string[]): ActionPlan => ({
     objective: diagnosis.objective,
     service,
     resource,
-    actions,
+    actions: [],
     recommendations,
   });
-
-  if (diagnosis.verdict !== 'culprits') return plan([], [withoutCulprit(diagnosis.verdict)]);
+  const { verdict } = diagnosis;
+  if (verdict === 'undetermined' || verdict === 'no-violation') return words(withoutCulprit(verdict));
+  const exhausted = [whenExhausted(service, resource), ...neighboursText(input)].join(' ');
+  const advice = verdict === 'workload' ? withoutCulprit(verdict, service) : exhausted;
   if (!(culprit.probability >= limits.minProbability)) {
-    const why = `Its probability is ${culprit.probability.toFixed(2)}, below the ${limits.minProbability} from which Sage acts.`;
-    return plan([], [`${whenExhausted(service, resource)} ${why}`]);
+    return words(
+      `${advice} Its probability is ${culprit.probability.toFixed(2)}, below the ${limits.minProbability} from which Sage acts.`,
+    );
   }
-  const replicas = targetsOf(service, input.nodes, input.placement);
-  if (replicas.length === 0) {
-    return plan([], [`${whenExhausted(service, resource)} No node agent looks after ${service}.`]);
-  }
-  const wanted = replicas.flatMap((replica) => nextRung(replica, input));
-  const actions = wanted.slice(0, Math.max(0, limits.maxActions));
-  if (actions.length > 0) return plan(actions, []);
-  const why = wanted.length > 0 ? ` Sage may take no more than ${limits.maxActions} actions.` : '';
-  return plan([], [whenExhausted(service, resource) + why]);
+
+  const need: Need = { enough: clamp(input.relief?.enough), evidence: culprit.evidence };
+  const local = verdict === 'workload' ? nothingLocal : localSteps(input, need);
+  const steps = firstOf(local.steps, () => scaleStep(input, need), local.further);
+  const chosen = steps.slice(0, Math.max(0, limits.maxActions));
+  if (chosen.length > 0) return asPlan(chosen, input);
+  const why = steps.length > 0 ? `Sage may take no more than ${limits.maxActions} actions.` : local.why;
+  return words([advice, why].filter(Boolean).join(' '));
 }
 
-function nextRung({ node, state }: PlacedTarget, input: PlanInput): readonly PlannedAction[] {
-  const { culprit, inForce, limits } = input;
-  for (const rung of ladder(culprit)) {
-    const steps = rung(state).filter(
-      ({ action }) =>
-        (limits.allow?.includes(action.kind) ?? true) && !inForce.some((held) => alreadyDone(action, held)),
-    );
-    if (steps.length > 0) return steps.map((step) => ({ node, ...step }));
+interface PlacedStep extends Step {
+  readonly node: string;
+}
+
+interface RungSteps {
+  readonly steps: readonly PlacedStep[];
+  /** Of a rung that is in force already. */
+  readonly further: readonly PlacedStep[];
+}
+
+interface LocalSteps extends RungSteps {
+  /** Why there is none, where that is not the end of the ladder. */
+  readonly why?: string;
+}
+
+const nothingLocal: LocalSteps = { steps: [], further: [] };
+
+function localSteps(input: PlanInput, need: Need): LocalSteps {
+  const { placement, culprit } = input;
+  const { service, replica } = culprit;
+  const all = placement.targetsOf(service);
+  if (all.length === 0) return { ...nothingLocal, why: `No node agent looks after ${service}.` };
+  const targets = replica === undefined ? all : all.filter((target) => isReplica(target, replica));
+  if (replica !== undefined && targets.length === 0) return { ...nothingLocal, why: replicaUnknown(replica) };
+  const rungs = targets.map((target) => nextRung(target, input, need));
+  return {
+    steps: rungs.flatMap(({ steps }) => steps),
+    further: rungs.flatMap(({ further }) => further),
+  };
+}
+
+/** The first rung of which no knob is in force, and the first that can be turned further. */
+function nextRung({ node, state }: PlacedTarget, input: PlanInput, need: Need): RungSteps {
+  const here = (knobs: readonly TurnedKnob[] = []) => knobs.filter((knob) => knob.node === node);
+  const held = here(input.inForce);
+  const resting = here(input.resting);
+  const usable = (rung: Rung): readonly PlacedStep[] =>
+    rung(state, need)
+      .filter(({ action }) => input.limits.allow?.includes(action.kind) ?? true)
+      .filter(({ action }) => !held.some((knob) => alreadyDone(action, knob.action)))
+      .filter(({ action }) => !resting.some((knob) => knobOf(knob.action) === knobOf(action)))
+      .map((step) => ({ node, ...step }));
+  const untouched = (step: Step) => !held.some((knob) => knobOf(knob.action) === knobOf(step.action));
+  let further: readonly PlacedStep[] = [];
+  for (const rung of ladder(input.culprit.resource)) {
+    const steps = usable(rung);
+    if (steps.length === 0) continue;
+    if (steps.every(untouched)) return { steps, further };
+    if (further.length === 0) further = steps;
   }
-  return [];
+  return { steps: [], further };
+}
+
+function firstOf(
+  steps: readonly PlacedStep[],
+  scaling: () => readonly PlacedStep[],
+  further: readonly PlacedStep[],
+): readonly PlacedStep[] {
+  if (steps.length > 0) return steps;
+  const out = scaling();
+  return out.length > 0 ? out : further;
+}
+
+function scaleStep(input: PlanInput, need: Need): PlacedStep[] {
+  const { diagnosis, culprit, scale, inForce, resting = [], limits } = input;
+  if (scale === undefined || limits.scale === undefined) return [];
+  if (diagnosis.verdict !== 'workload' && !SCALES_OUT[culprit.resource]) return [];
+  if (!(limits.allow?.includes('scale') ?? true)) return [];
+  const step = scaleOut(scale, limits.scale, need);
+  if (step === undefined) return [];
+  const knob = knobOf(step.action);
+  if (resting.some(({ action }) => knobOf(action) === knob)) return [];
+  if (inForce.some(({ action }) => alreadyDone(step.action, action))) return [];
+  return [{ node: scale.orchestrator, ...step }];
+}
+
+function asPlan(steps: readonly PlacedStep[], { diagnosis, culprit, relief }: PlanInput): ActionPlan {
+  const { service, resource, replica } = culprit;
+  const whole = steps.every(({ restores }) => restores === 'all');
+  const scales = steps.some(({ action }) => action.kind === 'scale');
+  return {
+    objective: diagnosis.objective,
+    service,
+    resource,
+    actions: steps.map(({ node, action, reason }): PlannedAction => ({ node, action, reason })),
+    ...(relief === undefined ? {} : { expectedMs: whole ? relief.restoredMs : relief.expectedMs }),
+    recommendations: scales && replica !== undefined ? [scaledOut(service, replica)] : [],
+  };
+}
+
+/** Who else runs where the culprit does: what a person could move. */
+function neighboursText({ placement, culprit }: PlanInput): string[] {
+  const { service, replica } = culprit;
+  if (!SCALES_OUT[culprit.resource]) return [];
+  const targets = placement
+    .targetsOf(service)
+    .filter((target) => replica === undefined || isReplica(target, replica));
+  return [...new Set(targets.map(({ node }) => node))].flatMap((node) => {
+    const others = placement.servicesOn(node).filter((other) => other !== service);
+    return others.length === 0 ? [] : [sharing(service, node, others)];
+  });
+}
+
+/** Nothing to go by is all of the way. */
+function clamp(enough = 1): number {
+  return enough > 0 && enough < 1 ? enough : 1;
 }

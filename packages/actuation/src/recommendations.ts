@@ -16,14 +16,32 @@ export function whenExhausted(service: string, resource: Resource): string {
   return WHEN_EXHAUSTED[resource](service);
 }
 
-const WITHOUT_CULPRIT: Readonly<Record<Diagnosis['verdict'], string>> = {
-  culprits: '',
-  workload: 'Scale the application out or shed load: no service is at fault.',
-  undetermined: 'Look at it yourself: the cause could not be determined, so nothing is changed.',
-  'no-violation': 'Nothing to do: the objective is met.',
-};
+/** What a person should do where nobody is blamed. `service`: the one that saturates. */
+export function withoutCulprit(verdict: Exclude<Diagnosis['verdict'], 'culprits'>, service?: string): string {
+  switch (verdict) {
+    case 'workload':
+      return service === undefined
+        ? 'Scale the application out or shed load: no service is at fault.'
+        : `Scale ${service} out, which saturates first, or shed load: no service is at fault.`;
+    case 'undetermined':
+      return 'Look at it yourself: the cause could not be determined, so nothing is changed.';
+    case 'no-violation':
+      return 'Nothing to do: the objective is met.';
+  }
+}
 
-/** What a person should do where nobody is blamed. */
-export function withoutCulprit(verdict: Exclude<Diagnosis['verdict'], 'culprits'>): string {
-  return WITHOUT_CULPRIT[verdict];
+const MOST_NAMED = 5;
+
+export function sharing(service: string, node: string, others: readonly string[]): string {
+  const more = others.length - MOST_NAMED;
+  const named = others.slice(0, MOST_NAMED).join(', ');
+  return `On ${node} ${service} runs beside ${named}${more > 0 ? ` and ${more} more` : ''}.`;
+}
+
+export function replicaUnknown(replica: string): string {
+  return `No node agent looks after the replica ${replica}, which alone is bad.`;
+}
+
+export function scaledOut(service: string, replica: string): string {
+  return `Replace the replica ${replica} of ${service}, which alone is bad.`;
 }

@@ -1,6 +1,13 @@
 import type { ObjectiveReading } from '@sage/core';
 import { expect } from 'chai';
-import { cleanWindows, type Judgement, judgeOutcome, releaseDue } from '../src/index.js';
+import {
+  cleanWindows,
+  type Judgement,
+  judgeOutcome,
+  morePatience,
+  predictionError,
+  releaseDue,
+} from '../src/index.js';
 
 const THRESHOLD = 100;
 /** NaN stands for a window without a request. */
@@ -50,6 +57,29 @@ describe('release', () => {
       const count = cleanWindows(readings.map(reading));
       expect(count).to.equal(clean);
       expect(releaseDue(count)).to.equal(due);
+    });
+  }
+
+  it('waits longer for what had to come back, up to eight times', () => {
+    const patience = [1, 2, 3, 4].reduce<number[]>((list) => [...list, morePatience(list.at(-1) ?? 0)], [1]);
+    expect(patience).to.deep.equal([1, 2, 4, 8, 8]);
+    expect(releaseDue(19, 2)).to.equal(false);
+    expect(releaseDue(20, 2)).to.equal(true);
+  });
+});
+
+describe('predictionError', () => {
+  const CASES: readonly [expected: number | undefined, observed: number, error: number | undefined][] = [
+    [100, 100, 0],
+    [100, 150, 0.5],
+    [100, 50, 0.5],
+    [undefined, 100, undefined],
+    [0, 100, undefined],
+    [Number.NaN, 100, undefined],
+  ];
+  for (const [expected, observed, error] of CASES) {
+    it(`${expected} expected, ${observed} observed: ${error}`, () => {
+      expect(predictionError(expected, observed)).to.equal(error);
     });
   }
 });

@@ -38,7 +38,7 @@ export function buildCausalGraph(callGraph: CallGraph): CausalGraph {
 }
 
 /** A short hash of the structure alone: nodes, kinds, owners and edges, whatever the weights and the order. */
-export function fingerprintOf(latency: readonly LatencyNode[]): string {
+function fingerprintOf(latency: readonly LatencyNode[]): string {
   const structure = latency
     .map(({ id, kind, owners, parents }) => [
       id,

@@ -1,4 +1,4 @@
-export { buildCausalGraph, fingerprintOf } from './build-causal-graph.js';
+export { buildCausalGraph } from './build-causal-graph.js';
 export type { CallEdge, CallGraph, RpcNode } from './call-graph.js';
 export {
   CallGraphBuilder,

@@ -1,12 +1,19 @@
-export type {
-  Action,
-  ActionKind,
-  ActionOutcome,
-  ActionPlan,
-  ActionStatus,
-  CoRunner,
-  PlannedAction,
-  TargetState,
+export {
+  ACTION_KINDS,
+  type Action,
+  type ActionKind,
+  type ActionOutcome,
+  type ActionPlan,
+  type ActionStatus,
+  type CoRunner,
+  type LinkDirection,
+  type NodeAction,
+  type NodeActionOutcome,
+  type PlannedAction,
+  type Reach,
+  type ScaleAction,
+  type SharedResource,
+  type TargetState,
 } from './action.js';
 export { type Clock, ManualClock, systemClock } from './clock.js';
 export type { Candidate, Culprit, Diagnosis, Evidence, Verdict, Victim } from './diagnosis.js';
@@ -14,6 +21,7 @@ export { createLogger, type Logger, silentLogger } from './log.js';
 export { nearest } from './nearest.js';
 export { type Objective, type ObjectiveReading, objectiveNode, readObjective } from './objective.js';
 export { errorMessage, type Failure, failure, type Outcome, type Success, success } from './outcome.js';
+export type { Instance, ScaleBounds, ScaleState } from './placement.js';
 export { formatElapsed, ProgressDisplay, type TextSink } from './progress-display.js';
 export { createRng, type Rng } from './random.js';
 export { median, quantile, quantileOfSorted, type RobustScale, robustScale } from './statistics.js';

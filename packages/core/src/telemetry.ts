@@ -155,6 +155,13 @@ export const FEATURES = {
     resolution: 4e3,
     help: 'bytes waiting in the queueing disciplines of the link of the service',
   },
+  network_drops_per_second: {
+    resource: 'network',
+    role: 'contention',
+    unit: '1/s',
+    resolution: 1,
+    help: 'packets that the queueing disciplines of the link of the service dropped',
+  },
   llc_occupancy_bytes: {
     resource: 'llc',
     role: 'usage',
@@ -168,6 +175,13 @@ export const FEATURES = {
     unit: '1/s',
     resolution: 2e4,
     help: 'last-level cache misses',
+  },
+  memory_bandwidth_bytes_per_second: {
+    resource: 'llc',
+    role: 'usage',
+    unit: 'By/s',
+    resolution: 5e7,
+    help: 'bytes between the last-level cache and memory: what the cache does not hold',
   },
   software_pool_pending: {
     resource: 'software',

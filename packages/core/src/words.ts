@@ -1,5 +1,5 @@
 /** Numbers, measurements and actions in the words that terminals, annotations and the page share. Imports nothing. */
-import type { Action } from './action.js';
+import type { Action, SharedResource } from './action.js';
 
 /** “4.2 ms”, “73 ms”, “1.25 s”; “–” where there is no number. */
 export function milliseconds(value: number | null | undefined): string {
@@ -62,19 +62,43 @@ export function actionWords(action: Action): string {
   switch (action.kind) {
     case 'cpu-quota':
       return `${target} may use ${counted(action.cores, 'core')}`;
+    case 'cpu-weight':
+      return `${target} has a processor weight of ${action.weight}`;
+    case 'cpu-set':
+      return `${target} runs on ${counted(action.cpus.length, 'processor')}`;
     case 'cpu-frequency':
       return `the processor of ${target} runs at ${(action.minKhz / 1e6).toFixed(1)} GHz or more`;
     case 'limit-corunner':
-      return `${counted(action.pids.length, 'process', 'es')} beside ${target} ${action.pids.length === 1 ? 'is' : 'are'} held back`;
+      return `${counted(action.pids.length, 'process', 'es')} beside ${target} ${action.pids.length === 1 ? 'is' : 'are'} held back${sharedWords(action.of)}`;
     case 'llc-ways':
       return `${target} has ${counted(action.ways, 'way')} of the last-level cache to itself`;
+    case 'memory-limit':
+      return `${target} may use ${bytes(action.bytes)} of memory`;
+    case 'memory-bandwidth':
+      return `${target} has a memory bandwidth of ${action.value}`;
+    case 'disk-weight':
+      return `${target} has a disk weight of ${action.weight}`;
     case 'link-rate':
-      return `the link of ${target} carries ${action.mbitPerSecond} Mbit/s`;
+      return `the link ${action.direction === 'ingress' ? 'to' : 'of'} ${target} carries ${action.mbitPerSecond} Mbit/s`;
     case 'link-delay':
       return `the link of ${target} is back to a delay of ${action.delayMs} ms`;
     case 'pool-size':
       return `the pool ${action.pool} of ${target} has ${counted(action.size, 'connection')}`;
+    case 'scale':
+      return `${target} has ${counted(action.replicas, 'replica')}`;
   }
+}
+
+const SHARED_WORDS: Readonly<Record<SharedResource, string>> = {
+  cpu: '',
+  llc: ' in the last-level cache',
+  'memory-bandwidth': ' in memory bandwidth',
+  disk: ' on the disk',
+  network: ' on the network',
+};
+
+function sharedWords(of: SharedResource = 'cpu'): string {
+  return SHARED_WORDS[of];
 }
 
 function counted(count: number, noun: string, plural = 's'): string {

@@ -10,6 +10,7 @@ describe('replicaJoin', () => {
       'network_receive_bytes_per_second',
       'network_transmit_bytes_per_second',
       'llc_occupancy_bytes',
+      'memory_bandwidth_bytes_per_second',
     ]);
   });
 });

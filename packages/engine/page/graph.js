@@ -3,11 +3,14 @@ import { shortened } from './format.js';
 import { layoutGraph } from './layout.js';
 import { milliseconds } from './words.js';
 
-const NODE = { width: 196, height: 58 };
+const NODE = { width: 232, height: 58 };
 const GAP = { x: 60, y: 20 };
 const EDGE_MARGIN = 16;
 
-/** The service graph, left to right by call depth. `hasCause`: whether a culprit is named, which makes slow ones victims. */
+/**
+ * The service graph, left to right by call depth. `hasCause`: whether a culprit is named, which makes slow ones
+ * victims.
+ */
 export function serviceGraph(graph) {
   if (graph.services.length === 0) {
     return html(

@@ -1,17 +1,9 @@
-import { html } from './dom.js';
+import { byId, html } from './dom.js';
 import { clock, duration } from './format.js';
-import { actionWords, milliseconds, percent } from './words.js';
+import { planSections, waitingPlans } from './plans.js';
+import { milliseconds, percent } from './words.js';
 
 const MOST_SHOWN = 20;
-
-const STATUS_WORDS = {
-  applied: 'done',
-  unchanged: 'was so already',
-  'dry-run': 'dry run, nothing changed',
-  refused: 'refused',
-  failed: 'failed',
-  released: 'undone',
-};
 
 /** The newest or open incident's answer, in one look. */
 export function answer(incident) {
@@ -28,7 +20,25 @@ export function answer(incident) {
     html('h2', {}, heading),
     html('p', { class: 'answer-text' }, ...(diagnosis ? conclusion(diagnosis) : ['Diagnosis under way.'])),
     html('p', { class: 'note' }, diagnosis?.reason ?? ''),
+    waitingNotice(incident),
   ];
+}
+
+/** Leads to the first plan that waits, which is drawn far below. */
+function waitingNotice(incident) {
+  const [first, ...more] = waitingPlans(incident);
+  if (first === undefined) return '';
+  const text = more.length === 0 ? 'A plan waits' : `${more.length + 1} plans wait`;
+  return html(
+    'button',
+    {
+      type: 'button',
+      class: 'waiting',
+      id: 'waiting',
+      onclick: () => byId(first.elementId)?.scrollIntoView({ block: 'center' }),
+    },
+    `${text} for approval ↓`,
+  );
 }
 
 function conclusion(diagnosis) {
@@ -126,65 +136,6 @@ function story(incident) {
         ),
       ),
     ),
-    ...(incident.actions.length === 0
-      ? []
-      : [
-          html('h3', {}, 'What was done'),
-          html('ul', { class: 'actions' }, incident.actions.flatMap(actionItems)),
-        ]),
-    ...recommendations(incident),
+    ...planSections(incident),
   ];
-}
-
-function actionItems({ atMs, plan, outcomes }) {
-  const items = outcomes.map((outcome) =>
-    html(
-      'li',
-      {},
-      html('time', { datetime: new Date(atMs).toISOString() }, clock(atMs)),
-      html(
-        'span',
-        {},
-        html(
-          'strong',
-          { class: `outcome ${outcome.status}` },
-          STATUS_WORDS[outcome.status] ?? outcome.status,
-        ),
-        ` ${actionWords(outcome.action)}.`,
-        outcome.message ? html('span', { class: 'note' }, ` ${outcome.message}`) : undefined,
-      ),
-    ),
-  );
-  const waiting =
-    outcomes.length > 0
-      ? []
-      : plan.actions.map((planned) =>
-          html(
-            'li',
-            {},
-            html('time', {}, clock(atMs)),
-            html(
-              'span',
-              {},
-              html('strong', {}, 'proposed'),
-              ` ${actionWords(planned.action)}.`,
-              html('span', { class: 'note' }, ` ${planned.reason}`),
-            ),
-          ),
-        );
-  return [...items, ...waiting];
-}
-
-function recommendations(incident) {
-  const texts = [...new Set(incident.actions.flatMap((entry) => entry.plan.recommendations ?? []))];
-  return texts.length === 0
-    ? []
-    : [
-        html('h3', {}, 'What a person should do'),
-        html(
-          'ul',
-          { class: 'recommendations' },
-          texts.map((text) => html('li', {}, text)),
-        ),
-      ];
 }

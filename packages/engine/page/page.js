@@ -5,6 +5,7 @@ import { clock, percentileName } from './format.js';
 import { serviceGraph } from './graph.js';
 import { objectiveCards, statusLine } from './header.js';
 import { answer, incidentList } from './incidents.js';
+import { waitingPlans } from './plans.js';
 import { milliseconds } from './words.js';
 
 const POLL_MS = 1000;
@@ -39,7 +40,11 @@ function show() {
   byId('answer').hidden = !prominent;
   byId('answer').className = `answer ${incident?.status ?? ''}`;
   if (prominent)
-    draw(byId('answer'), [incident.status, incident.openedMs, diagnosis], () => answer(incident));
+    draw(
+      byId('answer'),
+      [incident.id, incident.status, incident.openedMs, diagnosis, waitingPlans(incident)],
+      () => answer(incident),
+    );
 
   draw(byId('graph'), state.graph, () => serviceGraph(state.graph));
   revealCulprit();

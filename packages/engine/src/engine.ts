@@ -10,9 +10,10 @@ import {
   success,
   type Window,
 } from '@sage/core';
+import type { Orchestrator } from '@sage/orchestrator';
 import { Controller } from './acting/controller.js';
 import { AlertReceiver } from './alerts/receiver.js';
-import type { Config } from './config/config.js';
+import { type Config, scaleBoundsOf } from './config/config.js';
 import { restartNeeded } from './config/reload.js';
 import type { EngineEvent } from './events.js';
 import { alertsRoute } from './http/alerts-route.js';
@@ -74,7 +75,16 @@ export async function startEngine(config: Config, deps: EngineDeps): Promise<Out
     processes: kernelProcesses(process.pid),
   });
   if (!data.ok) return data;
-  const engine = new RunningEngine(config, deps, parts, data.value);
+  let engine: RunningEngine | undefined;
+  const orchestrator = await parts.orchestrator(config, {
+    ...deps,
+    bounds: (service) => scaleBoundsOf(engine?.config ?? config, service),
+  });
+  if (!orchestrator.ok) {
+    await data.value.lock.release();
+    return failure('orchestrator', `orchestrator: ${orchestrator.message}`);
+  }
+  engine = new RunningEngine(config, { ...deps, parts }, data.value, orchestrator.value);
   const started = await engine.start();
   if (started.ok) return success(engine);
   await engine.close();
@@ -85,6 +95,7 @@ class RunningEngine implements Engine {
   readonly #deps: EngineDeps;
   readonly #parts: Parts;
   readonly #data: DataDir;
+  readonly #orchestrator: Orchestrator | undefined;
   readonly #metrics: EngineMetrics;
   readonly #learning: LearningLoop;
   readonly #rehearsals: Rehearsals;
@@ -100,14 +111,20 @@ class RunningEngine implements Engine {
   #collector: CollectorPart | undefined;
   #http: Listening | undefined;
 
-  constructor(config: Config, deps: EngineDeps, parts: Parts, data: DataDir) {
-    const { clock, logger, fetch } = deps;
+  constructor(
+    config: Config,
+    deps: EngineDeps & { readonly parts: Parts },
+    data: DataDir,
+    orchestrator: Orchestrator | undefined,
+  ) {
+    const { clock, logger, fetch, parts } = deps;
     const live = () => this.#config;
     const emit = (event: EngineEvent) => this.#emit(event);
     this.#config = config;
     this.#deps = deps;
     this.#parts = parts;
     this.#data = data;
+    this.#orchestrator = orchestrator;
     const metrics = createMetrics({
       objectives: () => this.#readings(),
       openIncidents: () => data.incidents.open,
@@ -150,7 +167,14 @@ class RunningEngine implements Engine {
       parts,
       store: data.incidents,
       history: data.history,
-      controller: new Controller({ parts, agents, config: live, logger, count }),
+      controller: new Controller({
+        parts,
+        agents,
+        orchestrator,
+        config: live,
+        logger,
+        count,
+      }),
       model: () => this.#learning.model,
       config: live,
       clock,
@@ -163,6 +187,7 @@ class RunningEngine implements Engine {
         const { objective, verdict, reason } = diagnosis;
         logger.info('diagnosis', { objective, verdict, reason });
       },
+      onJudged: (judged) => metrics.judged(judged),
       onUnknownObjective: (qos) => {
         metrics.alerts.inc({ outcome: 'unknown-objective' });
         logger.warn('an alert names no objective by its label qos', { qos: qos ?? '(none)' });
@@ -181,6 +206,11 @@ class RunningEngine implements Engine {
       logger,
       onError: (source) => metrics.sourceErrors.inc({ source }),
     });
+  }
+
+  /** As it was read last. */
+  get config(): Config {
+    return this.#config;
   }
 
   get url(): string {
@@ -208,6 +238,7 @@ class RunningEngine implements Engine {
     this.#learning.start();
     this.#poller.start(this.#config.windows.slideSeconds * 1000);
     this.#inBackground(this.#pipeline.closeUnconfigured());
+    this.#inBackground(this.#pipeline.resume());
     this.#annotator.recover();
     this.#receiver.recover();
     this.#reloaded(true);
@@ -258,6 +289,7 @@ class RunningEngine implements Engine {
       ['the training', () => this.#learning.close()],
       ['the alerts', () => this.#receiver.close()],
       ['the incidents in work', () => this.#pipeline.idle()],
+      ['the orchestrator', () => this.#orchestrator?.close()],
       ['the annotations', () => this.#annotator.close()],
       ['the windows', () => this.#data.history.flush()],
       ['the incidents', () => this.#data.incidents.save()],
@@ -303,6 +335,10 @@ class RunningEngine implements Engine {
         credentials: () => this.#config.alertmanager.credentials,
         count: (outcome) => this.#metrics.alerts.inc({ outcome }),
       }),
+      plans: {
+        credentials: () => this.#config.alertmanager.credentials,
+        decide: (incident, plan, decided) => this.#pipeline.decide(incident, plan, decided),
+      },
       registry: this.#metrics.registry,
       incidents,
       state: () => this.state(),

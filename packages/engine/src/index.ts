@@ -1,4 +1,5 @@
 export type {
+  ActuationConfig,
   ActuationMode,
   Address,
   AgentConfig,
@@ -12,7 +13,13 @@ export { CONFIG_KEYS } from './config/schema-walk.js';
 export { type Engine, type EngineDeps, startEngine } from './engine.js';
 export type { EngineEvent, TrainingEvent } from './events.js';
 export type { Credentials } from './http/credentials.js';
-export type { Incident, IncidentAction, IncidentSource, TimelineEntry } from './incidents/incident.js';
+export type {
+  Incident,
+  IncidentAction,
+  IncidentSource,
+  PlanState,
+  TimelineEntry,
+} from './incidents/incident.js';
 export type {
   CollectorPart,
   CollectorStats,
@@ -20,9 +27,8 @@ export type {
   FitContext,
   LearnerPart,
   MetricSource,
-  NodeTargets,
   Parts,
-  PlanContext,
+  ReliefContext,
   StartCollectorContext,
   TrainingProgress,
   WatcherPart,

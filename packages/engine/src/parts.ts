@@ -1,6 +1,6 @@
+import type { PlanInput, Relief } from '@sage/actuation';
 import type { CallGraph, CausalGraph, CausalModel } from '@sage/causal-graph';
 import type {
-  Action,
   ActionPlan,
   Clock,
   Culprit,
@@ -10,9 +10,10 @@ import type {
   Objective,
   Outcome,
   Rng,
-  TargetState,
   Window,
 } from '@sage/core';
+import type { Orchestrator, OrchestratorDeps } from '@sage/orchestrator';
+import type { LoadRelief } from '@sage/root-cause';
 import type { Config } from './config/config.js';
 
 /** The collector extension, as the engine sees it. */
@@ -80,19 +81,9 @@ export interface DiagnoseContext {
   readonly objective: Objective;
 }
 
-/** What can be turned on one node. */
-export interface NodeTargets {
-  readonly node: string;
-  readonly targets: readonly TargetState[];
-}
-
-export interface PlanContext {
-  readonly diagnosis: Diagnosis;
-  readonly culprit: Culprit;
-  readonly nodes: readonly NodeTargets[];
-  /** Actions in force already. */
-  readonly inForce: readonly Action[];
-  readonly minProbability: number;
+export interface ReliefContext extends DiagnoseContext {
+  /** The objective shall hold with this probability. */
+  readonly probability: number;
 }
 
 /** A source that is asked for readings once per slide. */
@@ -109,12 +100,24 @@ export interface Parts {
   buildGraph(callGraph: CallGraph): CausalGraph;
   readonly learner: LearnerPart;
   diagnose(context: DiagnoseContext, rng: Rng): Diagnosis;
+  /** How much of a culprit's resource must be made normal; undefined where the model cannot tell. */
+  relief(
+    context: ReliefContext & { readonly culprit: Culprit; readonly others: readonly Culprit[] },
+    rng: Rng,
+  ): Relief | undefined;
+  /** How much of the load is too much, and whom it saturates. */
+  loadRelief(context: ReliefContext, rng: Rng): LoadRelief | undefined;
   /** A diagnosis of something past that is forgotten again. */
   rehearse(context: Omit<DiagnoseContext, 'window'>, rng: Rng): void;
-  plan(context: PlanContext): ActionPlan;
+  plan(input: PlanInput): ActionPlan;
   /** undefined where the configuration names no Prometheus. */
   prometheus(
     config: Config,
     deps: { readonly fetch: typeof globalThis.fetch; readonly logger: Logger },
   ): MetricSource | undefined;
+  /** undefined where the configuration names none. A failure: what it names cannot be used. */
+  orchestrator(
+    config: Config,
+    deps: Pick<OrchestratorDeps, 'logger' | 'bounds'> & { readonly clock: Clock },
+  ): Promise<Outcome<Orchestrator | undefined>>;
 }

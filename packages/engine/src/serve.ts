@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { createLogger, errorMessage, failure, type Outcome, systemClock } from '@sage/core';
 import type { Config } from './config/config.js';
-import { checkConfig, loadConfig } from './config/load.js';
+import { checkConfig, type LoadConfigOptions, loadConfig } from './config/load.js';
 import { startEngine } from './engine.js';
 
 export type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
@@ -51,7 +51,7 @@ export async function runServe(options: ServeOptions): Promise<Outcome<void, 'co
 /** `sage check-config FILE`: every error, one a line, or that there is none. */
 export function checkConfigFile(path: string): { readonly ok: boolean; readonly text: string } {
   try {
-    return checkConfig(readFileSync(path, 'utf8'), { readFile: tokenReader(path) });
+    return checkConfig(readFileSync(path, 'utf8'), beside(path));
   } catch (error) {
     return { ok: false, text: unreadable(path, error) };
   }
@@ -60,16 +60,17 @@ export function checkConfigFile(path: string): { readonly ok: boolean; readonly 
 /** The configuration in a file, token files read; the failure's message names the file and all that is wrong. */
 export function readConfigFile(path: string): Outcome<Config> {
   try {
-    const loaded = loadConfig(readFileSync(path, 'utf8'), { readFile: tokenReader(path) });
+    const loaded = loadConfig(readFileSync(path, 'utf8'), beside(path));
     return loaded.ok ? loaded : failure(loaded.reason, `${path} is refused:\n${loaded.message}`);
   } catch (error) {
     return failure('unreadable', unreadable(path, error));
   }
 }
 
-/** Token files are named relative to the configuration. */
-function tokenReader(configPath: string): (path: string) => string {
-  return (path) => readFileSync(resolve(dirname(configPath), path), 'utf8');
+/** Files are named relative to the configuration. */
+function beside(configPath: string): LoadConfigOptions {
+  const resolvePath = (path: string) => resolve(dirname(configPath), path);
+  return { readFile: (path) => readFileSync(resolvePath(path), 'utf8'), resolvePath };
 }
 
 function unreadable(path: string, error: unknown): string {

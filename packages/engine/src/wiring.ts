@@ -1,16 +1,14 @@
 import { planActions } from '@sage/actuation';
 import { buildCausalGraph } from '@sage/causal-graph';
 import { ObjectiveWatcher, type ReceiverStarter, startCollector } from '@sage/collector-extension';
-import type { Outcome } from '@sage/core';
-import { diagnose, rehearsalOf } from '@sage/root-cause';
+import { type Culprit, createRng, type Outcome, success } from '@sage/core';
+import { openOrchestrator } from '@sage/orchestrator';
+import { diagnose, doseOf, loadRelief, rehearsalOf } from '@sage/root-cause';
 import { createJaegerAgentReceiver, createOtlpReceiver } from '@sage/telemetry-source';
 import type { Config } from './config/config.js';
 import { gvaeLearner } from './learner.js';
 import type { CollectorPart, Parts, StartCollectorContext } from './parts.js';
 import { prometheusMetrics } from './sources/prometheus.js';
-
-/** Most knobs that one plan may turn. */
-const MAX_ACTIONS = 8;
 
 /** Sage's own parts, put together. */
 export const sageParts: Parts = {
@@ -22,14 +20,25 @@ export const sageParts: Parts = {
   buildGraph: buildCausalGraph,
   learner: gvaeLearner,
   diagnose: (context, rng) => diagnose(context, { rng }),
+  relief: ({ culprit, others, probability, ...context }, rng) =>
+    doseOf(partOf(culprit), context, { rng, probability, others: others.map(partOf) }),
+  loadRelief: ({ probability, ...context }, rng) => loadRelief(context, { rng, probability }),
   rehearse: ({ model, history, objective }, rng) => {
     const question = rehearsalOf(history, objective);
     if (question !== undefined) diagnose({ model, ...question }, { rng });
   },
-  plan: ({ minProbability, ...context }) =>
-    planActions({ ...context, limits: { minProbability, maxActions: MAX_ACTIONS } }),
+  plan: planActions,
   prometheus: ({ prometheus }, deps) => prometheus && prometheusMetrics(prometheus, deps),
+  // No seed of the configuration: several that were refused together shall not come back together.
+  orchestrator: async ({ orchestrator }, { clock, ...deps }) =>
+    orchestrator === undefined
+      ? success(undefined)
+      : openOrchestrator(orchestrator, { ...deps, rng: createRng(clock.now()) }),
 };
+
+function partOf({ service, resource }: Culprit): Pick<Culprit, 'service' | 'resource'> {
+  return { service, resource };
+}
 
 async function startSpanSide({
   config,

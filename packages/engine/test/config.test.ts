@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { modeOf, scaleBoundsOf } from '../src/config/config.js';
 import { checkConfig, loadConfig } from '../src/config/load.js';
 
 const objective = `{ name: a, service: s, operation: o, threshold_ms: 10 }`;
@@ -6,6 +7,8 @@ const minimal = `objectives: [${objective}]`;
 const readFile = (path: string) => {
   if (path === 'token') return 'secret\n';
   if (path === 'empty') return '\n';
+  if (path.endsWith('placement.yaml')) return 'services: { cart: [{ node: n }] }';
+  if (path.endsWith('misplaced.yaml')) return 'services: { cart: [{ nod: n }] }';
   throw new Error(`ENOENT: no such file, open '${path}'`);
 };
 const messageOf = (text: string) => {
@@ -20,7 +23,14 @@ describe('configuration', () => {
     expect(loaded.value).to.deep.include({
       listen: { host: '127.0.0.1', port: 9464 },
       windows: { seconds: 30, slideSeconds: 10 },
-      actuation: { mode: 'observe', minProbability: 0.7 },
+      actuation: {
+        mode: 'observe',
+        modes: new Map(),
+        minProbability: 0.7,
+        maxActions: 8,
+        allow: undefined,
+        scale: { others: undefined, services: new Map() },
+      },
       trigger: { collector: true, brokenWindows: 2 },
     });
     expect(loaded.value.objectives[0]).to.deep.equal({
@@ -30,6 +40,28 @@ describe('configuration', () => {
       percentile: 'p99Ms',
       thresholdMs: 10,
     });
+  });
+
+  it('knows what may be done by objective, and how far a service may be scaled', () => {
+    const loaded = loadConfig(
+      `objectives:
+  - { name: a, service: s, operation: o, threshold_ms: 10, actuation: act }
+  - { name: b, service: s, operation: o, threshold_ms: 10 }
+actuation: { mode: recommend, allow: [scale], scale: { min: 2, max: 9, services: { db: { max: 3 }, x: { min: 1, max: 1 } } } }`,
+      { readFile },
+    );
+    if (!loaded.ok) throw new Error(loaded.message);
+    expect(['a', 'b', 'c'].map((name) => modeOf(loaded.value, name))).to.deep.equal([
+      'act',
+      'recommend',
+      'recommend',
+    ]);
+    expect(['s', 'db', 'x', 'constructor'].map((name) => scaleBoundsOf(loaded.value, name))).to.deep.equal([
+      { min: 2, max: 9 },
+      { min: 2, max: 3 },
+      { min: 1, max: 1 },
+      { min: 2, max: 9 },
+    ]);
   });
 
   it('reads token files and turns receivers off with null', () => {
@@ -72,6 +104,26 @@ describe('configuration', () => {
       'a bad schedule',
       `${minimal}\nlearning: { schedule: often }`,
       /^learning.schedule: expected a cron expression/,
+    ],
+    [
+      'another mode',
+      `objectives: [{ name: a, service: s, operation: o, threshold_ms: 1, actuation: acting }]`,
+      /^objectives\[0\]\.actuation: expected one of observe, recommend, act, got "acting"$/,
+    ],
+    [
+      'a kind of action that there is not',
+      `${minimal}\nactuation: { allow: [reboot] }`,
+      /^actuation\.allow\[0\]: expected one of cpu-quota, .*scale, got "reboot"$/,
+    ],
+    [
+      'fewer replicas than the least',
+      `${minimal}\nactuation: { scale: { min: 3, max: 2, services: { db: { max: 1 } } } }`,
+      /^actuation\.scale\.max: expected a number no less than the least number of replicas \(3\), got 2\nactuation\.scale\.services\.db\.max: .*\(3\), got 1$/,
+    ],
+    [
+      'no replicas',
+      `${minimal}\nactuation: { scale: { max: 0 } }`,
+      /^actuation\.scale\.max: expected at least 1/,
     ],
     [
       'a negative threshold',
@@ -165,11 +217,65 @@ describe('configuration', () => {
       `${minimal}\nlearning: { history_windows: 50 }`,
       /^learning.min_windows: expected a number no greater than learning.history_windows \(50\), got 60, the default$/,
     ],
+    [
+      'two orchestrators',
+      `${minimal}\norchestrator: { kubernetes: {}, static: { file: placement.yaml } }`,
+      /^orchestrator: expected one of kubernetes, swarm, static, got kubernetes and static$/,
+    ],
+    ['no orchestrator where one is announced', `${minimal}\norchestrator: {}`, /, got none of them$/],
+    [
+      'an address that Docker cannot have',
+      `${minimal}\norchestrator: { swarm: { url: 'ssh://docker' } }`,
+      /^orchestrator.swarm.url: expected unix:\/\/\/path, http:\/\/host:port or https:\/\/host:port, got "ssh:\/\/docker"$/,
+    ],
+    [
+      'certificates that are none',
+      `${minimal}\norchestrator: { swarm: { url: 'https://d:2376', tls: { ca_file: token, cert_file: token, key_file: empty } } }`,
+      /^orchestrator.swarm.tls.key_file: expected a file with certificates or a key in PEM, .*\norchestrator.swarm.tls: expected certificates in PEM and the key/,
+    ],
+    [
+      'an unknown key of an orchestrator, and says which it knows',
+      `${minimal}\norchestrator: { kubernetes: { namespace: shop } }`,
+      /^orchestrator.kubernetes.namespace: expected namespaces \(did you mean it\?\)/,
+    ],
+    [
+      'an unknown key of one service, and says which it knows',
+      `${minimal}\nactuation: { scale: { services: { a: { max: 2, mix: 1, foo: 1 } } } }`,
+      /services.a.mix: expected (min|max) \(did you mean it\?\).*\n.*services.a.foo: expected one of min, max, got an unknown key$/,
+    ],
+    [
+      'a number of replicas that is none, and says so once',
+      `${minimal}\nactuation: { scale: { min: 2, services: { a: { max: 0 } } } }`,
+      /^actuation.scale.services.a.max: expected at least 1, got 0$/,
+    ],
+    [
+      'half of what a swarm wants, and says so once',
+      `${minimal}\norchestrator: { swarm: { url: 'https://d', tls: { ca_file: gone, cert_file: gone } } }`,
+      /^.*tls.key_file: expected a text, got nothing\n.*tls.ca_file: .*ENOENT.*\n.*tls.cert_file: .*ENOENT.*$/,
+    ],
+    [
+      'a placement that is not there',
+      `${minimal}\norchestrator: { static: { file: gone } }`,
+      /^orchestrator.static.file: expected a file that can be read, got ENOENT/,
+    ],
+    [
+      'a kubeconfig that is not there',
+      `${minimal}\norchestrator: { kubernetes: { kubeconfig: gone } }`,
+      /^orchestrator.kubernetes.kubeconfig: expected a file that can be read, got ENOENT/,
+    ],
     ['broken YAML', 'objectives: [\n  {', /^line 2, column \d+: expected valid YAML/],
   ];
   for (const [name, text, expected] of cases) {
     it(`refuses ${name}`, () => expect(messageOf(text)).to.match(expected));
   }
+
+  it('is checked together with the placement that it names', () => {
+    const checked = (file: string) =>
+      checkConfig(`${minimal}\norchestrator: { static: { file: ${file} } }`, { readFile });
+    expect(checked('placement.yaml').ok).to.equal(true);
+    expect(checked('misplaced.yaml')).to.deep.include({ ok: false });
+    expect(checked('misplaced.yaml').text).to.match(/^orchestrator.static.file: services.cart.0.node: /);
+  });
 
   it('names all errors at once', () => {
     const checked = checkConfig('listen: 1\nobjectives: []\nfoo: 1\ngrafana: { url: x, token_file: no }', {
@@ -228,6 +334,39 @@ prometheus: { url: 1, token_file: no, basic_auth: { username: a } }`;
     expect(prometheusOf('headers: { X-Scope-OrgID: shop }')).to.deep.include({
       credentials: undefined,
       headers: { 'X-Scope-OrgID': 'shop' },
+    });
+  });
+
+  const orchestratorOf = (keys: string) => {
+    const loaded = loadConfig(`${minimal}\norchestrator: ${keys}`, {
+      readFile,
+      resolvePath: (path) => `/etc/sage/${path}`,
+    });
+    if (!loaded.ok) throw new Error(loaded.message);
+    return loaded.value.orchestrator;
+  };
+
+  it('knows what runs the services, with files beside the configuration', () => {
+    expect(orchestratorOf('{ kubernetes: { kubeconfig: token, namespaces: [shop] } }')).to.deep.equal({
+      kind: 'kubernetes',
+      kubeconfig: '/etc/sage/token',
+      context: undefined,
+      namespaces: ['shop'],
+      selector: undefined,
+      serviceLabel: undefined,
+    });
+    expect(orchestratorOf('{ kubernetes: {} }')).to.deep.include({ kubeconfig: undefined, namespaces: [] });
+    expect(orchestratorOf('{ swarm: {} }')).to.deep.equal({
+      kind: 'swarm',
+      url: 'unix:///var/run/docker.sock',
+      tls: undefined,
+      serviceLabel: undefined,
+      pollSeconds: 10,
+    });
+    expect(orchestratorOf('{ static: { file: placement.yaml } }')).to.deep.equal({
+      kind: 'static',
+      file: '/etc/sage/placement.yaml',
+      pollSeconds: 5,
     });
   });
 

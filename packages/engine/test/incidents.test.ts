@@ -263,7 +263,12 @@ describe('acting', () => {
   for (const [mode, made, plans] of [
     ['observe', [], 0],
     ['recommend', [], 1],
-    ['act', ['POST /api/v1/actions', 'DELETE /api/v1/actions/ID-1-cpu-quota-HASH'], 1],
+    // The second renews the lease.
+    [
+      'act',
+      ['POST /api/v1/actions', 'POST /api/v1/actions', 'DELETE /api/v1/actions/ID-1-cpu-quota-HASH'],
+      1,
+    ],
   ] as const) {
     it(`${mode}: ${made.length} requests, ${plans} plans`, async () => {
       const seen = await calls(mode);
@@ -306,7 +311,7 @@ describe('acting', () => {
         parts: {
           // The ladder of one pool: what is in force is passed over.
           plan: ({ inForce }) => {
-            const held = inForce.map((action) => (action.kind === 'pool-size' ? action.size : 0));
+            const held = inForce.map(({ action }) => (action.kind === 'pool-size' ? action.size : 0));
             const size = 2 * Math.max(16, ...held);
             return { ...plan, actions: [{ node: 'n1', action: pool(size), reason: 'requests wait' }] };
           },
@@ -346,7 +351,7 @@ describe('acting', () => {
       );
     });
 
-    it('leases are renewed while the incident lasts, and not after it', async () => {
+    it('leases are renewed while the incident lasts, and until what was done is released', async () => {
       const rig = await start();
       await run(rig, 0, 22, GOOD);
       await run(rig, 22, 25, BAD);

@@ -39,7 +39,7 @@ describe('the reference (packages/engine/README.md)', () => {
   it('explains every key of the configuration, and no other', () => {
     const keys = keysOf(z.toJSONSchema(configSchema, { io: 'input' }) as Described, '');
     const sections =
-      /^(listen|data_dir)$|^(objectives|windows|receivers|trigger|prometheus|node_agents|grafana|alertmanager|learning|actuation)[.[]/;
+      /^(listen|data_dir)$|^(objectives|windows|receivers|trigger|prometheus|node_agents|orchestrator|grafana|alertmanager|learning|actuation)[.[]/;
     expect(firstCells.filter((cell) => sections.test(cell))).to.have.members(keys);
   });
 

@@ -205,6 +205,38 @@ describe('after a crash', () => {
     expect(second.windows).to.deep.equal([0, 2, 3].map((index) => window(index, 40)));
   });
 
+  it('an incident of an earlier version is read, with what is in force', async () => {
+    const path = join(tempDir(), 'incidents.json');
+    const action = { kind: 'cpu-quota', target: 'cart', cores: 1 };
+    const plan = {
+      objective: 'front',
+      service: 'cart',
+      resource: 'cpu',
+      actions: [{ node: 'n1', action, reason: '' }],
+      recommendations: [],
+    };
+    const outcome = { id: 'a', action, status: 'applied', message: '', writes: [] };
+    const { waiting, released, patience, resting, ...record } = newIncident('old', 'front', 1);
+    const old = {
+      ...record,
+      touched: ['n1/cart'],
+      actions: [
+        { atMs: 5, plan, outcomes: [outcome] },
+        { atMs: 6, plan, outcomes: [] },
+      ],
+      inForce: [{ node: 'n1', actionId: 'a', action, leaseEndsMs: 9 }],
+    };
+    writeFileSync(path, JSON.stringify([old]));
+    const [read] = (await IncidentStore.open(path, options)).all;
+    expect(read?.actions.map(({ state, doneMs, round }) => [state, doneMs, round])).to.deep.equal([
+      ['done', 5, 0],
+      ['advice', null, 0],
+    ]);
+    expect(read?.inForce[0]).to.include({ service: 'cart', leaseEndsMs: 9, replicasBefore: null });
+    expect(read).to.include({ waiting, released, patience });
+    expect(read?.resting).to.deep.equal(resting);
+  });
+
   it('whole incidents are kept beside damaged ones, which are set aside', async () => {
     const path = join(tempDir(), 'incidents.json');
     const whole = newIncident('whole', 'front', 1);

@@ -221,9 +221,12 @@ export function fakeParts(overrides: Partial<Parts>): Parts {
       backend: async () => 'fake',
     },
     diagnose: missing,
+    relief: () => undefined,
+    loadRelief: () => undefined,
     rehearse: () => {},
     plan: missing,
     prometheus: () => undefined,
+    orchestrator: async () => success(undefined),
     ...overrides,
   };
 }
@@ -258,7 +261,7 @@ export async function until(condition: () => boolean, clock: Clock = systemClock
 export async function settled(): Promise<void> {
   for (let quiet = 0; quiet < 5; quiet++) {
     await new Promise((resolve) => setTimeout(resolve, 2));
-    if (process.getActiveResourcesInfo().some((kind) => /^(FS|FileHandle)/i.test(kind))) quiet = 0;
+    if (process.getActiveResourcesInfo().some((kind) => /^(FS|FileHandle|CloseReq)/i.test(kind))) quiet = 0;
   }
 }
 

@@ -3,9 +3,9 @@
  *
  *     node packages/evaluation/dist/programs/retraining.js [services] [windows]
  *
- * A tree of 30 services is learnt from 2,880 windows of 30 s. Then one of its services is measured better; then a new one
- * comes between a caller and its callee. Each time the model is brought up to date and learnt from scratch, from the same
- * windows after the change; both R² are on the same held-out ones of these.
+ * A tree of 30 services is learnt from 2,880 windows of 30 s. Then one of its services is measured better; then a new
+ * one comes between a caller and its callee. Each time the model is brought up to date and learnt from scratch, from
+ * the same windows after the change; both R² are on the same held-out ones of these.
  */
 import { buildCausalGraph, type CausalGraph } from '@sage/causal-graph';
 import { createRng, type FeatureName, type Rng, rpcId, type Window } from '@sage/core';

@@ -1,6 +1,6 @@
 /**
- * What a span costs on its way into a window, against what the OpenTelemetry Collector asks of itself: 10,000 spans/s in at
- * most 20 % of a core.
+ * What a span costs on its way into a window, against what the OpenTelemetry Collector asks of itself: 10,000 spans/s
+ * in at most 20 % of a core.
  *
  *     node packages/evaluation/dist/programs/span-path.js [topology] [requests per second] [minutes]
  *

@@ -32,12 +32,15 @@ export interface Explained {
   readonly usual: Float64Array;
   /** Observed less what the mechanism expects of observed parents. */
   readonly residual: Float64Array;
+  /** [node]: calls seen in the window. */
+  readonly counts: Float64Array;
 }
 
 /**
- * Abduction of edge weights. A graph knows the weight w of an edge within bounds only: it is a mean over calls, and where
- * data tell of services and not of calls, little more than a guess. Where a node is slower than its parents explain, and
- * a parent itself has risen above its usual m̄ to m, the parent may have been handed on more fully than usual:
+ * Abduction of edge weights. A graph knows the weight w of an edge within bounds only: it is a mean over calls, and
+ * where data tell of services and not of calls, little more than a guess. Where a node is slower than its parents
+ * explain, and a parent itself has risen above its usual m̄ to m, the parent may have been handed on more fully than
+ * usual:
  *
  *   handed' = handed + φ Σ (most − w) max(0, m − m̄),   0 ≤ φ ≤ 1 as large as the residual needs
  *
@@ -46,10 +49,13 @@ export interface Explained {
  * Nobody waits longer than it takes: where all that is handed on exceeds what was observed, as it does when callers give
  * up on calls or quantiles of rare calls are added up, all of it counts by the part that fits.
  *
- * A node that waits for several calls is slow when any of them is: of its calls 1 − q may be slow though of each parent's
- * fewer are, whose quantile q is then as usual and only one above shows it (P(∪ slow) ≤ Σ P(slow)); and between two known
- * quantiles of a parent any latency from the one to the other may lie. What is left of a residual is therefore looked for
- * in the rise of the parents' quantile above, as far as that covers it.
+ * A node that waits for several calls is slow when any of them is: of its calls 1 − q may be slow though of each
+ * parent's fewer are, whose quantile q is then as usual and only one above shows it (P(∪ slow) ≤ Σ P(slow)); and
+ * between two known quantiles of a parent any latency from the one to the other may lie. What is left of a residual is
+ * therefore looked for in the rise of the parents' quantile above, as far as that covers it.
+ *
+ * A call that several kinds of requests make may have been made by one kind more often than usual, as when whoever comes
+ * last makes it for all: by as many of them as there were calls.
  *
  * Where the parent is an aggregate over callers, the calls of this child may be the slow ones of it: m is the slowest
  * between the child's percentile and the p99 of the parent that the child can have waited for, being no faster itself.
@@ -59,22 +65,28 @@ export class AbductedWeights {
   readonly #usual: Float64Array;
   /** [edge][percentile]: φ times the room up or, negative, down. */
   readonly #added: Float64Array;
-  /** [edge][percentile] of aggregates: how far from the child's percentile to the p99 of the parent m lies, 0..1; −1: none. */
+  /**
+   * [edge][percentile] of aggregates: how far from the child's percentile to the p99 of the parent m lies, 0..1; −1:
+   * none.
+   */
   readonly #met: Float64Array;
   /** [node][percentile]: the part of what is handed on that fits into what was observed, mostly 1. */
   readonly #fitting: Float64Array;
   /** [node][percentile]: φ of the parents' next quantile, 0..1. */
   readonly #fromNext: Float64Array;
   readonly #weights: Float64Array;
+  /** [edge]: of the parent per occurrence of the child, as many as there can have been. */
+  readonly #calls: Float64Array;
   readonly #layout: Layout;
   readonly #one = new Float64Array(1);
 
   constructor(layout: Layout, handedOn: HandedOn, weights: Float64Array, explained: Explained) {
-    const { observed, usual, residual } = explained;
+    const { observed, usual, residual, counts } = explained;
     this.#layout = layout;
     this.#handedOn = handedOn;
     this.#usual = usual;
     this.#weights = weights;
+    this.#calls = mostCalls(layout, counts);
     this.#fitting = new Float64Array(observed.length).fill(1);
     this.#fromNext = new Float64Array(observed.length);
     this.#added = new Float64Array(3 * layout.edges.length);
@@ -146,8 +158,8 @@ export class AbductedWeights {
     if (bound === undefined) return most;
     const { index, beyond } = bound;
     for (let e = first; e < end; e++) {
-      const { aggregate, parent, calls } = this.#layout.edges[e] as Layout['edges'][number];
-      if (aggregate || calls < 1 - (LEVELS[q] as number)) continue;
+      const { aggregate, parent } = this.#layout.edges[e] as Layout['edges'][number];
+      if (aggregate || (this.#calls[e] as number) < 1 - (LEVELS[q] as number)) continue;
       const usual = (quantile: number) => this.#usual[3 * parent + quantile] as number;
       const at = (quantile: number, i: number) => latencies[(3 * parent + quantile) * columns + i] as number;
       const met = this.#risen(e, q, from);
@@ -163,8 +175,8 @@ export class AbductedWeights {
   #callsOf(first: number, end: number): number {
     let calls = 0;
     for (let e = first; e < end; e++) {
-      const { aggregate, calls: each } = this.#layout.edges[e] as Layout['edges'][number];
-      if (!aggregate) calls += each;
+      const { aggregate } = this.#layout.edges[e] as Layout['edges'][number];
+      if (!aggregate) calls += this.#calls[e] as number;
     }
     return calls;
   }
@@ -200,4 +212,14 @@ export class AbductedWeights {
     }
     return risen;
   }
+}
+
+/** [edge]: the usual calls of a parent per occurrence of its child; of one that others make, too, up to one for each. */
+function mostCalls({ edges }: Layout, counts: Float64Array): Float64Array {
+  const children = new Map<number, number>();
+  for (const { parent } of edges) children.set(parent, (children.get(parent) ?? 0) + 1);
+  return Float64Array.from(edges, ({ parent, child, calls }) => {
+    if ((children.get(parent) ?? 0) < 2 || (counts[child] as number) === 0) return calls;
+    return Math.max(calls, Math.min(1, (counts[parent] as number) / (counts[child] as number)));
+  });
 }

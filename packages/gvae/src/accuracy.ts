@@ -3,10 +3,10 @@ import type { Layout } from './layout.js';
 import type { Mechanism } from './mechanism.js';
 
 /**
- * Out-of-sample R² of reconstruction (paper): 1 − Σ error² / Σ (observed − training median)² over
- * windows that nothing was learnt from. The encoder sees the latencies that are to be reconstructed: this says how much
- * of them gets through the latents and the chain of decoders, not how much metrics alone foretell. Where windows are calm, most of
- * what varies is that a percentile of few calls is a matter of luck.
+ * Out-of-sample R² of reconstruction (paper): 1 − Σ error² / Σ (observed − training median)² over windows that nothing
+ * was learnt from. The encoder sees the latencies that are to be reconstructed: this says how much of them gets through
+ * the latents and the chain of decoders, not how much metrics alone foretell. Where windows are calm, most of what
+ * varies is that a percentile of few calls is a matter of luck.
  */
 export interface Accuracy {
   /** service → over the nodes it owns. */

@@ -135,7 +135,10 @@ interface Explanation {
   /** Given observed parents, ms, [node][percentile]. */
   readonly expected: Float64Array;
   readonly weights: AbductedWeights;
-  /** [node]: 1 where calls that it makes so often that some were to be seen are missing: nothing tells what it waited for. */
+  /**
+   * [node]: 1 where calls that it makes so often that some were to be seen are missing: nothing tells what it waited
+   * for.
+   */
   readonly lacking: Uint8Array;
 }
 
@@ -150,6 +153,7 @@ function explain(model: PredictiveModel, window: Window, inputs: Inputs): Explan
     observed,
     usual: scales.median,
     residual: observed.map((ms, at) => ms - (expected[at] as number)),
+    counts: inputs.counts,
   });
   for (let v = 0; v < layout.nodes.length; v++) {
     if (!mechanism.handing.has(v)) continue;

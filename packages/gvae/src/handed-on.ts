@@ -14,7 +14,10 @@ export interface WeightedLatencies extends Latencies {
   readonly weights: Float64Array;
 }
 
-/** What the parents of each node hand on to it: the sum over calls one after the other, the longest of those side by side. */
+/**
+ * What the parents of each node hand on to it: the sum over calls one after the other, the longest of those side by
+ * side.
+ */
 export class HandedOn {
   readonly #start: Int32Array;
   readonly #parent: Int32Array;

@@ -4,5 +4,5 @@ export { fitInWorker } from './fit-in-worker.js';
 export { type FitOptions, fitModel, MIN_WINDOWS } from './fit-model.js';
 export { FittedModel } from './fitted-model.js';
 export type { FitProgress } from './learn-units.js';
-export { type LoadFailure, loadModel, MODEL_VERSION, saveModel } from './model-file.js';
+export { type LoadFailure, loadModel, saveModel } from './model-file.js';
 export { planRetraining, type RetrainingKind, type RetrainingPlan } from './retraining.js';

@@ -22,6 +22,8 @@ export interface Inputs {
   readonly target: Float32Array;
   /** [node]: 1 where it was seen. */
   readonly seen: Uint8Array;
+  /** [node]: calls seen. */
+  readonly counts: Float64Array;
 }
 
 /** Reads windows for a layout. */
@@ -33,6 +35,7 @@ export function inputReader(layout: Layout, scales: Scales): (window: Window) =>
     const own = new Float32Array(index.own[layout.units.length] as number);
     const observed = observe(layout, scales.median, window);
     const seen = Uint8Array.from(layout.nodes, (node) => (window.latency.has(node) ? 1 : 0));
+    const counts = Float64Array.from(layout.nodes, (node) => window.latency.get(node)?.count ?? 0);
     const times = ownTimes(layout, handedOn, observed);
     layout.units.forEach((unit, u) => {
       const metrics = window.metrics.get(unit.service);
@@ -54,7 +57,7 @@ export function inputReader(layout: Layout, scales: Scales): (window: Window) =>
       scaledLoad(scales, r, callsPerSecond(window, root)),
     );
     const target = Float32Array.from(observed, (ms) => Math.log1p(Math.max(0, ms)));
-    return { features, load, own, observed, target, seen };
+    return { features, load, own, observed, target, seen, counts };
   };
 }
 

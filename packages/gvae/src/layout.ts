@@ -9,7 +9,9 @@ export const LATENT = 4;
 /** Largest |log| of a learnt edge weight over the graph's. */
 export const MAX_CORRECTION = 0.2;
 
-/** A service as it computes, and as it sends: each has metrics and a latent variable of its own (reference, section 1). */
+/**
+ * A service as it computes, and as it sends: each has metrics and a latent variable of its own (reference, section 1).
+ */
 export type Channel = 'service' | 'network';
 
 /** One CVAE: the metrics X it reads, the latency nodes Y it owns, the loads that reach them. */

@@ -8,9 +8,9 @@ import type { ColumnScales, Scales } from './scales.js';
 import { nameOf, warmStart } from './warm-start.js';
 
 /**
- * What a model in use is short of (paper, section on retraining; reference, section 5):
- * `graph`: calls appeared or vanished; `metrics`: other features are measured than were; `drift`: latency given its causes
- * is no longer what was learnt; `none`: nothing.
+ * What a model in use is short of (paper, section on retraining; reference, section 5): `graph`: calls appeared or
+ * vanished; `metrics`: other features are measured than were; `drift`: latency given its causes is no longer what was
+ * learnt; `none`: nothing.
  */
 export type RetrainingKind = 'none' | 'metrics' | 'drift' | 'graph';
 

@@ -87,7 +87,10 @@ function fitOwnTimes(
   });
 }
 
-/** Own p50, p95 − p50 or p99 − p95 of own times [node][percentile], ms; below 0 where parents hand on more than was seen. */
+/**
+ * Own p50, p95 − p50 or p99 − p95 of own times [node][percentile], ms; below 0 where parents hand on more than was
+ * seen.
+ */
 export function ownPart(own: Float64Array, at: number): number {
   return (own[at] as number) - (at % 3 === 0 ? 0 : (own[at - 1] as number));
 }

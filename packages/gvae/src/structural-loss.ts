@@ -32,7 +32,10 @@ interface Slot {
   readonly slot: number;
 }
 
-/** Rows computed at once: enough that looking up nodes and edges is cheap, few enough that all of them stay in the cache. */
+/**
+ * Rows computed at once: enough that looking up nodes and edges is cheap, few enough that all of them stay in the
+ * cache.
+ */
 const MOST_COLUMNS = 16;
 
 /** Some rows of a batch, as columns. */
@@ -163,7 +166,9 @@ export class StructuralLoss {
     }
   }
 
-  /** Latencies along the chain, and given observed parents, and their errors; with the derivatives of these by latency. */
+  /**
+   * Latencies along the chain, and given observed parents, and their errors; with the derivatives of these by latency.
+   */
   #decode(part: Part, counting: Counting): { readonly chained: number; readonly forced: number } {
     const { rows, first, columns, weights } = part;
     const { observed, chained, handed, raw, chainedSlope, forcedSlope } = this.#scratch;

@@ -39,8 +39,8 @@ const STEPS = 5;
 const LEAST_BATCH_ROWS = 8;
 const MOST_BATCH_ROWS = 64;
 /**
- * Steps that training takes unless it is told otherwise, and epochs at least. Networks that begin with what they knew are
- * close to their goal: what they have to learn is a correction.
+ * Steps that training takes unless it is told otherwise, and epochs at least. Networks that begin with what they knew
+ * are close to their goal: what they have to learn is a correction.
  */
 const DEFAULT_LENGTH = {
   'from nothing': { steps: 900, epochs: 20 },
@@ -66,7 +66,9 @@ export function defaultEpochs(rows: number, start: keyof typeof DEFAULT_LENGTH):
   return Math.min(150, Math.max(epochs, Math.ceil(steps / Math.ceil(rows / batchSize(rows)))));
 }
 
-/** Returns the parameters that were best on the held-out rows. Leaves no tensor behind; the signal's reason is thrown. */
+/**
+ * Returns the parameters that were best on the held-out rows. Leaves no tensor behind; the signal's reason is thrown.
+ */
 export async function train(
   layout: Layout,
   scales: Scales,

@@ -118,6 +118,7 @@ describe('abducted edge weights', () => {
           observed: Float64Array.from(observed),
           usual: Float64Array.from(usual),
           residual: Float64Array.from([0, 0, 0, ...residual]),
+          counts: Float64Array.from([100, 100]),
         },
       );
       handed.forEach((ms, q) => {

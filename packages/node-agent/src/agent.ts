@@ -1,27 +1,31 @@
-import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
-  type ActionOutcome,
   type Clock,
   errorMessage,
   failure,
   type Logger,
   type MetricSample,
+  type NodeActionOutcome,
   type Outcome,
   success,
   type TargetState,
 } from '@sage/core';
-import { type AgentConfig, isLoopback } from './config.js';
+import { readCapabilities } from './capabilities.js';
+import { type AgentConfig, isLoopback, openToTheWorld } from './config.js';
+import { type Credentials, readCredentials } from './credentials.js';
 import type { Site } from './drivers/site.js';
 import { createApi } from './http.js';
 import { Journal } from './journal.js';
+import type { JournalFiles } from './journal-file.js';
 import { Keeper } from './keeper.js';
+import { type Lock, takeLock } from './lock.js';
 import { createMetrics } from './metrics.js';
 import type { ActionRequest } from './request.js';
 import { Sampler } from './sampling/sampler.js';
+import { type ApiServer, createApiServer, listen } from './server.js';
 import { createSystem, type System } from './system.js';
-import { readTargetState } from './target-state.js';
+import { readTargetStates } from './target-state.js';
+import { ControlGroups } from './targets/control-groups.js';
 
 export interface AgentDeps {
   readonly clock: Clock;
@@ -33,6 +37,8 @@ export interface AgentDeps {
   readonly pid: number;
   /** Of `config.sysRoot` when absent. */
   readonly system?: System;
+  /** Where the journal is; the disk when absent. */
+  readonly files?: JournalFiles;
 }
 
 export interface Agent {
@@ -40,10 +46,12 @@ export interface Agent {
   readonly port: number;
   targets(): Promise<readonly TargetState[]>;
   samples(): readonly MetricSample[];
-  actions(): readonly ActionOutcome[];
-  apply(request: ActionRequest): Promise<ActionOutcome>;
+  actions(): readonly NodeActionOutcome[];
+  apply(request: ActionRequest): Promise<NodeActionOutcome>;
   /** undefined for an id never seen. */
-  release(id: string): Promise<ActionOutcome | undefined>;
+  release(id: string): Promise<NodeActionOutcome | undefined>;
+  /** Reads the token and the certificates anew; those that are wrong change nothing. */
+  reload(): Outcome<void, 'config'>;
   /** Stops listening and undoes everything in force; fails naming what could not be undone. */
   close(): Promise<Outcome<void, 'undo'>>;
 }
@@ -57,92 +65,145 @@ export async function startAgent(
   config: AgentConfig,
   deps: AgentDeps,
 ): Promise<Outcome<Agent, StartFailure>> {
-  const token = readToken(config);
-  if (!token.ok) return token;
+  const read = readCredentials(config);
+  if (!read.ok) return read;
   // The configuration may come from code, which nobody has checked.
-  if (token.value === undefined && !isLoopback(config.listen.host)) {
-    return failure('config', `listening on ${config.listen.host} needs a token_file`);
+  const knowsClients = read.value.token !== undefined || read.value.tls?.ca !== undefined;
+  if (!knowsClients && !isLoopback(config.listen.host)) {
+    return failure('config', openToTheWorld(config.listen.host));
   }
-  const server = createServer();
-  // Before the journal is read: of two agents with one configuration the second ends here, not undoing the first's work.
-  const bound = await listen(server, config);
+  const api = createApiServer(read.value);
+  const bound = await listen(api.server, config.listen);
   if (!bound.ok) return bound;
-  const opened = Journal.open(config.journal);
+  const opened = takeJournal(config, deps);
   if (!opened.ok) {
-    server.close();
+    api.server.close();
     return opened;
   }
-  const { journal, damagedLines } = opened.value;
-  if (damagedLines > 0)
-    deps.logger.warn('journal lines could not be read and were dropped', { damagedLines });
+  return success(await serve(config, deps, { api, ...opened.value, credentials: read.value }));
+}
 
+interface Opened {
+  readonly lock: Lock;
+  readonly journal: Journal;
+  readonly damagedLines: number;
+}
+
+/** Only who holds the lock beside it reads the journal: undoing the work of a living agent would be the worst start. */
+function takeJournal(config: AgentConfig, { pid, files, logger }: AgentDeps): Outcome<Opened, 'journal'> {
+  const lock = takeLock(`${config.journal}.lock`, pid);
+  if (!lock.ok) return failure('journal', `one agent writes to a node: ${lock.message}`);
+  const opened = Journal.open(config.journal, files);
+  if (!opened.ok) {
+    lock.value.release();
+    return opened;
+  }
+  const { journal, damagedLines, keptAt } = opened.value;
+  if (damagedLines > 0) {
+    const message = 'journal lines are damaged: what they say is not undone; the journal is kept as it was';
+    logger.error(message, { damagedLines, keptAt });
+  }
+  return success({ lock: lock.value, journal, damagedLines });
+}
+
+async function serve(
+  config: AgentConfig,
+  deps: AgentDeps,
+  { api, lock, journal, damagedLines, ...first }: Opened & { api: ApiServer; credentials: Credentials },
+): Promise<Agent> {
+  const { clock, logger } = deps;
+  let { credentials } = first;
+  let lastReloadSuccessful = true;
+  let ready = false;
   const system = deps.system ?? createSystem({ sysRoot: config.sysRoot, fetch: deps.fetch });
-  const site: Site = { system, config, ownPid: deps.pid };
+  const groups = new ControlGroups(system, deps.monotonicMs);
+  const site: Site = { system, config, groups, ownPid: deps.pid };
   const keeper = new Keeper(site, journal, deps);
   const sampler = new Sampler(site, deps);
-  const targets = () => Promise.all(config.targets.map((target) => readTargetState(site, target, sampler)));
-  let ready = false;
-  const api = createApi({
-    keeper,
-    samples: () => sampler.samples,
-    targets,
-    metrics: createMetrics(sampler, keeper),
-    isReady: () => ready,
-    token: token.value,
-    logger: deps.logger,
-  });
-  server.on('request', api);
+  const targets = () => readTargetStates(site, sampler);
+  const capabilities = async () => {
+    const states = await targets();
+    return Promise.all(
+      config.targets.map((target, index) => readCapabilities(site, target, states[index] as TargetState)),
+    );
+  };
+  api.server.on(
+    'request',
+    createApi({
+      keeper,
+      samples: () => sampler.samples,
+      targets,
+      capabilities,
+      metrics: createMetrics(sampler, keeper, () => ({
+        damagedJournalLines: damagedLines,
+        lastReloadSuccessful,
+      })),
+      isReady: () => ready,
+      credentials: () => credentials,
+      allowedClients: config.tls?.allowedClients ?? [],
+      clock,
+      logger,
+    }),
+  );
 
   await keeper.restore();
   sampler.start();
   await sampler.sample();
   ready = true;
-  const onError = (error: unknown) => deps.logger.error('tick failed', { error: errorMessage(error) });
-  const timer = setInterval(() => {
-    sampler.sample().catch(onError);
-    keeper.expire().catch(onError);
-  }, TICK_MS);
-
-  const { port } = server.address() as AddressInfo;
-  const host = config.listen.host.includes(':') ? `[${config.listen.host}]` : config.listen.host;
-  deps.logger.info('listening', { url: `http://${host}:${port}`, node: config.node, dryRun: config.dryRun });
-  return success({
-    url: `http://${host}:${port}`,
-    port,
+  const timers = [
+    every(1000 * config.sampleSeconds, () => sampler.sample(), logger),
+    every(TICK_MS, () => keeper.expire(), logger),
+    every(1000 * config.drift.everySeconds, () => keeper.reconcile(), logger),
+  ];
+  const url = urlOf(config, api);
+  logger.info('listening', { url, node: config.node, dryRun: config.dryRun });
+  return {
+    url,
+    port: (api.server.address() as AddressInfo).port,
     targets,
     samples: () => sampler.samples,
     actions: () => keeper.outcomes,
     apply: async (request) => (await keeper.submit(request)).outcome,
     release: async (id) => (await keeper.release(id))?.outcome,
+    reload() {
+      const read = readCredentials(config);
+      lastReloadSuccessful = read.ok;
+      if (!read.ok) return read;
+      credentials = read.value;
+      api.renew(credentials);
+      return success(undefined);
+    },
     close: async () => {
       ready = false;
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       sampler.stop();
-      server.close();
-      server.closeIdleConnections();
+      api.server.close();
+      api.server.closeIdleConnections();
       const undone = await keeper.close();
-      server.closeAllConnections();
+      api.server.closeAllConnections();
+      lock.release();
       return undone;
     },
-  });
+  };
 }
 
-function readToken(config: AgentConfig): Outcome<string | undefined, 'config'> {
-  if (config.tokenFile === undefined) return success(undefined);
-  try {
-    const token = readFileSync(config.tokenFile, 'utf8').trim();
-    return token === '' ? failure('config', `token_file ${config.tokenFile} is empty`) : success(token);
-  } catch (error) {
-    return failure('config', `token_file cannot be read: ${errorMessage(error)}`);
-  }
+/** Does something at an interval, never twice at a time. */
+function every(intervalMs: number, work: () => Promise<void>, logger: Logger): NodeJS.Timeout {
+  let busy = false;
+  return setInterval(async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      await work();
+    } catch (error) {
+      logger.error('tick failed', { error: errorMessage(error) });
+    } finally {
+      busy = false;
+    }
+  }, intervalMs);
 }
 
-function listen(server: Server, config: AgentConfig): Promise<Outcome<void, 'listen'>> {
-  const { host, port } = config.listen;
-  return new Promise((resolve) => {
-    server.once('error', (error) =>
-      resolve(failure('listen', `cannot listen on ${host}:${port}: ${error.message}`)),
-    );
-    server.listen({ host, port }, () => resolve(success(undefined)));
-  });
+function urlOf({ listen: { host }, tls }: AgentConfig, { server }: ApiServer): string {
+  const { port } = server.address() as AddressInfo;
+  return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -1,56 +1,82 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { type Action, type ActionOutcome, errorMessage, failure, type Outcome, success } from '@sage/core';
+import {
+  errorMessage,
+  failure,
+  type NodeAction,
+  type NodeActionOutcome,
+  type Outcome,
+  success,
+} from '@sage/core';
+import { diskFiles, type JournalFile, type JournalFiles, openLine, sealLine } from './journal-file.js';
 import type { Step } from './steps/step.js';
-import { errorCode } from './system.js';
 
 /** A change that is or may be in force, with all that undoing it needs. */
 export interface OpenEntry {
   readonly id: string;
-  readonly action: Action;
+  readonly action: NodeAction;
   readonly steps: readonly Step[];
   readonly leaseEndsMs: number;
 }
 
 type Line =
   | ({ readonly type: 'open' } & OpenEntry)
-  | { readonly type: 'close'; readonly outcome: ActionOutcome };
+  | { readonly type: 'close'; readonly outcome: NodeActionOutcome };
+
+export interface OpenedJournal {
+  readonly journal: Journal;
+  /** Lines that could not be read, the last one left out where a crash has cut it off. */
+  readonly damagedLines: number;
+  /** Where the journal was put as it was found, if lines of it were damaged: they may name what is still turned. */
+  readonly keptAt: string | undefined;
+}
 
 const REMEMBERED = 200;
 const COMPACT_ABOVE_LINES = 5000;
 
 /**
- * What is in force, on disk before it is: JSON lines, each with fsync. A line cut off by a crash never took effect,
- * because nothing is written to the node before its line is safe.
+ * What is in force, on disk before it is: JSON lines with checksums, those that open with fsync. A line cut off by a crash never
+ * took effect, because nothing is written to the node before its line is safe.
  *
- *     {"type":"open","id":"a1","action":{"kind":"cpu-quota","target":"rate","cores":1},"steps":[…],"leaseEndsMs":1700000600000}
- *     {"type":"close","outcome":{"id":"a1","status":"released",…}}
+ *     5d0c2a61 {"type":"open","id":"a1","action":{"kind":"cpu-quota","target":"rate","cores":1},"steps":[…],"leaseEndsMs":1700000600000}
+ *     91e07b3f {"type":"close","outcome":{"id":"a1","status":"released",…}}
  */
 export class Journal {
   readonly #path: string;
+  readonly #files: JournalFiles;
   readonly #open = new Map<string, OpenEntry>();
-  #closed: ActionOutcome[] = [];
-  #descriptor = -1;
+  #closed: NodeActionOutcome[] = [];
+  #file: JournalFile | undefined;
+  #bytes = 0;
   #lines = 0;
+  /** Lines from which compacting is tried; pushed on where it failed. */
+  #compactAbove = COMPACT_ABOVE_LINES;
+  /** The file is not what is known here: a line is missing, or a half one is there. */
+  #isBehind = false;
 
-  private constructor(path: string) {
+  private constructor(path: string, files: JournalFiles) {
     this.#path = path;
+    this.#files = files;
   }
 
-  /** `damagedLines` counts lines that could not be read; they are dropped. */
-  static open(
-    path: string,
-  ): Outcome<{ readonly journal: Journal; readonly damagedLines: number }, 'journal'> {
-    const journal = new Journal(path);
-    let damagedLines = 0;
+  static open(path: string, files: JournalFiles = diskFiles): Outcome<OpenedJournal, 'journal'> {
+    const journal = new Journal(path, files);
     try {
-      for (const text of readLines(path)) {
-        const line = parseLine(text);
-        if (line === undefined) damagedLines++;
-        else journal.#remember(line);
+      const text = files.read(path) ?? '';
+      const lines = text.split('\n');
+      // Whole lines end with a line break: what stands behind the last one was cut off.
+      const cutOff = lines.pop() as string;
+      let damagedLines = 0;
+      for (const line of lines) {
+        const parsed = parseLine(line);
+        if (parsed === undefined) damagedLines++;
+        else journal.#remember(parsed);
       }
+      // Even without its line break a whole line counts.
+      const last = parseLine(cutOff);
+      if (last !== undefined) journal.#remember(last);
+      const keptAt = damagedLines > 0 ? `${path}.damaged` : undefined;
+      if (keptAt !== undefined) journal.#keep(text, keptAt);
       journal.#compact();
-      return success({ journal, damagedLines });
+      return success({ journal, damagedLines, keptAt });
     } catch (error) {
       return failure('journal', `the journal ${path} cannot be opened: ${errorMessage(error)}`);
     }
@@ -61,33 +87,62 @@ export class Journal {
     return [...this.#open.values()];
   }
 
-  get closed(): readonly ActionOutcome[] {
+  get closed(): readonly NodeActionOutcome[] {
     return this.#closed;
   }
 
+  /** On the disk once it returns, before anything is written to the node. */
   recordOpen(entry: OpenEntry): Outcome<void, 'journal'> {
-    return this.#append({ type: 'open', ...entry });
+    return this.#append({ type: 'open', ...entry }, { sync: true });
   }
 
-  recordClose(outcome: ActionOutcome): Outcome<void, 'journal'> {
-    return this.#append({ type: 'close', outcome });
+  /**
+   * On the disk with the next line that opens something: undoing once more what a power cut has made unknown changes
+   * nothing. What cannot be written down is known here all the same, and made up for with the next line.
+   */
+  recordClose(outcome: NodeActionOutcome): Outcome<void, 'journal'> {
+    const line: Line = { type: 'close', outcome };
+    const recorded = this.#append(line, { sync: false });
+    if (recorded.ok) return recorded;
+    this.#remember(line);
+    this.#isBehind = true;
+    return recorded;
   }
 
   close(): void {
-    if (this.#descriptor >= 0) closeSync(this.#descriptor);
-    this.#descriptor = -1;
+    if (this.#isBehind) this.#tryToCompact();
+    this.#file?.close();
+    this.#file = undefined;
   }
 
-  #append(line: Line): Outcome<void, 'journal'> {
+  #append(line: Line, { sync }: { readonly sync: boolean }): Outcome<void, 'journal'> {
     try {
-      writeSync(this.#descriptor, `${JSON.stringify(line)}\n`);
-      fsyncSync(this.#descriptor);
-      this.#remember(line);
+      if (this.#isBehind) this.#compact();
+      if (this.#file === undefined) return failure('journal', `the journal ${this.#path} is closed`);
+      const bytes = encode(line);
+      try {
+        writeAll(this.#file, bytes);
+        if (sync) this.#file.sync();
+      } catch (error) {
+        this.#takeBack(this.#file);
+        throw error;
+      }
+      this.#bytes += bytes.length;
       this.#lines++;
-      if (this.#lines > COMPACT_ABOVE_LINES) this.#compact();
-      return success(undefined);
     } catch (error) {
       return failure('journal', `the journal ${this.#path} cannot be written: ${errorMessage(error)}`);
+    }
+    this.#remember(line);
+    if (this.#lines > this.#compactAbove) this.#tryToCompact();
+    return success(undefined);
+  }
+
+  /** A full disk may have taken half of the line: the next one must not be glued to it. */
+  #takeBack(file: JournalFile): void {
+    try {
+      file.truncate(this.#bytes);
+    } catch {
+      this.#isBehind = true;
     }
   }
 
@@ -103,6 +158,26 @@ export class Journal {
     );
   }
 
+  #keep(text: string, path: string): void {
+    const copy = this.#files.create(path);
+    try {
+      writeAll(copy, Buffer.from(text));
+      copy.sync();
+    } finally {
+      copy.close();
+    }
+  }
+
+  /** The longer journal is as good as the shorter one. */
+  #tryToCompact(): void {
+    try {
+      this.#compact();
+      this.#compactAbove = COMPACT_ABOVE_LINES;
+    } catch {
+      this.#compactAbove = this.#lines + COMPACT_ABOVE_LINES;
+    }
+  }
+
   /** A new file beside the old one takes its name: at every moment one whole journal is there. */
   #compact(): void {
     const lines: Line[] = [
@@ -110,45 +185,55 @@ export class Journal {
       ...this.held.map((entry): Line => ({ type: 'open', ...entry })),
     ];
     const temporary = `${this.#path}.new`;
-    // Whoever could write here could have the agent write anywhere.
-    const descriptor = openSync(temporary, 'w', 0o600);
-    for (const line of lines) writeSync(descriptor, `${JSON.stringify(line)}\n`);
-    fsyncSync(descriptor);
-    renameSync(temporary, this.#path);
-    const folder = openSync(dirname(this.#path), 'r');
-    fsyncSync(folder);
-    closeSync(folder);
-    this.close();
-    this.#descriptor = descriptor;
+    const bytes = Buffer.concat(lines.map(encode));
+    const file = this.#files.create(temporary);
+    try {
+      writeAll(file, bytes);
+      file.sync();
+      this.#files.rename(temporary, this.#path);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    this.#file?.close();
+    this.#file = file;
+    this.#bytes = bytes.length;
     this.#lines = lines.length;
+    this.#isBehind = false;
+    this.#files.syncFolder(this.#path);
   }
 }
 
-function readLines(path: string): readonly string[] {
-  try {
-    return readFileSync(path, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '');
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
+function encode(line: Line): Uint8Array {
+  return Buffer.from(`${sealLine(JSON.stringify(line))}\n`);
 }
 
-const OPERATIONS = new Set(['write', 'mkdir', 'tasks', 'move', 'stop', 'htb', 'http']);
+function writeAll(file: JournalFile, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length; ) written += file.write(bytes.subarray(written));
+}
+
+/** Every operation that undoing knows: a line of a later version may have others. */
+const OPERATIONS: Readonly<Record<Step['op'], true>> = {
+  write: true,
+  mkdir: true,
+  tasks: true,
+  move: true,
+  stop: true,
+  htb: true,
+  http: true,
+  'link-mirror': true,
+  'link-root': true,
+  'link-class': true,
+  'link-redirect': true,
+};
 
 function parseLine(text: string): Line | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const line = value as Partial<Record<string, unknown>> | null;
-  if (typeof line !== 'object' || line === null) return undefined;
-  const outcome = line.outcome as Partial<ActionOutcome> | undefined;
-  if (line.type === 'close') return typeof outcome?.id === 'string' ? (line as Line) : undefined;
-  const steps = line.steps as readonly Partial<Step>[] | undefined;
-  const whole = line.type === 'open' && typeof line.id === 'string' && Array.isArray(steps);
-  return whole && steps.every((step) => OPERATIONS.has(step?.op ?? '')) ? (line as Line) : undefined;
+  const json = openLine(text);
+  if (json === undefined || json === '') return undefined;
+  // Its checksum says that we wrote it: only its version can be another.
+  const line = JSON.parse(json) as Line;
+  if (line.type === 'close') return line;
+  return line.type === 'open' && line.steps.every(({ op }) => Object.hasOwn(OPERATIONS, op))
+    ? line
+    : undefined;
 }

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
+import './small-heap.js';
 import { readFileSync } from 'node:fs';
 import { createLogger, systemClock } from '@sage/core';
 import { startAgent } from './agent.js';
 import { parseCommandLine, USAGE } from './command-line.js';
+import { readCredentials } from './credentials.js';
 
 const command = parseCommandLine(process.argv.slice(2));
 if (!command.ok) {
@@ -20,27 +22,52 @@ if (command.value.kind === 'version') {
   process.exit(0);
 }
 
+if (command.value.kind === 'check') {
+  const { config } = command.value;
+  const credentials = readCredentials(config);
+  if (!credentials.ok) {
+    process.stderr.write(`sage-node-agent: ${credentials.message}\n`);
+    process.exit(2);
+  }
+  const mode = config.dryRun ? 'dry run' : 'changes are made';
+  process.stdout.write(`the configuration is valid: ${mode}, ${config.targets.length} targets\n`);
+  process.exit(0);
+}
+
+// Whoever read the log has gone: what is in force must still be kept and undone.
+process.stderr.on('error', () => {});
 const logger = createLogger((line) => process.stderr.write(line), Date.now);
-const started = await startAgent(command.value.config, {
+const starting = startAgent(command.value.config, {
   clock: systemClock,
   monotonicMs: () => performance.now(),
   fetch,
   logger,
   pid: process.pid,
 });
-if (!started.ok) {
-  process.stderr.write(`sage-node-agent: ${started.message}\n`);
-  process.exit(started.reason === 'config' ? 2 : 1);
-}
-
+// From now on, and not once it has started: a signal that nobody awaits ends the process with its changes in force.
+process.on('SIGHUP', async () => {
+  const agent = await starting;
+  if (!agent.ok) return;
+  const reloaded = agent.value.reload();
+  if (reloaded.ok) logger.info('the token and the certificates were read anew');
+  else logger.error('not reloaded, what was is kept', { why: reloaded.message });
+});
 let stopping = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, async () => {
     if (stopping) return;
     stopping = true;
     logger.info('stopping', { signal });
-    const closed = await started.value.close();
+    const agent = await starting;
+    if (!agent.ok) return;
+    const closed = await agent.value.close();
     if (!closed.ok) logger.error(closed.message);
     process.exit(closed.ok ? 0 : 1);
   });
+}
+
+const started = await starting;
+if (!started.ok) {
+  process.stderr.write(`sage-node-agent: ${started.message}\n`);
+  process.exit(started.reason === 'config' ? 2 : 1);
 }

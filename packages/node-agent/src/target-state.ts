@@ -1,37 +1,50 @@
 import type { TargetState } from '@sage/core';
 import type { TargetConfig } from './config.js';
-import { findTargetGroup, quotaCores, readCpuQuota } from './drivers/cgroup-cpu.js';
-import { findCoRunners } from './drivers/co-runners.js';
-import { findTargetPolicies, whyNotRaisable } from './drivers/cpufreq.js';
-import { readLinkClass } from './drivers/link-rate.js';
+import { cacheWaysState } from './drivers/cache-ways.js';
+import { allTargetPids, findCoRunners, limitableInGroups } from './drivers/co-runners.js';
+import { quotaCores, readCpuQuotaKnob } from './drivers/cpu-quota.js';
+import { readCpuSetKnob } from './drivers/cpu-set.js';
+import { readCpuWeightKnob } from './drivers/cpu-weight.js';
+import { readFrequencyKnob } from './drivers/cpufreq.js';
+import { readDiskWeightKnob } from './drivers/disk-weight.js';
+import { limitableOutsideGroups } from './drivers/limit-shared.js';
+import { linkRateState } from './drivers/link-rate.js';
+import { memoryBandwidthState } from './drivers/memory-bandwidth.js';
+import { readMemoryKnob } from './drivers/memory-limit.js';
 import { readPools, readRelayLink } from './drivers/relay-and-pools.js';
-import { groupWays, readL3Info, readTargetCacheGroup } from './drivers/resctrl.js';
 import type { Site } from './drivers/site.js';
 import type { Sampler } from './sampling/sampler.js';
-import { countWays } from './steps/schemata.js';
+
+export function readTargetStates(site: Site, sampler: Sampler): Promise<readonly TargetState[]> {
+  const targets = allTargetPids(site);
+  return Promise.all(site.config.targets.map((target) => readTargetState(site, target, sampler, targets)));
+}
 
 /** What can be turned at a target, and where it stands now. Knobs that this node does not have are absent. */
 export async function readTargetState(
   site: Site,
   target: TargetConfig,
   sampler: Sampler,
+  targets: ReadonlySet<number> = allTargetPids(site),
 ): Promise<TargetState> {
   const [link, relay, pools] = await Promise.all([
-    target.link === undefined ? undefined : readLinkClass(site.system, target.link),
+    linkRateState(site, target),
     readRelayLink(site, target),
     readPools(site, target),
   ]);
   const throttled = sampler.valueOf(target.name, 'cpu_throttled_ratio');
+  const used = sampler.valueOf(target.name, 'cpu_usage_cores');
   return {
     target: target.name,
-    ...quotaState(site, target),
+    ...processorState(site, target),
     ...(throttled === undefined ? {} : { cpuThrottledRatio: throttled }),
-    ...frequencyState(site, target),
-    ...cacheState(site, target),
-    coRunners: findCoRunners(site, target, sampler.usage),
-    ...(link?.ok && target.link
-      ? { linkMbitPerSecond: { current: link.value.rate / 1e6, max: target.link.maxMbit } }
-      : {}),
+    ...(used === undefined ? {} : { cpuUsedCores: used }),
+    ...memoryAndDiskState(site, target),
+    ...cacheWaysState(site, target),
+    ...memoryBandwidthState(site, target),
+    coRunners: findCoRunners(site, target, sampler.usage, targets),
+    limitable: [...limitableInGroups(site), ...limitableOutsideGroups(site, target)],
+    ...link,
     ...(relay && target.relay
       ? { linkDelayMs: { current: relay.delayMs, nominal: target.relay.nominalDelayMs } }
       : {}),
@@ -39,27 +52,40 @@ export async function readTargetState(
   };
 }
 
-function quotaState(site: Site, target: TargetConfig): Pick<TargetState, 'cpuQuotaCores'> {
-  const group = findTargetGroup(site, target);
-  if (!group.ok) return {};
-  const quota = readCpuQuota(site.system, group.value.hierarchy, group.value.directory);
-  return quota.ok ? { cpuQuotaCores: { current: quotaCores(quota.value), max: target.maxCpuCores } } : {};
-}
-
-/** Of several policies the slowest counts, and the least of their maxima. */
-function frequencyState(site: Site, target: TargetConfig): Pick<TargetState, 'cpuFrequencyKhz'> {
-  const policies = findTargetPolicies(site, target);
-  if (!policies.ok || policies.value.some((policy) => whyNotRaisable(site.system, policy) !== undefined))
-    return {};
-  const currentMin = Math.min(...policies.value.map((policy) => policy.scalingMin));
+function processorState(
+  site: Site,
+  target: TargetConfig,
+): Pick<TargetState, 'cpuQuotaCores' | 'cpuWeight' | 'cpuSet' | 'cpuFrequencyKhz'> {
+  const quota = readCpuQuotaKnob(site, target);
+  const weight = readCpuWeightKnob(site, target);
+  const set = readCpuSetKnob(site, target);
+  const frequency = readFrequencyKnob(site, target);
   return {
-    cpuFrequencyKhz: { currentMin, max: Math.min(...policies.value.map((policy) => policy.hardwareMax)) },
+    ...(quota.ok && {
+      cpuQuotaCores: { current: quotaCores(quota.value.quota), max: quota.value.maxCores },
+    }),
+    ...(weight.ok && { cpuWeight: { current: weight.value.current, max: weight.value.max } }),
+    ...(set.ok && { cpuSet: { current: set.value.current, allowed: set.value.allowed } }),
+    ...(frequency.ok && {
+      cpuFrequencyKhz: { currentMin: frequency.value.currentMin, max: frequency.value.max },
+    }),
   };
 }
 
-function cacheState(site: Site, target: TargetConfig): Pick<TargetState, 'llcWays'> {
-  const info = readL3Info(site.system);
-  const group = info.ok ? readTargetCacheGroup(site, target) : undefined;
-  if (!info.ok || group === undefined || group.masks.size === 0) return {};
-  return { llcWays: { current: groupWays(group), max: countWays(info.value.cbmMask) } };
+function memoryAndDiskState(
+  site: Site,
+  target: TargetConfig,
+): Pick<TargetState, 'memoryLimitBytes' | 'diskWeight'> {
+  const memory = readMemoryKnob(site, target);
+  const weight = readDiskWeightKnob(site, target);
+  return {
+    ...(memory.ok && {
+      memoryLimitBytes: {
+        current: memory.value.current,
+        max: memory.value.max,
+        used: memory.value.used,
+      },
+    }),
+    ...(weight.ok && { diskWeight: { current: weight.value.current, max: weight.value.max } }),
+  };
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +42,28 @@ describe('sage-node-agent', function () {
     for (const part of ['listen: ', 'journal: ', 'targets: ']) expect(wrong.text).to.include(part);
     const noToken = 'node: n\njournal: j\ntoken_file: /nowhere\ntargets: [{ name: a, pids: [2] }]\n';
     expect(run('--config', file(noToken))).to.deep.include({ status: 2 });
+  });
+
+  it('checks a configuration, its token and its certificates, and starts nothing', () => {
+    const right = `node: n\njournal: ${folder}/j\ntargets: [{ name: a, pids: [2] }]\n`;
+    expect(run('--check', '--config', file(right))).to.deep.equal({
+      status: 0,
+      text: 'the configuration is valid: dry run, 1 targets\n',
+    });
+    expect(existsSync(join(folder, 'j'))).to.equal(false);
+    writeFileSync(join(folder, 'empty'), '\n');
+    for (const [wrong, text] of [
+      [`${right}token_file: ${folder}/empty\n`, `token_file ${folder}/empty is empty`],
+      [
+        `${right}tls: { cert_file: ${folder}/empty, key_file: ${folder}/empty }\n`,
+        'expected certificates in PEM',
+      ],
+      [`${right}tls: { cert_file: /nowhere, key_file: /nowhere }\n`, 'tls.cert_file cannot be read: ENOENT'],
+    ] as const) {
+      const checked = run('--check', '--config', file(wrong));
+      expect(checked.status, checked.text).to.equal(2);
+      expect(checked.text).to.include(text);
+    }
   });
 
   it('lets --dry-run win over the file', () => {

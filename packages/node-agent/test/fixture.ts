@@ -9,12 +9,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Action, ManualClock, type Outcome, silentLogger } from '@sage/core';
+import { ManualClock, type NodeAction, type Outcome, silentLogger } from '@sage/core';
 import { type AgentConfig, loadAgentConfig } from '../src/config.js';
 import type { Site } from '../src/drivers/site.js';
 import { Journal } from '../src/journal.js';
 import { Keeper } from '../src/keeper.js';
 import { createSystem, type System } from '../src/system.js';
+import { ControlGroups } from '../src/targets/control-groups.js';
 
 export function unwrap<T>(outcome: Outcome<T>): T {
   if (!outcome.ok) throw new Error(`${outcome.reason}: ${outcome.message}`);
@@ -39,6 +40,10 @@ export class Node {
 
   get(path: string): string | undefined {
     return existsSync(join(this.root, path)) ? readFileSync(join(this.root, path), 'utf8') : undefined;
+  }
+
+  delete(path: string): void {
+    rmSync(join(this.root, path), { recursive: true });
   }
 
   get journalPath(): string {
@@ -75,8 +80,8 @@ export class Node {
     );
   }
 
-  site(config = this.config(), system = this.system()): Site {
-    return { system, config, ownPid: 1 };
+  site(config = this.config(), system = this.system(), monotonicMs = () => this.clock.now()): Site {
+    return { system, config, groups: new ControlGroups(system, monotonicMs), ownPid: 1 };
   }
 
   keeper(site = this.site()): Keeper {
@@ -107,8 +112,8 @@ export function processFiles(pid: number, cpus: string, command = 'node', cgroup
   };
 }
 
-export const quota = (cores: number, target = 'rate'): Action => ({ kind: 'cpu-quota', target, cores });
+export const quota = (cores: number, target = 'rate'): NodeAction => ({ kind: 'cpu-quota', target, cores });
 
-export function request(id: string, action: Action, leaseSeconds?: number) {
+export function request(id: string, action: NodeAction, leaseSeconds?: number) {
   return { id, action, leaseSeconds };
 }

@@ -1,8 +1,10 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, request, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { ManualClock, silentLogger, type TargetState } from '@sage/core';
 import { expect } from 'chai';
 import { type Agent, startAgent } from '../src/agent.js';
+import type { TargetCapabilities } from '../src/capabilities.js';
+import { ACTION_KINDS } from '../src/limits.js';
 import { CGROUP_V1, Node, processFiles, quota, unwrap } from './fixture.js';
 
 const QUOTA = '/sys/fs/cgroup/cpu/demo/rate/cpu.cfs_quota_us';
@@ -71,7 +73,7 @@ describe('the API', () => {
       ...(body === undefined ? {} : { body }),
     });
     const text = await response.text();
-    return { status: response.status, text, json: () => JSON.parse(text) };
+    return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) };
   };
   const post = (id: string, action: unknown) =>
     call('POST', '/api/v1/actions', JSON.stringify({ id, action }));
@@ -108,6 +110,7 @@ describe('the API', () => {
       target: 'rate',
       cpuQuotaCores: { current: 0.2, max: 1 },
       coRunners: [],
+      limitable: ['cpu'],
       linkDelayMs: { current: 40, nominal: 1 },
       pools: [{ pool: 'db', size: 2, pending: 7, max: 16 }],
     });
@@ -172,6 +175,27 @@ describe('the API', () => {
       'process 1',
       body({ id: 'a', action: { kind: 'limit-corunner', target: 'rate', pids: [1] } }),
     ],
+    [
+      'a processor set of nobody',
+      400,
+      'cpus',
+      body({ id: 'a', action: { kind: 'cpu-set', target: 'rate', cpus: [] } }),
+    ],
+    [
+      'a path as a pool',
+      422,
+      'no pool "../links/rate"',
+      body({ id: 'a', action: { kind: 'pool-size', target: 'rate', pool: '../links/rate', size: 3 } }),
+    ],
+    [
+      'a number that is none',
+      400,
+      'cores',
+      '{"id":"a","action":{"kind":"cpu-quota","target":"rate","cores":1e999}}',
+    ],
+    ['a key too many', 400, 'shell', body({ id: 'a', action: { ...quota(0.5), shell: 'rm' } })],
+    ['a prototype', 400, 'body', '{"__proto__":{"id":"a"}}'],
+    ['nesting without end', 400, 'malformed', `${'['.repeat(30_000)}`],
     ['a huge body', 413, '65536 bytes', body({ id: 'a', pad: 'x'.repeat(70_000) })],
   ] as const) {
     it(`answers ${status} to ${what}`, async () => {
@@ -187,6 +211,114 @@ describe('the API', () => {
     expect((await call('POST', '/api/v1/actions', '{}', text)).status).to.equal(415);
     expect((await call('GET', '/api/v2')).json().error).to.include('nothing at GET /api/v2');
     expect((await call('DELETE', '/api/v1/actions/none')).status).to.equal(404);
+  });
+
+  it('answers 405 to other methods, and says which there are', async () => {
+    for (const [method, path, allow] of [
+      ['PUT', '/api/v1/actions', 'GET, POST'],
+      ['POST', '/api/v1/targets', 'GET'],
+      ['GET', '/api/v1/actions/a', 'DELETE'],
+      ['GET', '/api/v1/kill', 'POST'],
+      ['DELETE', '/-/healthy', 'GET'],
+      ['POST', '/metrics', 'GET'],
+    ] as const) {
+      const answer = await call(method, path);
+      expect([answer.status, answer.headers.get('allow')], `${method} ${path}`).to.deep.equal([405, allow]);
+      expect(answer.json().error).to.include(`takes ${allow.replace(', ', ' and ')}, not ${method}`);
+    }
+  });
+
+  it('says of every kind of action whether it can be asked for, and if not, why', async () => {
+    const [{ target, capabilities }] = (await call('GET', '/api/v1/capabilities')).json() as [
+      TargetCapabilities,
+    ];
+    const reasons = Object.fromEntries(capabilities.map(({ kind, reason }) => [kind, reason]));
+    expect(target).to.equal('rate');
+    expect(Object.keys(reasons)).to.deep.equal([...ACTION_KINDS]);
+    for (const kind of ['cpu-quota', 'link-delay', 'pool-size'])
+      expect(reasons[kind], kind).to.equal(undefined);
+    expect(reasons['cpu-frequency']).to.equal('no cpufreq policy for cpu 0: a virtual machine, or no driver');
+    expect(reasons['llc-ways']).to.equal('resctrl is not mounted at /sys/fs/resctrl');
+    expect(reasons['link-rate']).to.equal('rate has no link in the configuration');
+    expect(reasons['limit-corunner']).to.equal('co_runners.allow names nobody who may be limited');
+    for (const { supported, reason } of capabilities) expect(supported).to.equal(reason === undefined);
+    expect(node.get(QUOTA)).to.equal('20000\n');
+  });
+
+  it('turns the kill switch on and undoes everything', async () => {
+    await post('a', quota(0.5));
+    expect((await call('POST', '/api/v1/kill')).json()).to.deep.equal({ killed: true });
+    expect(node.get(QUOTA)).to.equal('20000');
+    const refused = await post('b', quota(0.5));
+    expect(refused.status).to.equal(503);
+    expect(refused.json().error).to.include(`remove ${node.journalPath}.kill on the node`);
+    expect(node.get('/journal.jsonl.kill')).to.match(
+      /^asked for over HTTP by 127\.0\.0\.1 at 1970-01-01T00:00:00\.005Z\n$/,
+    );
+    const metrics = (await call('GET', '/metrics')).text;
+    for (const line of ['sage_node_kill_switch 1', 'sage_node_changes_in_force 0'])
+      expect(metrics).to.include(line);
+  });
+
+  it('says when to come back where changes come too fast', async () => {
+    let answer = await post('a', quota(0.5));
+    for (let i = 1; answer.status === 200; i++) answer = await post(`a${i}`, quota(i % 2 ? 0.4 : 0.5));
+    expect([answer.status, answer.headers.get('retry-after')]).to.deep.equal([429, '60']);
+    expect(answer.json().error).to.include('60 changes in the last minute');
+  });
+
+  it('is not led astray by paths', async () => {
+    const { port } = new URL(agent.url);
+    for (const path of [
+      '/api/v1/../../etc/passwd',
+      '/api/v1/actions/../../../etc/passwd',
+      '//etc/passwd',
+      '/api/v1/actions/%2e%2e%2fetc',
+      '/api/v1/actions/%',
+    ]) {
+      const status = await new Promise<number | undefined>((resolve, reject) => {
+        const headers = { authorization: 'Bearer secret' };
+        const sent = request({ host: '127.0.0.1', port, path, method: 'DELETE', headers }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        sent.on('error', reject);
+        sent.end();
+      });
+      expect(status, path).to.be.oneOf([400, 404]);
+    }
+  });
+
+  it('waits for no client that says nothing or never ends', async function () {
+    this.timeout(30_000);
+    const { port } = new URL(agent.url);
+    const ends = [
+      'GET /-/healthy HTTP/1.1\r\nhost: a\r\n',
+      'POST /api/v1/actions HTTP/1.1\r\nhost: a\r\nauthorization: Bearer secret\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{',
+    ].map(
+      (text) =>
+        new Promise<string>((resolve) => {
+          const socket = connect(Number(port), '127.0.0.1', () => socket.write(text));
+          let answer = '';
+          socket.on('data', (chunk) => {
+            answer += chunk;
+          });
+          socket.on('close', () => resolve(answer));
+        }),
+    );
+    for (const answer of await Promise.all(ends)) expect(answer).to.match(/^HTTP\/1\.1 408 /);
+    expect((await call('GET', '/-/healthy')).status).to.equal(200);
+  });
+
+  it('refuses a second agent with its journal, and says who has it', async () => {
+    await post('a', quota(0.5));
+    const logger = silentLogger;
+    const clock = new ManualClock(5);
+    const second = await startAgent(node.config(), { clock, monotonicMs: () => 0, fetch, logger, pid: 2 });
+    expect(second.ok ? '' : second.message).to.equal(
+      `one agent writes to a node: the node agent with process 1 holds ${node.journalPath}.lock`,
+    );
+    expect(node.get(QUOTA)).to.equal('50000');
   });
 
   it('refuses a second agent on its port, and leaves the journal of the first alone', async () => {

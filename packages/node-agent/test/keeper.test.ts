@@ -1,7 +1,8 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { type Action, silentLogger } from '@sage/core';
+import { type NodeAction, silentLogger } from '@sage/core';
 import { expect } from 'chai';
 import { Journal } from '../src/journal.js';
+import { openLine, sealLine } from '../src/journal-file.js';
 import { Keeper } from '../src/keeper.js';
 import type { System } from '../src/system.js';
 import { CGROUP_V1, Node, processFiles, quota, request, unwrap } from './fixture.js';
@@ -9,7 +10,7 @@ import { CGROUP_V1, Node, processFiles, quota, request, unwrap } from './fixture
 const QUOTA = '/sys/fs/cgroup/cpu/demo/rate/cpu.cfs_quota_us';
 const CO_RUNNER =
   'targets: [{ name: rate, pids: [100], cgroup: demo/rate }]\nco_runners: { allow: ["^stress"] }';
-const limit: Action = { kind: 'limit-corunner', target: 'rate', pids: [200] };
+const limit: NodeAction = { kind: 'limit-corunner', target: 'rate', pids: [200] };
 
 describe('changes', () => {
   let node: Node;
@@ -198,7 +199,7 @@ describe('changes', () => {
       for (const [path, file] of Object.entries(processFiles(400, '1', 'stress', '/else')))
         node.put(path, file);
       const keeper = node.keeper(node.site(node.config(CO_RUNNER)));
-      const answer = await keeper.submit(request('a', action as Action));
+      const answer = await keeper.submit(request('a', action as NodeAction));
       expect(answer.outcome.status).to.equal('refused');
       expect(answer.reason).to.equal(reason);
       expect(answer.outcome.message).to.include(text);
@@ -280,10 +281,10 @@ describe('the journal', () => {
   it('restores the first value when the crash comes in the middle of a take-over', async () => {
     await node.keeper().submit(request('a', quota(0.5)));
     const lines = readFileSync(node.journalPath, 'utf8');
-    const open = JSON.parse(lines.trim()) as { steps: { value: string }[] };
+    const open = JSON.parse(openLine(lines.trim()) ?? '') as { steps: { value: string }[] };
     const second = { ...open, id: 'b', steps: [{ ...open.steps[0], value: '80000' }] };
     for (const value of ['50000', '80000']) {
-      writeFileSync(node.journalPath, `${lines}${JSON.stringify(second)}\n`);
+      writeFileSync(node.journalPath, `${lines}${sealLine(JSON.stringify(second))}\n`);
       node.put(QUOTA, value);
       await node.keeper().restore();
       expect(node.get(QUOTA)).to.equal('20000');
@@ -304,7 +305,7 @@ describe('the journal', () => {
     await node.keeper().submit(request('a', quota(0.5)));
     writeFileSync(
       node.journalPath,
-      `garbage\n{"type":"open","id":"x","steps":[{"op":"rm"}]}\n${readFileSync(node.journalPath, 'utf8')}`,
+      `garbage\n${sealLine('{"type":"open","id":"x","steps":[{"op":"rm"}]}')}\n${readFileSync(node.journalPath, 'utf8')}`,
     );
     const opened = unwrap(Journal.open(node.journalPath));
     expect(opened.damagedLines).to.equal(2);

@@ -1,9 +1,11 @@
 import { expect } from 'chai';
-import { parseCfs, parseCpuMax } from '../src/drivers/cgroup-cpu.js';
-import { parseRootQdisc } from '../src/drivers/link-rate.js';
-import { parseCgroupPath, parseCpuMounts, parseThrottledSeconds } from '../src/procfs/cgroup.js';
-import { overlaps, parseCpuList } from '../src/procfs/cpu-list.js';
-import { busyRatio, parseCpuTimes, parseNetDev, parsePressureMicroseconds } from '../src/procfs/host.js';
+import { parseTakenBits } from '../src/drivers/cache-ways.js';
+import { parseCfs, parseCpuMax } from '../src/drivers/cpu-quota.js';
+import { cgroupHierarchies, parseCgroupPath, parseThrottledSeconds } from '../src/procfs/cgroup.js';
+import { formatCpuList, overlaps, parseCpuList } from '../src/procfs/cpu-list.js';
+import { busyRatio, parseCpuTimes, parseNetDev } from '../src/procfs/host.js';
+import { parseMounts } from '../src/procfs/mountinfo.js';
+import { parsePressureMicroseconds } from '../src/procfs/pressure.js';
 import { parseIoBytes, parseProcessStat, parseProcessStatus, parseSchedStat } from '../src/procfs/process.js';
 import { parseHtbClasses } from '../src/steps/htb-class.js';
 import { composeSchemata, parseSchemata, placeMask, sameSchemata } from '../src/steps/schemata.js';
@@ -55,21 +57,34 @@ describe('files of the kernel', () => {
     ['max 100000\n', { quotaUs: undefined, periodUs: 100000 }],
     ['x', undefined],
   ]);
-  table('mountinfo', parseCpuMounts, [
+  const hierarchies = (text: string) => cgroupHierarchies(parseMounts(text), () => 'cpuset cpu io memory\n');
+  table('mountinfo', hierarchies, [
     [
-      '32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct\n34 31 0:31 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n',
-      [{ version: 1, mount: '/sys/fs/cgroup/cpu', root: '/' }],
+      '32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct\n31 23 0:28 / /sys rw - tmpfs tmpfs rw\n',
+      [{ version: 1, mount: '/sys/fs/cgroup/cpu', root: '/', controllers: ['rw', 'cpu', 'cpuacct'] }],
     ],
     [
-      '30 23 0:26 /box /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n',
-      [{ version: 2, mount: '/sys/fs/cgroup', root: '/box' }],
+      '30 23 0:26 /box /sys/fs/cgroup rw,nosuid shared:9 master:2 - cgroup2 cgroup2 rw,nsdelegate\n',
+      [
+        {
+          version: 2,
+          mount: '/sys/fs/cgroup',
+          root: '/box',
+          controllers: ['cpuset', 'cpu', 'io', 'memory'],
+        },
+      ],
     ],
     ['', []],
   ]);
-  table('root qdisc', parseRootQdisc, [
-    ['[{"kind":"htb","handle":"1:","root":true,"options":{}}]', { kind: 'htb', handle: '1:' }],
-    ['[]', undefined],
-    ['not json', undefined],
+  table('bit_usage', (text) => [...parseTakenBits(text)], [
+    [
+      '0=SSSSXX;3=EEPS00\n',
+      [
+        [0, 0n],
+        [3, 0b111000n],
+      ],
+    ],
+    ['', []],
   ]);
 
   it('takes the command of stat whole, parentheses and spaces too', () => {
@@ -89,9 +104,36 @@ describe('files of the kernel', () => {
 
   it('finds a process in either version of cgroups', () => {
     const text = '4:memory:/m\n2:cpu,cpuacct:/sage/rate\n0::/slice\n';
-    expect(parseCgroupPath(text, 1)).to.equal('/sage/rate');
-    expect(parseCgroupPath(text, 2)).to.equal('/slice');
-    expect(parseCgroupPath('', 2)).to.equal(undefined);
+    const v2 = { version: 2, controllers: [] } as const;
+    expect(parseCgroupPath(text, { version: 1, controllers: ['rw', 'cpu'] })).to.equal('/sage/rate');
+    expect(parseCgroupPath(text, v2)).to.equal('/slice');
+    expect(parseCgroupPath('', v2)).to.equal(undefined);
+  });
+
+  it('reads mounts with spaces, options and other machines', () => {
+    const text =
+      '36 35 98:0 /mnt1 /my\\040data ro,noatime master:1 - ext3 /dev/root rw,errors=continue\n' +
+      '40 35 0:52 / /nfs rw - nfs4 host:/x rw,vers=4.2\nnonsense\n';
+    expect(parseMounts(text)).to.deep.equal([
+      {
+        device: '98:0',
+        root: '/mnt1',
+        point: '/my data',
+        readOnly: true,
+        type: 'ext3',
+        source: '/dev/root',
+        options: ['rw', 'errors=continue'],
+      },
+      {
+        device: '0:52',
+        root: '/',
+        point: '/nfs',
+        readOnly: false,
+        type: 'nfs4',
+        source: 'host:/x',
+        options: ['rw', 'vers=4.2'],
+      },
+    ]);
   });
 
   it('reads v1 quotas, -1 being none', () => {
@@ -107,6 +149,12 @@ describe('files of the kernel', () => {
     expect(busyRatio(before, after, [0, 1])).to.equal(0.25);
     expect(busyRatio(before, before, [0])).to.equal(undefined);
   });
+
+  for (const text of ['0-3,8,10-11', '0', '']) {
+    it(`writes the processors ${text} as the kernel reads them back`, () => {
+      expect(formatCpuList(parseCpuList(text))).to.equal(text);
+    });
+  }
 
   it('knows overlapping processors', () => {
     expect(overlaps([0, 1], [1, 2])).to.equal(true);
@@ -134,12 +182,12 @@ describe('HTB classes', () => {
       ['1:1', 1e9],
       ['1:10', 1.5e6],
     ]);
-    expect(classes[1]).to.deep.equal({ ...wanted, backlogBytes: 12288 });
+    expect(classes[1]).to.deep.equal({ ...wanted, backlogBytes: 12288, drops: 0 });
   });
   it('reads the JSON of newer tc, rates in byte/s', () => {
     const text =
       '[{"class":"htb","handle":"1:10","prio":3,"quantum":3000,"rate":187500,"ceil":250000,"burst":1599,"cburst":1600,"backlog":0}]';
-    expect(parseHtbClasses(text)).to.deep.equal([{ ...wanted, backlogBytes: 0 }]);
+    expect(parseHtbClasses(text)).to.deep.equal([{ ...wanted, backlogBytes: 0, drops: undefined }]);
   });
   it('finds none in nonsense', () => {
     expect(parseHtbClasses('[{')).to.deep.equal([]);
@@ -149,14 +197,23 @@ describe('HTB classes', () => {
 
 describe('schemata', () => {
   it('reads padded masks and gaps in cache ids', () => {
-    const masks = parseSchemata('    MB:0=100;2=100\n    L3:0=0000f;2=fffff\n');
+    const text = '    MB:0=100;2=2048\n    L3:0=0000f;2=fffff\nL3CODE:0=3\n';
+    expect([...parseSchemata(text, 'MB')]).to.deep.equal([
+      [0, 100n],
+      [2, 2048n],
+    ]);
+    expect([...parseSchemata(text, 'L3CODE')]).to.deep.equal([[0, 3n]]);
+    const masks = parseSchemata(text, 'L3');
     expect([...masks]).to.deep.equal([
       [0, 0xfn],
       [2, 0xfffffn],
     ]);
-    expect(composeSchemata(masks)).to.equal('L3:0=f;2=fffff');
+    expect(composeSchemata(masks, 'L3')).to.equal('L3:0=f;2=fffff');
     expect(sameSchemata('  L3:0=0000f;2=fffff\n', 'L3:2=fffff')).to.equal(true);
     expect(sameSchemata('  L3:0=0000f\n', 'L3:0=1f')).to.equal(false);
+    expect(sameSchemata('  MB:0= 50\n L3:0=f\n', 'L3:0=f\nMB:0=50')).to.equal(true);
+    expect(sameSchemata('  MB:0= 50\n L3:0=f\n', 'L3:0=f\nMB:0=60')).to.equal(false);
+    expect(composeSchemata(new Map([[1, 50n]]), 'MB')).to.equal('MB:1=50');
   });
   for (const [ways, allowed, shared, mask] of [
     [4, 0xfffffn, 0xc0000n, 0xfn],

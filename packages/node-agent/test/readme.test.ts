@@ -30,12 +30,16 @@ describe('README.md of the node agent', () => {
 
   it('shows the defaults', () => {
     const [defaults, shown] = [unwrap(loadAgentConfig(least)), unwrap(loadAgentConfig(all))];
-    const { node, journal, targets, coRunners, tokenFile, ...rest } = defaults;
+    const { node, journal, targets, coRunners, tokenFile, tls, limits, ...rest } = defaults;
     expect(shown).to.deep.include(rest);
+    expect(shown.limits).to.deep.equal({ ...limits, bounds: shown.limits.bounds });
     expect(shown.coRunners.suspend).to.equal(coRunners.suspend);
     const [target, shownTarget] = [targets[0], shown.targets[0]];
     expect(shownTarget).to.include({
       maxCpuCores: target?.maxCpuCores,
+      maxCpuWeight: target?.maxCpuWeight,
+      maxDiskWeight: target?.maxDiskWeight,
+      minMemoryBytes: target?.minMemoryBytes,
       maxPoolSize: target?.maxPoolSize,
     });
   });
@@ -49,7 +53,13 @@ describe('README.md of the node agent', () => {
         .map(snake)
         .filter((key) => !shown.includes(key)),
     ).to.deep.equal([]);
-    expect(Object.values({ ...resolved, ...resolved.targets[0] })).to.not.include(undefined);
+    // Ways to name a target exclude each other: all of them together show every key.
+    const targets = resolved.targets.map((target) =>
+      Object.fromEntries(Object.entries(target).filter(([, value]) => value !== undefined)),
+    );
+    expect(
+      Object.values({ ...resolved, ...resolved.targets[0], ...Object.assign({}, ...targets) }),
+    ).to.not.include(undefined);
   });
 
   it('has requests of every kind that are accepted', () => {
@@ -58,10 +68,18 @@ describe('README.md of the node agent', () => {
     expect([...kinds].sort()).to.deep.equal([
       'cpu-frequency',
       'cpu-quota',
+      'cpu-set',
+      'cpu-weight',
+      'disk-weight',
+      'limit-corunner',
+      'limit-corunner',
       'limit-corunner',
       'link-delay',
       'link-rate',
+      'link-rate',
       'llc-ways',
+      'memory-bandwidth',
+      'memory-limit',
       'pool-size',
     ]);
   });

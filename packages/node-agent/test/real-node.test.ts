@@ -57,7 +57,9 @@ describe('on this machine', function () {
     children.push(target);
     const burner = burn();
     const read = realSystem().read;
-    const system = realSystem({ read: (path) => (path === '/proc/self/mountinfo' ? '' : read(path)) });
+    const system = realSystem({
+      read: (path) => (/^\/proc\/(1|self)\/mountinfo$/.test(path) ? '' : read(path)),
+    });
     const config = (suspend: boolean) =>
       node.config(
         `targets: [{ name: rate, pids: [${target.pid}] }]\nco_runners: { allow: [sage-test-burner], suspend: ${suspend} }`,

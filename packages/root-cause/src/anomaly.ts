@@ -43,7 +43,10 @@ export interface NodeAnomaly {
 export interface ServiceSigns {
   readonly service: string;
   readonly features: readonly FeatureAnomaly[];
-  /** Seconds per second by which its own compute took longer than expected, over all its calls; a store's, its link in it. */
+  /**
+   * Seconds per second by which its own compute took longer than expected, over all its calls; a store's, its link in
+   * it.
+   */
   readonly excessSeconds: number;
   /** Nodes that only this service owns. */
   readonly exclusive: readonly NodeAnomaly[];
@@ -149,7 +152,9 @@ export function readSigns(
   );
 }
 
-/** Least time-out of TCP before it sends again (Linux; RFC 6298 says a second), less what clocks and quantiles are off. */
+/**
+ * Least time-out of TCP before it sends again (Linux; RFC 6298 says a second), less what clocks and quantiles are off.
+ */
 const RETRANSMISSION_MS = 180;
 /** Of packets some are lost, not most: the median stays about what it was. */
 const MEDIAN_PART = 0.1;
@@ -164,6 +169,16 @@ function looksLost(excessMs: readonly number[], count: number): boolean {
     const ms = excessMs[q] ?? 0;
     return ms >= RETRANSMISSION_MS && medianMs <= MEDIAN_PART * ms && callsBeyond(count, percentile) >= 1;
   });
+}
+
+/** TCP waits so long before it sends again, and each time twice as long; what comes of it is told to a tenth. */
+const TIME_OUTS_MS: readonly number[] = [200, 600, 1400];
+const TIME_OUT_TOLERANCE = 0.1;
+
+/** Whether a tail is longer by just what one to three retransmissions take. */
+export function isTimedOut({ isLossy, observedMs, expectedMs }: NodeAnomaly): boolean {
+  const excessMs = observedMs - expectedMs;
+  return isLossy && TIME_OUTS_MS.some((ms) => Math.abs(excessMs - ms) <= TIME_OUT_TOLERANCE * ms);
 }
 
 /** A call of a store, whose compute shows in it alone. */
@@ -234,7 +249,9 @@ function isNoted({ z, observed, expected }: FeatureAnomaly, { features }: Servic
 const HELD_RATIO = 0.7;
 const MISSED_RATIO = 2;
 
-/** Part of what a service usually holds of the last-level cache that it has lost, and misses; 0 where it does not tell. */
+/**
+ * Part of what a service usually holds of the last-level cache that it has lost, and misses; 0 where it does not tell.
+ */
 function cacheLost({ features }: ServiceSigns): number {
   const held = features.find(({ feature }) => feature === 'llc_occupancy_bytes');
   const missed = features.find(({ feature }) => feature === 'llc_misses_per_second');
@@ -245,8 +262,8 @@ function cacheLost({ features }: ServiceSigns): number {
 }
 
 /**
- * How convincing a reading is. Misses are the more so the more of its cache a service has lost; it then computes longer for
- * the same and may run into its quota, for which throttling is the less so.
+ * How convincing a reading is. Misses are the more so the more of its cache a service has lost; it then computes longer
+ * for the same and may run into its quota, for which throttling is the less so.
  */
 function strengthOf(reading: FeatureAnomaly, signs: ServiceSigns): number {
   const lost = CONVINCING * cacheLost(signs);

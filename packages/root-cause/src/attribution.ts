@@ -1,8 +1,16 @@
 import { RESOURCES, type Resource } from '@sage/core';
-import { type NodeAnomaly, noSigns, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
+import {
+  isTimedOut,
+  type NodeAnomaly,
+  noSigns,
+  resourceStrength,
+  type ServiceSigns,
+  strength,
+} from './anomaly.js';
 import { directContention, discountedUsage } from './directness.js';
+import { holdsWays } from './hidden-ways.js';
 import { poolWaitClaim, servingOf } from './pool-wait.js';
-import { isClearedByProbe } from './probe.js';
+import { isClearedByProbe, meetsQueue } from './probe.js';
 import type { Responsibility } from './responsibility.js';
 
 /** How much of a service's trouble each of its resources explains: parts sum to 1. */
@@ -24,7 +32,8 @@ const STORE_WAITS: readonly Resource[] = ['memory', 'disk', 'llc'];
  * ρ_g ∝ strength_g³, over
  * - contention features less what is a symptom of something more direct, plus discounted usage;
  * - `network`: also slow request and response gaps, as far as they are this service's and exceed its slow compute;
- * - `software`: pools, by the latency that waiting for them explains, and the compute that no measured resource does. Event-loop lag counts as usage: a symptom.
+ * - `software`: pools, by the latency that waiting for them explains, and the compute that no measured resource does.
+ *   Event-loop lag counts as usage: a symptom.
  *
  * A store's client latency is way and compute in one: it speaks for the way first. Where a probe finds the way in order,
  * slow ways, too, are something of the service itself: its answers lie unread while it does something else.
@@ -39,7 +48,9 @@ export function attribute(
   const cpu = resourceStrength(own, 'cpu', 'contention') ?? 0;
   const part = (entry: NodeAnomaly) => responsibility(service, entry.node.id) * strength(entry.z);
   const largest = (entries: readonly NodeAnomaly[]) => Math.max(0, ...entries.map(part));
-  const compute = largest(own.exclusive);
+  // Of calls without client spans the ways are in the caller's own time.
+  const isWay = (entry: NodeAnomaly) => holdsWays(entry.node) && (meetsQueue(own) || isTimedOut(entry));
+  const compute = largest(own.exclusive.filter((entry) => !isWay(entry)));
   const strengths = new Map<Resource, number>();
   for (const resource of RESOURCES) {
     strengths.set(resource, (direct.get(resource) ?? 0) + discountedUsage(own, resource));
@@ -56,16 +67,22 @@ export function attribute(
   );
   // What keeps a store from computing keeps its callers waiting just as its link does: one node holds both.
   const waits = Math.max(cpu, ...STORE_WAITS.map((resource) => direct.get(resource) ?? 0));
-  const excused = ({ node }: NodeAnomaly) => pooled + (node.kind === 'client' ? waits : cpu);
+  // Of calls that nobody sees nobody sees either which of them waited for a connection.
+  const unseenPools = direct.get('software') ?? 0;
+  const excused = ({ node }: NodeAnomaly) =>
+    pooled + (node.kind === 'client' ? waits : cpu) + (node.kind === 'server' ? unseenPools : 0);
   const lost = Math.max(
     0,
     ...own.shared.filter(({ isLossy }) => isLossy).map((entry) => part(entry) - excused(entry)),
   );
-  const ways = own.shared.map(
+  const timedOut = own.exclusive
+    .filter((entry) => isWay(entry) && isTimedOut(entry))
+    .map((entry) => part(entry) - compute - excused(entry));
+  const ways = [...own.shared, ...own.exclusive.filter(isWay)].map(
     (entry) =>
       (isClearedByProbe(own, entry) ? GAP_PART_PROBED : GAP_PART) * (part(entry) - compute - excused(entry)),
   );
-  add('network', Math.max(0, ...ways, lost - compute));
+  add('network', Math.max(0, ...ways, ...timedOut, lost - compute));
   const measured = Math.max(...RESOURCES.map((r) => (r === 'software' ? 0 : (strengths.get(r) ?? 0))));
   // What is slow on a way that is in order, and what a store takes, may be compute.
   const wayside = largest(

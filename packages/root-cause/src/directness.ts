@@ -32,10 +32,10 @@ const SATURATED_Z = 3;
 const USAGE_SCALE = 4;
 
 /**
- * Strength per resource of what the service itself suffers, symptoms of a shortage of processor time or memory taken off:
- * `direct = max(0, contention − symptom share × cpu contention − symptom share × memory contention)`. Pool waits of the caller of a slow callee are taken
- * off by `calleeSlowness`. Where no waiting is measured, usage far out of the ordinary at the present load takes its
- * place. undefined: neither is measured.
+ * Strength per resource of what the service itself suffers, symptoms of a shortage of processor time or memory taken
+ * off: `direct = max(0, contention − symptom share × cpu contention − symptom share × memory contention)`. Pool waits
+ * of the caller of a slow callee are taken off by `calleeSlowness`. Where no waiting is measured, usage far out of the
+ * ordinary at the present load takes its place. undefined: neither is measured.
  */
 export function directContention(
   signs: ServiceSigns,

@@ -1,5 +1,6 @@
 import type { Abduction, CausalModel, Intervention } from '@sage/causal-graph';
 import {
+  type Culprit,
   FEATURES,
   type FeatureName,
   type Objective,
@@ -7,15 +8,19 @@ import {
   type Resource,
   type Rng,
 } from '@sage/core';
+import { resourceEvidence } from './evidence.js';
+import { culpritsFinding, type Finding } from './finding.js';
 import type { GraphView } from './graph-view.js';
+import type { Inquiry } from './inquiry.js';
 import type { NormalReference } from './normal-reference.js';
+import { findVictims } from './victims.js';
 
 /** Restored when the predicted percentile is below this part of the threshold. */
 const MARGIN = 0.8;
 /** The published groups; `software` is the latent. */
 const GROUPS: readonly Resource[] = ['cpu', 'memory', 'disk', 'network', 'llc', 'software'];
 
-export interface FaithfulCulprit {
+interface FaithfulCulprit {
   readonly service: string;
   readonly resource: Resource;
   /** 0 or 1: one world is drawn. */
@@ -24,12 +29,29 @@ export interface FaithfulCulprit {
   readonly effectMs: number;
 }
 
+/** What the published search comes to, with the measurements that speak for it beside. */
+export function searchFaithfully(inquiry: Inquiry): Finding {
+  const { model, objective, reference, scene, settings, window } = inquiry;
+  const { view, abduction, signsOf, facts } = scene;
+  const found = faithfulSearch(view, model, { ...settings, objective, abduction, reference });
+  const culprits = found.culprits.map(
+    (culprit): Culprit => ({
+      ...culprit,
+      evidence: resourceEvidence(signsOf(culprit.service), culprit.resource, facts.responsibility),
+    }),
+  );
+  if (found.restored && culprits.length > 0) return culpritsFinding(inquiry, culprits);
+  const chosen = culprits.map(({ service }) => service);
+  const victims = findVictims(view, window, { reference, culprits: chosen });
+  return { verdict: 'undetermined', reason: 'No three services restore it.', victims };
+}
+
 /**
  * The published search, kept for comparison: greedy over all services, each time the one whose restoration lowers the
  * percentile most, until below 0.8 × threshold or three are chosen; then per service the resource whose restoration
  * lowers it most. One world per candidate, no evidence, no probabilities.
  */
-export function faithfulSearch(
+function faithfulSearch(
   view: GraphView,
   model: CausalModel,
   options: {

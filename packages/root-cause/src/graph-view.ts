@@ -12,8 +12,8 @@ export interface GraphView {
   /** Each of those services → every latency node it owns, alone or together with another. */
   readonly owned: ReadonlyMap<string, readonly LatencyNode[]>;
   /**
-   * Each service that is called without client spans → its callers' server nodes: what its link takes there and back shows
-   * in them alone.
+   * Each service that is called without client spans → its callers' server nodes: what its link takes there and back
+   * shows in them alone.
    */
   readonly hiddenWays: ReadonlyMap<string, readonly HiddenWay[]>;
 }

@@ -1,13 +1,18 @@
+import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
 import type { FeatureAnomaly, NodeAnomaly, ServiceSigns } from './anomaly.js';
 import type { GraphView, HiddenWay } from './graph-view.js';
 
 /** Of a probe: from here on it is asked how much of what callers are slow by it explains. */
 const PROBE_NOTED_Z = 3;
+/** Probes tell a mean; of exponential waits, as queues make them, the p95 is about three times as long. */
+const TAIL_RATIO = 3;
+/** Calls a request, below which what they take does not reach its p95. */
+const LEAST_CALLS = 0.05;
 
 /**
  * Parts of callers' own time that are really the ways to whom they call without client spans: the calls' number times
- * what probes over the callee's link take longer, of the excess; all of a tail of retransmissions where probes got lost;
+ * what probes over the callee's link take longer, in the tail, of the excess; all of a tail of retransmissions where probes got lost;
  * or the part that the way itself is known by.
  * Node → callee → part; those of a node sum to at most 1.
  */
@@ -42,6 +47,13 @@ function partByProbes(features: readonly FeatureAnomaly[]) {
     const excessMs = Math.max(slow.observedMs - slow.expectedMs, slow.medianExcessMs);
     if (excessMs <= 0) return 0;
     if (isLossy && slow.isLossy) return 1;
-    return probe === undefined ? 0 : (callsPerChild * (probe.observed - probe.expected)) / excessMs;
+    if (probe === undefined || callsPerChild < LEAST_CALLS) return 0;
+    // Of requests that wait for it now and then the slow ones wait for it in full.
+    return (Math.max(1, callsPerChild) * TAIL_RATIO * (probe.observed - probe.expected)) / excessMs;
   };
+}
+
+/** Whether a service's own time at a node holds the ways of calls that it makes without client spans. */
+export function holdsWays({ kind, parents }: LatencyNode): boolean {
+  return kind === 'server' && parents.some(({ node }) => node.startsWith('server|'));
 }

@@ -2,3 +2,4 @@ export { diagnose } from './diagnose.js';
 export { isSupported } from './judged-percentiles.js';
 export type { DiagnoseInput, DiagnoseOptions, Method } from './options.js';
 export { type Rehearsal, rehearsalOf } from './rehearsal.js';
+export { type Dose, doseOf, type LoadRelief, loadRelief, type ReliefOptions } from './relief.js';

@@ -24,12 +24,13 @@ export interface Judged {
 
 /**
  * The percentiles to judge a node by: the objective's and those above it, since the slow calls of a service may be the
- * very ones of this objective, as far as enough calls of the window lie beyond: of 120 calls the p99 is the second slowest,
- * and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is; a handful of calls
- * says nothing.
+ * very ones of this objective, as far as enough calls of the window lie beyond: of 120 calls the p99 is the second
+ * slowest, and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is; a
+ * handful of calls says nothing.
  *
  * Those above the objective's count in proportion between one call beyond and five, where the node waits for nobody
- * (`isLeaf`): of what waits for others, a rare slow call of a callee may be in such a percentile that the callee's misses.
+ * (`isLeaf`): of what waits for others, a rare slow call of a callee may be in such a percentile that the callee's
+ * misses.
  */
 export function judgedPercentiles(count: number, wanted: Percentile, isLeaf: boolean): readonly Judged[] {
   const supported = PERCENTILES.filter((percentile) => isSupported(count, percentile));

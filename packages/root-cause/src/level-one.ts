@@ -44,10 +44,10 @@ const DISPENSABLE = 0.15;
 
 /**
  * The smallest set of services that restores the objective: greedy forward, each time the one whose restoration lowers
- * the median most, as long as it falls by more than 10 % of the excess that is left, until
- * the objective is sure to hold and enough of the excess is explained; then members that are not needed, or that are but
- * another explanation of the same, are taken out, the latest first. Empty where no single restoration has a real gain, or where
- * the set found does not explain enough of the excess.
+ * the median most, as long as it falls by more than 10 % of the excess that is left, until the objective is sure to
+ * hold and enough of the excess is explained; then members that are not needed, or that are but another explanation of
+ * the same, are taken out, the latest first. Empty where no single restoration has a real gain, or where the set found
+ * does not explain enough of the excess.
  */
 export function findCulprits(
   suspects: readonly RankedSuspect[],

@@ -34,7 +34,9 @@ export function poolWaitClaim(
   return CONVINCING * (isBare ? UNSEEN_PART * explained : 1) * explained;
 }
 
-/** Whether the callee of a call was slow in serving that very kind of call, or in answering it: both keep connections. */
+/**
+ * Whether the callee of a call was slow in serving that very kind of call, or in answering it: both keep connections.
+ */
 export function servingOf(node: LatencyNode, callee: ServiceSigns | undefined): Serving {
   const served = callee?.exclusive.find(
     ({ node: other }) => other.kind === 'server' && isSameRpc(other, node),

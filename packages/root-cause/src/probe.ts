@@ -5,14 +5,19 @@ const FINE_BELOW = 2;
 /** A probe that takes so many times what it usually takes meets a queue, if a short one. */
 const QUEUED_RATIO = 3;
 
+/** Whether probes over a service's link meet a queue. */
+export function meetsQueue({ features }: ServiceSigns): boolean {
+  const probe = features.find(({ feature }) => feature === 'network_probe_ms');
+  return probe !== undefined && probe.observed > QUEUED_RATIO * probe.expected;
+}
+
 /**
  * Whether probes over a service's link show that the link is not what makes a way slow. A few small packets a window
- * hardly ever meet a loss, and say nothing of a way whose tail is one of retransmissions. Nor do they clear it where they
- * meet a queue: where bandwidth is short, long messages take far longer than they do.
+ * hardly ever meet a loss, and say nothing of a way whose tail is one of retransmissions. Nor do they clear it where
+ * they meet a queue: where bandwidth is short, long messages take far longer than they do.
  */
 export function isClearedByProbe(signs: ServiceSigns, { isLossy }: NodeAnomaly): boolean {
   const measured = resourceStrength(signs, 'network', 'contention');
   if (measured === undefined || measured >= FINE_BELOW || isLossy) return false;
-  const probe = signs.features.find(({ feature }) => feature === 'network_probe_ms');
-  return probe === undefined || probe.observed <= QUEUED_RATIO * probe.expected;
+  return !meetsQueue(signs);
 }

@@ -11,9 +11,9 @@ export interface Rehearsal {
 const LEAST_WINDOWS = 20;
 
 /**
- * The newest window that took longer than usual, held against what is usual as its objective. A program's machine code is
- * made while it first runs: the first diagnoses of a process take several times as long as those that follow. undefined
- * where the past is too short, or was always the same.
+ * The newest window that took longer than usual, held against what is usual as its objective. A program's machine code
+ * is made while it first runs: the first diagnoses of a process take several times as long as those that follow.
+ * undefined where the past is too short, or was always the same.
  */
 export function rehearsalOf(history: readonly Window[], objective: Objective): Rehearsal | undefined {
   const seen = history.filter((window) => readObjective(objective, window).observedMs !== undefined);

@@ -24,7 +24,10 @@ const LEAST_CALLS = 10;
 const LEAST_WINDOWS = 3;
 /** Least spread of ln latency worth believing in: a tenth of the latency. */
 const LATENCY_FLOOR = 0.1;
-/** So much wider is the floor for a replica without a normal: how much it differs from the others by nature is not known. */
+/**
+ * So much wider is the floor for a replica without a normal: how much it differs from the others by nature is not
+ * known.
+ */
 const UNKNOWN_FACTOR = 3;
 /** The modified z-score's customary 3.5 is for ten values and more; a median of one or two moves more. */
 const OUTLYING = 5;
@@ -53,10 +56,10 @@ interface Outlier {
  *     score = (d − median) / max(own spread, floor, 1.4826 · MAD) ≥ 5
  *
  * which is the modified z-score (Iglewicz and Hoaglin 1993, How to Detect and Handle Outliers, 3.3) with the replica
- * itself left out: of three replicas one that is bad would move the median and the MAD that it is held against. Normal is
- * its own in `normal`, or else what is normal for the others, or else what they show now: then a replica that has always
- * been slower, or serves slower operations, is not taken for a bad one. Of two replicas that have no normal either could
- * be the odd one.
+ * itself left out: of three replicas one that is bad would move the median and the MAD that it is held against. Normal
+ * is its own in `normal`, or else what is normal for the others, or else what they show now: then a replica that has
+ * always been slower, or serves slower operations, is not taken for a bad one. Of two replicas that have no normal
+ * either could be the odd one.
  *
  * Latency decides where traces tell the replicas apart. Contention for the culprit's resource decides where they do not,
  * and for the network, whose delays lie outside of server spans. Several that stand out are not one bad replica.

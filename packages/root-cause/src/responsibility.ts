@@ -39,7 +39,9 @@ export function splitBlame(claims: readonly Claim[]): ReadonlyMap<string, number
   return new Map(claims.map((claim, index) => [claim.owner, (weights[index] as number) / total]));
 }
 
-/** A pool that runs dry is as often the effect of the slow call as its cause, unless the call itself is as fast as ever. */
+/**
+ * A pool that runs dry is as often the effect of the slow call as its cause, unless the call itself is as fast as ever.
+ */
 const POOL_PART = 0.2;
 /** The owner's own compute being slow speaks for it at half the strength of something it was seen to wait for. */
 const RESIDUAL_PART = 0.5;
@@ -66,7 +68,8 @@ function claimStrength(
     if (other === peer || (shared.isLossy && edge.isHidden)) return [];
     return [shared.isLossy && edge.isLossy ? Number.POSITIVE_INFINITY : edge.worst];
   });
-  // One slow link shows both ways, the stronger tells whose: so the worst between the two is what others are held against.
+  // One slow link shows both ways, the stronger tells whose: so the worst between the two is what others are held
+  // against.
   const between = Math.max(1, shared.z, (edges.get(peer)?.worst ?? 0) + NOISE_Z);
   const slow = others.reduce((sum, z) => sum + Math.min(1, z / between), 0);
   const slowest = Math.max(shared.z, ...[...edges.values()].map(({ worst }) => worst));

@@ -15,10 +15,10 @@ export interface Seen {
 }
 
 /**
- * A service that is measured and that no span tells of is called by somebody all the same, most often a store whose client
- * is not instrumented. Where a traced service is slow for no reason that is measured of it, and such a one suffers, the time
- * may be that one's: it then joins the services in question, the most troubled alone, and takes the part of the blame
- * that its trouble against the caller's speaks for.
+ * A service that is measured and that no span tells of is called by somebody all the same, most often a store whose
+ * client is not instrumented. Where a traced service is slow for no reason that is measured of it, and such a one
+ * suffers, the time may be that one's: it then joins the services in question, the most troubled alone, and takes the
+ * part of the blame that its trouble against the caller's speaks for.
  */
 export function seeUntraced(
   { view, signs }: Seen,

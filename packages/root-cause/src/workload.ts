@@ -11,7 +11,7 @@ const NO_GROWTH = 1;
  * How far a reading lies above what load explains. Waiting grows faster than load; its square is a modest guess of how
  * much: z' = (observed − normal·g²) / (spread·g²), where g = present load over the reference's.
  */
-export function zBeyondLoad(reading: FeatureAnomaly, growth: number): number {
+function zBeyondLoad(reading: FeatureAnomaly, growth: number): number {
   const factor = Math.max(NO_GROWTH, growth) ** 2;
   const spread = reading.z === 0 ? 1 : (reading.observed - reading.expected) / reading.z;
   return (reading.observed - reading.expected * factor) / (spread * factor);
@@ -81,8 +81,8 @@ export function strainedBeyondLoad(
 const NEARLY_MOST = 0.99;
 
 /**
- * Whether a service waits for a processor while it consumes more of one than it ever did, and no more for each request: at
- * a load that nobody has seen before, it is asked for more than it has.
+ * Whether a service waits for a processor while it consumes more of one than it ever did, and no more for each request:
+ * at a load that nobody has seen before, it is asked for more than it has.
  */
 export function isOverloaded(
   { service, features }: ServiceSigns,

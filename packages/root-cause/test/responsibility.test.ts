@@ -160,8 +160,8 @@ describe('assignResponsibility', () => {
       return responsibility('a', served.node.id);
     };
     it("is its callee's as far as probes of the callee take longer", () => {
-      expect(partOf([feature('network_probe_ms', 15)])).to.equal(0.5);
-      expect(partOf([feature('network_probe_ms', 31)])).to.equal(1);
+      expect(partOf([feature('network_probe_ms', 5)])).to.equal(0.5);
+      expect(partOf([feature('network_probe_ms', 11)])).to.equal(1);
     });
     it("is nobody else's where they take as long as ever", () => {
       expect(partOf([feature('network_probe_ms', 1)])).to.equal(0);

@@ -41,6 +41,13 @@ function node(kind: LatencyKind, [caller, callee]: [string, string], z: number, 
   };
 }
 
+/** A server's time that holds calls without client spans. */
+function unseenCalls(z: number, excessMs: number): NodeAnomaly {
+  const entry = node('server', ['x', 'a'], z, excessMs);
+  const parents = [{ node: 'server|a>b:/', weight: 1, callsPerChild: 1 }];
+  return { ...entry, node: { ...entry.node, parents } };
+}
+
 function signs(service: string, rest: Partial<ServiceSigns>): ServiceSigns {
   return { ...noSigns(service), ...rest };
 }
@@ -107,6 +114,32 @@ describe('the resource that explains a service', () => {
         features: [feature('cpu_usage_cores', 20), feature('cpu_runqueue_wait_ratio', 0)],
       },
       'software',
+    ],
+    [
+      'its own time is longer by one retransmission, and holds ways that nobody sees',
+      { exclusive: [{ ...unseenCalls(60, 201), medianExcessMs: 0, isLossy: true }] },
+      'network',
+    ],
+    [
+      'the same, by what no time-out takes',
+      { exclusive: [{ ...unseenCalls(60, 300), medianExcessMs: 0, isLossy: true }] },
+      'software',
+    ],
+    [
+      'the same, while requests waited for connections',
+      {
+        exclusive: [{ ...unseenCalls(60, 201), medianExcessMs: 0, isLossy: true }],
+        features: [feature('software_pool_wait_ms', 20)],
+      },
+      'software',
+    ],
+    [
+      'its own time holds ways that nobody sees, and the probe meets a queue',
+      {
+        exclusive: [unseenCalls(60, 40)],
+        features: [feature('network_probe_ms', 0.8, { observed: 0.85, expected: 0.05 })],
+      },
+      'network',
     ],
     [
       'waits for a processor longer than it runs, little as that is',

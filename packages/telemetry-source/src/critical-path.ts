@@ -45,7 +45,9 @@ export function criticalPathUs(parent: Interval, calls: readonly CallInterval[])
   return critical;
 }
 
-/** Places of the calls that were waited for, in the order given, and in that of their places where it leaves a choice. */
+/**
+ * Places of the calls that were waited for, in the order given, and in that of their places where it leaves a choice.
+ */
 function awaitedCalls(
   parent: Interval,
   calls: readonly CallInterval[],

@@ -40,6 +40,8 @@ export async function startAgentProcess(options: AgentOptions): Promise<Outcome<
       node: 'demo',
       journal: join(options.workDir, 'node-agent-journal.jsonl'),
       dry_run: false,
+      // The engine asks every two seconds.
+      sample_seconds: 1,
       targets: options.targets,
       co_runners: { allow: options.coRunnerPatterns, suspend: true },
     }),

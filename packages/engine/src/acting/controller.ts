@@ -1,24 +1,23 @@
-import { createHash } from 'node:crypto';
-import { WINDOWS_TO_RELEASE } from '@sage/actuation';
 import {
-  type Action,
-  type ActionOutcome,
-  type ActionPlan,
-  type Culprit,
-  type Diagnosis,
-  failure,
-  type Logger,
-  type Outcome,
-  type PlannedAction,
-} from '@sage/core';
-import type { Config } from '../config/config.js';
-import type { HeldAction } from '../incidents/incident.js';
-import type { NodeTargets, Parts } from '../parts.js';
+  type NodeTargets,
+  type Placement,
+  place,
+  type Relief,
+  type TurnedKnob,
+  WINDOWS_TO_RELEASE,
+} from '@sage/actuation';
+import type { ActionPlan, Culprit, Diagnosis, Logger, ScaleState } from '@sage/core';
+import type { Orchestrator } from '@sage/orchestrator';
+import { type ActuationMode, type Config, modeOf, scaleBoundsOf } from '../config/config.js';
+import type { Parts } from '../parts.js';
 import type { NodeAgentClient } from '../sources/node-agent-client.js';
+import { Executor } from './executor.js';
 
 export interface ControllerOptions {
   readonly parts: Pick<Parts, 'plan'>;
   readonly agents: () => readonly NodeAgentClient[];
+  /** Without one nothing is scaled, and targets are named as their services. */
+  readonly orchestrator?: Orchestrator | undefined;
   readonly config: () => Config;
   readonly logger: Logger;
   readonly count: (action: string, outcome: string) => void;
@@ -27,46 +26,37 @@ export interface ControllerOptions {
 export interface PlanRequest {
   readonly diagnosis: Diagnosis;
   readonly culprit: Culprit;
-  /** `node/target` of all that this incident has acted on. */
-  readonly touched: readonly string[];
-  readonly inForce: readonly Action[];
+  readonly relief: Relief | undefined;
+  readonly inForce: readonly TurnedKnob[];
+  readonly resting: readonly TurnedKnob[];
 }
 
-export interface ExecuteOptions {
-  readonly incident: string;
-  /** How many plans of the incident were carried out before this one. */
-  readonly step: number;
-}
-
-export interface ExecutedAction {
-  readonly node: string;
-  readonly outcome: ActionOutcome;
+export interface MadePlan {
+  readonly plan: ActionPlan;
+  /** Of the service, at the time; null where it is not known. */
+  readonly replicasBefore: number | null;
 }
 
 /** Long enough for the ten clean windows after which it is released; a dead engine leaves nothing turned for longer. */
 const LEASE_WINDOWS = 2 * WINDOWS_TO_RELEASE;
 
-/** From a diagnosis to what node agents did about it, as far as the mode allows. */
+/** From a diagnosis to a plan, by what agents and the orchestrator say can be done now. */
 export class Controller {
+  readonly executor: Executor;
   readonly #options: ControllerOptions;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
+    this.executor = new Executor({
+      ...options,
+      orchestrator: options.orchestrator,
+      leaseSeconds: () => this.leaseSeconds,
+    });
   }
 
-  /** Whether plans are carried out and not only made. */
-  get acts(): boolean {
-    return this.#options.config().actuation.mode === 'act';
-  }
-
-  /** undefined where the mode is `observe`. */
-  async plan({ diagnosis, culprit, touched, inForce }: PlanRequest): Promise<ActionPlan | undefined> {
-    const { mode, minProbability } = this.#options.config().actuation;
-    if (mode === 'observe') return undefined;
-    const nodes = await this.#targets();
-    const plan = this.#options.parts.plan({ diagnosis, culprit, nodes, inForce, minProbability });
-    const fresh = plan.actions.filter(({ node, action }) => !touched.includes(`${node}/${action.target}`));
-    return { ...plan, actions: fresh };
+  /** What may be done about an objective. */
+  modeOf(objective: string): ActuationMode {
+    return modeOf(this.#options.config(), objective);
   }
 
   /** For how long an agent keeps an action. */
@@ -74,70 +64,49 @@ export class Controller {
     return LEASE_WINDOWS * this.#options.config().windows.seconds;
   }
 
-  async execute(plan: ActionPlan, { incident, step }: ExecuteOptions): Promise<ExecutedAction[]> {
-    const { agents, logger, count } = this.#options;
-    const executed: ExecutedAction[] = [];
-    for (const { node, action } of plan.actions) {
-      const id = actionId(incident, step, { node, action });
-      const agent = agents().find(({ name }) => name === node);
-      const answer =
-        (await agent?.act(id, action, this.leaseSeconds)) ?? failure('unknown', `no node agent ${node}`);
-      const outcome: ActionOutcome = answer.ok
-        ? answer.value
-        : { id, action, status: 'failed', message: answer.message, writes: [], leaseEndsMs: undefined };
-      count(action.kind, outcome.status);
-      logger.info('action', {
-        node,
-        target: action.target,
-        kind: action.kind,
-        status: outcome.status,
-        message: outcome.message,
-      });
-      executed.push({ node, outcome });
-    }
-    return executed;
+  async plan({ relief, ...request }: PlanRequest): Promise<MadePlan> {
+    const config = this.#options.config();
+    const { minProbability, maxActions, allow } = config.actuation;
+    const { service } = request.culprit;
+    const bounds = scaleBoundsOf(config, service);
+    const [placement, scale] = await Promise.all([
+      this.#placement(),
+      bounds === undefined ? undefined : this.#scaleState(service),
+    ]);
+    const plan = this.#options.parts.plan({
+      ...request,
+      placement,
+      ...(scale === undefined ? {} : { scale }),
+      ...(relief === undefined ? {} : { relief }),
+      limits: {
+        minProbability,
+        maxActions,
+        ...(allow === undefined ? {} : { allow }),
+        ...(bounds === undefined ? {} : { scale: bounds }),
+      },
+    });
+    return { plan, replicasBefore: scale?.replicas ?? null };
   }
 
-  /** Asking again for what is in force renews its lease; false where it could not be. */
-  async renew({ node, actionId, action }: HeldAction): Promise<boolean> {
-    const { agents, logger } = this.#options;
-    const agent = agents().find(({ name }) => name === node);
-    const answer = await agent?.act(actionId, action, this.leaseSeconds);
-    const renewed = answer?.ok === true && answer.value.status === 'applied';
-    if (!renewed) logger.warn('a lease was not renewed', { node, target: action.target, kind: action.kind });
-    return renewed;
-  }
-
-  async release(node: string, actionId: string): Promise<Outcome<ActionOutcome>> {
-    const agent = this.#options.agents().find(({ name }) => name === node);
-    if (agent === undefined) return failure('unknown', `no node agent ${node}`);
-    const released = await agent.release(actionId);
-    if (released.ok) this.#options.count(released.value.action.kind, released.value.status);
-    return released;
-  }
-
-  async #targets(): Promise<NodeTargets[]> {
-    const { agents, logger } = this.#options;
+  async #placement(): Promise<Placement> {
+    const { agents, orchestrator, logger } = this.#options;
     const answers = await Promise.all(
       agents().map(async (agent) => ({ node: agent.name, targets: await agent.targets() })),
     );
-    return answers.flatMap(({ node, targets }): NodeTargets[] => {
+    const nodes = answers.flatMap(({ node, targets }): NodeTargets[] => {
       if (targets.ok) return [{ node, targets: targets.value }];
       logger.warn('the targets of a node are not known', { node, error: targets.message });
       return [];
     });
+    return place(nodes, orchestrator?.instances());
   }
-}
 
-/**
- * The same request sent twice has one id and is done once. Each step of an incident has ids of its own: an agent takes
- * none for another value of the same knob, nor again for what it has undone.
- */
-function actionId(incident: string, step: number, planned: Pick<PlannedAction, 'node' | 'action'>): string {
-  const { node, action } = planned;
-  const digest = createHash('sha256')
-    .update(JSON.stringify([node, action]))
-    .digest('hex')
-    .slice(0, 12);
-  return `${incident}-${step}-${action.kind}-${digest}`;
+  async #scaleState(service: string): Promise<ScaleState | undefined> {
+    const { orchestrator, logger } = this.#options;
+    const state = await orchestrator?.scaleState(service);
+    if (state?.ok === false) {
+      logger.warn('how far a service can be scaled is not known', { service, error: state.message });
+    }
+    return state?.ok === true ? state.value : undefined;
+  }
 }

@@ -1,5 +1,5 @@
 import { type ConfigIssue, describe, pathText } from './issues.js';
-import { validValue, valueAt } from './schema-walk.js';
+import { knownKeys, validValue, valueAt } from './schema-walk.js';
 
 /**
  * What no key can be wrong in by itself. Apart from the schema, which looks at such things only once all else is
@@ -11,6 +11,8 @@ export function crossChecks(input: unknown): ConfigIssue[] {
     ...repeatedNames(input, 'node_agents', 'a name that no other agent has'),
     ...slideFits(input),
     ...historyHoldsEnough(input),
+    ...oneOrchestrator(input),
+    ...scaleBoundsFit(input),
     ...oneWayIn(input, 'prometheus'),
     ...oneWayIn(input, 'alertmanager'),
   ];
@@ -44,6 +46,30 @@ function historyHoldsEnough(input: unknown): ConfigIssue[] {
   const held = validValue(input, ['learning', 'history_windows']);
   if (typeof needed !== 'number' || typeof held !== 'number' || needed <= held) return [];
   return [issueAt(input, path, `a number no greater than learning.history_windows (${held})`)];
+}
+
+function oneOrchestrator(input: unknown): ConfigIssue[] {
+  const section = valueAt(input, ['orchestrator']);
+  if (section === null || typeof section !== 'object') return [];
+  const given = Object.keys(section).filter((key) => knownKeys(['orchestrator']).includes(key));
+  if (given.length === 1) return [];
+  const expected = `one of ${knownKeys(['orchestrator']).join(', ')}`;
+  return [{ path: 'orchestrator', expected, actual: given.join(' and ') || 'none of them' }];
+}
+
+/** Of the least and the most replicas, where both are said or the least is inherited. */
+function scaleBoundsFit(input: unknown): ConfigIssue[] {
+  const scale = ['actuation', 'scale'];
+  const services = valueAt(input, [...scale, 'services']);
+  const named = services !== null && typeof services === 'object' ? Object.keys(services) : [];
+  const least = validValue(input, [...scale, 'min']);
+  return [scale, ...named.map((name) => [...scale, 'services', name])].flatMap((path) => {
+    const min = validValue(input, [...path, 'min']) ?? least ?? 1;
+    const max = validValue(input, [...path, 'max']);
+    if (typeof min !== 'number' || typeof max !== 'number' || min <= max) return [];
+    const expected = `a number no less than the least number of replicas (${min})`;
+    return [{ path: pathText([...path, 'max']), expected, actual: describe(max) }];
+  });
 }
 
 /** A request has one header Authorization. */

@@ -7,6 +7,7 @@ const FIXED = [
   ['data_dir', (config: Config) => config.dataDir],
   ['windows', (config: Config) => config.windows],
   ['receivers', (config: Config) => config.receivers],
+  ['orchestrator', (config: Config) => config.orchestrator],
   ['learning.history_windows', (config: Config) => config.learning.historyWindows],
 ] as const;
 

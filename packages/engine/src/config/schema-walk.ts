@@ -26,12 +26,14 @@ export function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 interface SchemaNode extends z.ZodType {
   readonly shape?: Readonly<Record<string, SchemaNode>>;
   readonly element?: SchemaNode;
+  /** Of a mapping whose keys are anything. */
+  readonly valueType?: SchemaNode;
 }
 
 function schemaAt(path: readonly PropertyKey[]): SchemaNode | undefined {
   return path.reduce<SchemaNode | undefined>((node, part) => {
     const inner = unwrap(node);
-    return typeof part === 'number' ? inner?.element : inner?.shape?.[String(part)];
+    return typeof part === 'number' ? inner?.element : (inner?.shape?.[String(part)] ?? inner?.valueType);
   }, configSchema as SchemaNode);
 }
 

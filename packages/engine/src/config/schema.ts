@@ -1,4 +1,4 @@
-import { FEATURE_NAMES } from '@sage/core';
+import { ACTION_KINDS, FEATURE_NAMES } from '@sage/core';
 import { validate as validCron } from 'node-cron';
 import { z } from 'zod';
 
@@ -18,12 +18,31 @@ const url = (instead: string) =>
     .refine(hasNoUserinfo, { error: `a URL without user and password: they belong in ${instead}` });
 const label = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'a Prometheus label name' });
 
+const mode = z.enum(['observe', 'recommend', 'act']);
+
+const replicas = z.number().int().min(1).max(10_000);
+
+const actuation = z.strictObject({
+  mode: mode.default('observe'),
+  min_probability: z.number().min(0).max(1).default(0.7),
+  max_actions: z.number().int().min(0).max(100).default(8),
+  allow: z.array(z.enum(ACTION_KINDS as [string, ...string[]])).optional(),
+  scale: z
+    .strictObject({
+      min: replicas.optional(),
+      max: replicas.optional(),
+      services: z.record(text, z.strictObject({ min: replicas.optional(), max: replicas })).default({}),
+    })
+    .prefault({}),
+});
+
 const objective = z.strictObject({
   name: text,
   service: text,
   operation: text,
   percentile: z.enum(['p50', 'p95', 'p99']).default('p99'),
   threshold_ms: positive,
+  actuation: mode.optional(),
 });
 
 const windows = z.strictObject({
@@ -62,6 +81,32 @@ const prometheus = z.strictObject({
     .default({}),
 });
 
+const orchestrator = z.strictObject({
+  kubernetes: z
+    .strictObject({
+      kubeconfig: text.optional(),
+      context: text.optional(),
+      namespaces: z.array(text).default([]),
+      selector: text.optional(),
+      service_label: text.optional(),
+    })
+    .optional(),
+  swarm: z
+    .strictObject({
+      url: z
+        .string()
+        .regex(/^(unix:\/\/\/|(tcp|https?):\/\/)[^@]+$/, {
+          error: 'unix:///path, http://host:port or https://host:port',
+        })
+        .default('unix:///var/run/docker.sock'),
+      tls: z.strictObject({ ca_file: text, cert_file: text, key_file: text }).optional(),
+      service_label: text.optional(),
+      poll_seconds: z.number().min(1).max(3600).default(10),
+    })
+    .optional(),
+  static: z.strictObject({ file: text }).optional(),
+});
+
 const learning = z.strictObject({
   schedule: z
     .string()
@@ -81,8 +126,18 @@ export const configSchema = z.strictObject({
   receivers: receivers.prefault({}),
   prometheus: prometheus.optional(),
   node_agents: z
-    .array(z.strictObject({ name: text, url: url('token_file'), token_file: text.optional() }))
+    .array(
+      z.strictObject({
+        name: text,
+        url: url('token_file'),
+        token_file: text.optional(),
+        tls: z
+          .strictObject({ ca_file: text.optional(), cert_file: text.optional(), key_file: text.optional() })
+          .optional(),
+      }),
+    )
     .default([]),
+  orchestrator: orchestrator.optional(),
   grafana: z
     .strictObject({
       url: url('grafana.token_file'),
@@ -92,12 +147,7 @@ export const configSchema = z.strictObject({
     .optional(),
   alertmanager: z.strictObject(credentials).prefault({}),
   learning: learning.prefault({}),
-  actuation: z
-    .strictObject({
-      mode: z.enum(['observe', 'recommend', 'act']).default('observe'),
-      min_probability: z.number().min(0).max(1).default(0.7),
-    })
-    .prefault({}),
+  actuation: actuation.prefault({}),
   trigger: z
     .strictObject({
       collector: z.boolean().default(true),

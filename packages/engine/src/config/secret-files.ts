@@ -2,6 +2,12 @@ import { errorMessage } from '@sage/core';
 import { type ConfigIssue, pathText } from './issues.js';
 import { valueAt } from './schema-walk.js';
 
+const TLS_FILES = ['ca_file', 'cert_file', 'key_file'];
+const LATER_FILES: readonly string[][] = [
+  ['orchestrator', 'kubernetes', 'kubeconfig'],
+  ['orchestrator', 'static', 'file'],
+];
+
 export interface Secrets {
   /** File as written in the configuration → its content without the white space around it. */
   readonly contents: ReadonlyMap<string, string>;
@@ -15,25 +21,52 @@ export function readSecretFiles(input: unknown, readFile: (path: string) => stri
   for (const path of secretPaths(input)) {
     const file = valueAt(input, path);
     if (typeof file !== 'string' || file === '') continue;
-    try {
-      const secret = readFile(file).trim();
-      if (secret === '') {
-        const expected = path.at(-1) === 'token_file' ? 'a file with a token' : 'a file with a password';
-        issues.push({ path: pathText(path), expected, actual: `${file}, which is empty` });
-      }
-      contents.set(file, secret);
-    } catch (error) {
+    const read = readNamed(path, file, readFile);
+    if (typeof read !== 'string') {
+      issues.push(read);
+      continue;
+    }
+    const secret = read.trim();
+    if (secret === '') {
       issues.push({
         path: pathText(path),
-        expected: 'a file that can be read',
-        actual: errorMessage(error),
+        expected: `a file with ${contentOf(path)}`,
+        actual: `${file}, which is empty`,
       });
     }
+    contents.set(file, secret);
   }
   return { contents, issues };
 }
 
-/** Wherever the schema knows a token_file or a password_file. */
+/** Files that are read once Sage runs: without them it would not start. */
+export function laterFileIssues(input: unknown, readFile: (path: string) => string): ConfigIssue[] {
+  return LATER_FILES.flatMap((path) => {
+    const file = valueAt(input, path);
+    if (typeof file !== 'string' || file === '') return [];
+    const read = readNamed(path, file, readFile);
+    return typeof read === 'string' ? [] : [read];
+  });
+}
+
+function readNamed(
+  path: readonly PropertyKey[],
+  file: string,
+  readFile: (path: string) => string,
+): string | ConfigIssue {
+  try {
+    return readFile(file);
+  } catch (error) {
+    return { path: pathText(path), expected: 'a file that can be read', actual: errorMessage(error) };
+  }
+}
+
+function contentOf(path: readonly PropertyKey[]): string {
+  if (path.at(-1) === 'token_file') return 'a token';
+  return path.at(-1) === 'password_file' ? 'a password' : 'certificates or a key in PEM';
+}
+
+/** Wherever the schema knows a file that holds a secret or what one is trusted by. */
 function secretPaths(input: unknown): PropertyKey[][] {
   const agents = valueAt(input, ['node_agents']);
   return [
@@ -42,6 +75,10 @@ function secretPaths(input: unknown): PropertyKey[][] {
       [section, 'basic_auth', 'password_file'],
     ]),
     ['grafana', 'token_file'],
-    ...(Array.isArray(agents) ? agents.map((_, index) => ['node_agents', index, 'token_file']) : []),
+    ...TLS_FILES.map((key) => ['orchestrator', 'swarm', 'tls', key]),
+    ...(Array.isArray(agents) ? agents : []).flatMap((_, index) => [
+      ['node_agents', index, 'token_file'],
+      ...TLS_FILES.map((key) => ['node_agents', index, 'tls', key]),
+    ]),
   ];
 }

@@ -3,7 +3,7 @@ import type { RequestHandler, Response } from 'express';
 import { parseNotification } from '../alerts/payload.js';
 import type { AlertOutcome, AlertReceiver } from '../alerts/receiver.js';
 import { type BodyReason, readBody } from './body.js';
-import { type Credentials, challenge, isAuthorized } from './credentials.js';
+import { type Credentials, unauthorized } from './credentials.js';
 
 export const MAX_ALERT_BYTES = 1024 * 1024;
 
@@ -33,12 +33,8 @@ export function alertsRoute({ receiver, credentials, count }: AlertsRouteOptions
     response.status(status).json({ error });
   };
   return async (request, response) => {
-    const wanted = credentials();
-    if (wanted !== undefined && !isAuthorized(request.headers.authorization, wanted)) {
-      const { header, text } = challenge(wanted);
-      response.set('WWW-Authenticate', header).set('Connection', 'close');
-      return refuse(response, 401, 'unauthorized', text);
-    }
+    const refusal = unauthorized(request, response, credentials());
+    if (refusal !== undefined) return refuse(response, 401, 'unauthorized', refusal);
     if (request.is('application/json') === false || request.headers['content-encoding'] !== undefined) {
       response.set('Connection', 'close');
       const got = [request.headers['content-type'] ?? 'no content type', request.headers['content-encoding']];

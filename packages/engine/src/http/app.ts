@@ -6,6 +6,7 @@ import { type Incident, publicIncident } from '../incidents/incident.js';
 import type { IncidentStore } from '../incidents/incident-store.js';
 import type { EngineState } from '../state.js';
 import { parseWhatIf, type WhatIfAnswer, type WhatIfQuestion } from '../what-if.js';
+import { type PlansRouteOptions, plansRoute } from './plans-route.js';
 
 /** packages/engine/page, seen from dist/src/http. */
 const PAGE_FOLDER = fileURLToPath(new URL('../../../page/', import.meta.url));
@@ -14,6 +15,7 @@ const WORDS = fileURLToPath(import.meta.resolve('@sage/core/words'));
 
 export interface AppOptions {
   readonly alerts: RequestHandler;
+  readonly plans: PlansRouteOptions;
   readonly registry: Registry;
   readonly incidents: IncidentStore;
   readonly state: () => EngineState;
@@ -25,7 +27,7 @@ export interface AppOptions {
 }
 
 export function createApp(options: AppOptions): Express {
-  const { alerts, registry, incidents, state, whatIf, notReady, reload, logger } = options;
+  const { alerts, plans, registry, incidents, state, whatIf, notReady, reload, logger } = options;
   const app = express();
   app.disable('x-powered-by');
 
@@ -42,6 +44,9 @@ export function createApp(options: AppOptions): Express {
     if (incident === undefined) response.status(404).json({ error: `there is no incident ${id}` });
     else response.json(publicIncident(incident));
   });
+  for (const decision of ['approve', 'reject'] as const) {
+    only(app, `/api/v1/incidents/:id/plans/:n/${decision}`, 'post', ...plansRoute(decision, plans));
+  }
   only(app, '/api/v1/what-if', 'post', express.json({ limit: '64kb' }), (request, response) => {
     const question = parseWhatIf(request.body);
     const answer = question.ok ? whatIf(question.value) : question;

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** How a program says who it is: a bearer token, or user and password. */
 export type Credentials =
@@ -21,7 +22,7 @@ export function isAuthorized(header: string | undefined, credentials: Credential
 }
 
 /** What a request without them is told: the header WWW-Authenticate, and words. */
-export function challenge({ kind }: Credentials): { readonly header: string; readonly text: string } {
+function challenge({ kind }: Credentials): { readonly header: string; readonly text: string } {
   return kind === 'bearer'
     ? {
         header: 'Bearer realm="sage"',
@@ -31,6 +32,18 @@ export function challenge({ kind }: Credentials): { readonly header: string; rea
         header: 'Basic realm="sage", charset="UTF-8"',
         text: 'expected the header Authorization: Basic <user:password in base64> with the right ones',
       };
+}
+
+/** Why a request that does not show the credentials wanted is refused, its challenge set; undefined where it is not. */
+export function unauthorized(
+  request: IncomingMessage,
+  response: ServerResponse,
+  wanted: Credentials | undefined,
+): string | undefined {
+  if (wanted === undefined || isAuthorized(request.headers.authorization, wanted)) return undefined;
+  const { header, text } = challenge(wanted);
+  response.setHeader('WWW-Authenticate', header).setHeader('Connection', 'close');
+  return text;
 }
 
 function secretOf(credentials: Credentials): string {

@@ -69,9 +69,10 @@ export class IncidentStore {
   put(record: IncidentRecord): IncidentRecord {
     this.#incidents.set(record.id, record);
     this.#unsaved = true;
-    for (const { id, status } of this.#incidents.values()) {
+    for (const { id, status, inForce } of this.#incidents.values()) {
       if (this.#incidents.size <= this.#maxIncidents) break;
-      if (status === 'closed') this.#incidents.delete(id);
+      // What is in force must be taken back one day.
+      if (status === 'closed' && inForce.length === 0) this.#incidents.delete(id);
     }
     return record;
   }

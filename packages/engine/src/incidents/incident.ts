@@ -1,11 +1,30 @@
-import type { Action, ActionOutcome, ActionPlan, Diagnosis } from '@sage/core';
+import type { Action, ActionOutcome, ActionPlan, Diagnosis, Resource } from '@sage/core';
 
 export type IncidentSource = 'collector' | 'alertmanager';
 
+/**
+ * `advice`: words for people alone. `proposed`: waits for somebody's approval. `due`: decided and written down, so that
+ * it is carried out after a crash, too. `done`. `rejected`: somebody said no. `stale`: overtaken before anybody
+ * decided.
+ */
+export type PlanState = 'advice' | 'proposed' | 'due' | 'done' | 'rejected' | 'stale';
+
+/** A plan of an incident; its number in requests is its place in the list, from 1. */
 export interface IncidentAction {
+  /** When it was made. */
   readonly atMs: number;
   readonly plan: ActionPlan;
-  /** Empty where the plan is a recommendation. */
+  readonly state: PlanState;
+  /** Plans made together, one for each culprit, share a number: they are judged together. */
+  readonly round: number;
+  /** Whether somebody approved it. */
+  readonly approved: boolean;
+  readonly doneMs: number | null;
+  /** The objective's latency before it was carried out, ms. */
+  readonly beforeMs: number | null;
+  /** Replicas that the service had when it was made, where it scales. */
+  readonly replicasBefore: number | null;
+  /** Empty where nothing was carried out. */
   readonly outcomes: readonly ActionOutcome[];
 }
 
@@ -39,19 +58,37 @@ export interface IncidentRecord extends Incident {
   /** Diagnoses made with a model so far. */
   readonly attempts: number;
   readonly annotation: AnnotationState;
-  /** Time of the newest action whose effect has been judged. */
+  /** When what was done was last judged. */
   readonly judgedMs: number;
-  /** Targets, as `node/target`, that were acted on: another diagnosis touches none of them again. */
-  readonly touched: readonly string[];
+  /** Whether a culprit's service was being treated in another incident, so that this one still waits for its turn. */
+  readonly waiting: boolean;
+  /** Oldest first. */
   readonly inForce: readonly HeldAction[];
+  /** What was released last, while it may have to come back. */
+  readonly released: { readonly atMs: number; readonly held: HeldAction } | null;
+  /** Times the usual clean windows before something is released. */
+  readonly patience: number;
+  readonly resting: readonly RestingKnob[];
 }
 
-/** An action in force: the agent undoes it by itself when its lease ends. */
+/** An action in force. */
 export interface HeldAction {
+  /** Or, of a `scale`, the orchestrator. */
   readonly node: string;
   readonly actionId: string;
   readonly action: Action;
-  readonly leaseEndsMs: number;
+  readonly service: string;
+  readonly resource: Resource;
+  /** The agent undoes it by itself then; null where nobody would. */
+  readonly leaseEndsMs: number | null;
+  readonly replicasBefore: number | null;
+}
+
+/** A knob that did harm or was refused, and is not turned again before a time. */
+export interface RestingKnob {
+  readonly node: string;
+  readonly action: Action;
+  readonly untilMs: number;
 }
 
 /** `posting`: a request may have reached Grafana, so the annotation is looked for before another is made. */
@@ -77,14 +114,22 @@ export function newIncident(id: string, objective: string, openedMs: number): In
     attempts: 0,
     annotation: { state: 'none' },
     judgedMs: 0,
-    touched: [],
+    waiting: false,
     inForce: [],
+    released: null,
+    patience: 1,
+    resting: [],
   };
 }
 
 export function publicIncident(record: IncidentRecord): Incident {
   const { id, objective, status, openedMs, closedMs, sources, diagnosis, actions, timeline } = record;
   return { id, objective, status, openedMs, closedMs, sources, diagnosis, actions, timeline };
+}
+
+/** The same incident is diagnosed and treated with the same draws. */
+export function seedOf(id: string): number {
+  return Number.parseInt(id.slice(0, 7), 16);
 }
 
 /** An incident ends when each of those who reported it says so. */

@@ -7,6 +7,7 @@ import {
   errorMessage,
   type Logger,
   type Objective,
+  type Outcome,
   readObjective,
   type Window,
 } from '@sage/core';
@@ -18,18 +19,21 @@ import type { EngineEvent } from '../events.js';
 import type { WindowHistory } from '../learning/history.js';
 import type { Parts } from '../parts.js';
 import { Serial } from '../storage/serial.js';
+import type { Decision, DecisionFailure } from './approval.js';
 import { chooseWindow } from './broken-run.js';
 import {
+  type IncidentAction,
   type IncidentRecord,
   type IncidentSource,
   isResolved,
   newIncident,
   noted,
   publicIncident,
+  seedOf,
 } from './incident.js';
 import type { IncidentStore } from './incident-store.js';
 import { heldInSilence } from './silence.js';
-import { Treatment } from './treatment.js';
+import { type JudgedAction, Treatment } from './treatment.js';
 import { wholeWindows } from './whole-windows.js';
 import { diagnosisText } from './words.js';
 
@@ -39,7 +43,7 @@ const MAX_ATTEMPTS = 3;
 const EVIDENCE_MS = 10 * 60_000;
 
 export interface PipelineOptions {
-  readonly parts: Pick<Parts, 'diagnose'>;
+  readonly parts: Pick<Parts, 'diagnose' | 'relief' | 'loadRelief'>;
   readonly store: IncidentStore;
   readonly history: WindowHistory;
   readonly controller: Controller;
@@ -51,6 +55,7 @@ export interface PipelineOptions {
   /** Told of every diagnosis and of every end; must not take long. */
   readonly publish: (incident: IncidentRecord) => void;
   readonly onDiagnosis: (diagnosis: Diagnosis, seconds: number) => void;
+  readonly onJudged: (judged: JudgedAction) => void;
   readonly onUnknownObjective: (qos: string | undefined) => void;
 }
 
@@ -125,6 +130,25 @@ export class IncidentPipeline {
     });
   }
 
+  /**
+   * Somebody's word on a plan: on disk when this resolves. What is approved is carried out afterwards, in its turn, and
+   * after a restart if need be.
+   */
+  async decide(
+    id: string,
+    number: number,
+    decided: { readonly decision: Decision; readonly by: string | undefined },
+  ): Promise<Outcome<IncidentAction, DecisionFailure>> {
+    const entry = await this.#serial.run(() => this.#treatment.decide(id, number, decided));
+    if (entry.ok && entry.value.state === 'due') this.#inBackground(() => this.#treatment.resume());
+    return entry;
+  }
+
+  /** What an earlier run decided and could not do. */
+  resume(): Promise<void> {
+    return this.#serial.run(() => this.#treatment.resume());
+  }
+
   async idle(): Promise<void> {
     await this.#serial.idle();
   }
@@ -133,6 +157,7 @@ export class IncidentPipeline {
   async #advance(id: string): Promise<void> {
     const { store } = this.#options;
     await store.save();
+    await this.#treatment.comeBack(id);
     const diagnosis = this.#diagnose(store.get(id));
     if (diagnosis !== undefined) {
       await store.save();
@@ -215,6 +240,7 @@ export class IncidentPipeline {
 
   #end(id: string, text: string): void {
     const { clock, emit, publish } = this.#options;
+    this.#treatment.expire(id);
     const record = this.#change(id, text, (before) => ({
       ...before,
       status: 'closed',
@@ -282,6 +308,14 @@ export class IncidentPipeline {
     return record;
   }
 
+  #inBackground(work: () => Promise<void>): void {
+    this.#serial
+      .run(work)
+      .catch((error) =>
+        this.#options.logger.error('a plan could not be carried out', { error: errorMessage(error) }),
+      );
+  }
+
   #change(id: string, text: string, change: (record: IncidentRecord) => IncidentRecord): IncidentRecord {
     const atMs = this.#options.clock.now();
     return this.#options.store.update(id, (record) => noted(change(record), atMs, text));
@@ -323,9 +357,4 @@ function undetermined(
 
 function incidentId(parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
-}
-
-/** The same incident is diagnosed with the same draws. */
-function seedOf(id: string): number {
-  return Number.parseInt(id.slice(0, 7), 16);
 }

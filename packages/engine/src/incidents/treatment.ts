@@ -1,35 +1,69 @@
+import { judgeOutcome, WINDOWS_TO_JUDGE } from '@sage/actuation';
+import type { CausalModel } from '@sage/causal-graph';
 import {
-  cleanWindows,
-  judgeOutcome,
-  releaseDue,
-  WINDOWS_TO_JUDGE,
-  WINDOWS_TO_RELEASE,
-} from '@sage/actuation';
-import { type Clock, type Diagnosis, type Objective, readObjective, type Window } from '@sage/core';
-import type { Controller } from '../acting/controller.js';
+  type ActionOutcome,
+  type ActionPlan,
+  type Clock,
+  type Diagnosis,
+  failure,
+  type Logger,
+  type Objective,
+  type ObjectiveReading,
+  type Outcome,
+  readObjective,
+  type Window,
+} from '@sage/core';
+import { type Aim, aimsOf } from '../acting/aims.js';
+import type { Controller, MadePlan } from '../acting/controller.js';
 import type { Config } from '../config/config.js';
 import type { EngineEvent } from '../events.js';
 import type { WindowHistory } from '../learning/history.js';
-import { type HeldAction, type IncidentRecord, noted, publicIncident } from './incident.js';
+import type { Parts } from '../parts.js';
+import { type Decision, type DecisionFailure, decide } from './approval.js';
+import { Holding } from './holding.js';
+import {
+  type IncidentAction,
+  type IncidentRecord,
+  noted,
+  type PlanState,
+  publicIncident,
+  seedOf,
+} from './incident.js';
 import type { IncidentStore } from './incident-store.js';
 import { wholeWindows } from './whole-windows.js';
-import { judgementText, leaseEndedText, outcomeText, plannedText } from './words.js';
+import { decisionText, judgementText, outcomeText, planText } from './words.js';
+
+/** What happened two windows after an action, beside what the model expected. */
+export interface JudgedAction {
+  readonly objective: string;
+  readonly expectedMs: number | undefined;
+  readonly observedMs: number;
+}
 
 export interface TreatmentOptions {
+  readonly parts: Pick<Parts, 'relief' | 'loadRelief'>;
   readonly store: IncidentStore;
   readonly history: WindowHistory;
   readonly controller: Controller;
+  readonly model: () => CausalModel | undefined;
   readonly config: () => Config;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly emit: (event: EngineEvent) => void;
+  readonly onJudged: (judged: JudgedAction) => void;
 }
 
-/** What is done about incidents: planned, carried out, judged, taken further or taken back. */
+/** Where agents refuse one rung after the other, so many are tried at once. */
+const MOST_TRIES = 4;
+
+/** What is done about incidents: planned, approved, carried out, judged, taken further or taken back. */
 export class Treatment {
   readonly #options: TreatmentOptions;
+  readonly #holding: Holding;
 
   constructor(options: TreatmentOptions) {
     this.#options = options;
+    this.#holding = new Holding(options);
   }
 
   /**
@@ -38,138 +72,262 @@ export class Treatment {
    */
   get settledMs(): number {
     const { store, config } = this.#options;
-    const applied = store.all.flatMap(({ actions }) =>
-      actions.filter(({ outcomes }) => outcomes.some(({ status }) => status === 'applied')),
-    );
-    return applied.reduce(
-      (latest, { atMs }) => Math.max(latest, atMs + WINDOWS_TO_JUDGE * config().windows.seconds * 1000),
-      0,
-    );
+    const settlingMs = WINDOWS_TO_JUDGE * config().windows.seconds * 1000;
+    const done = store.all.flatMap(({ actions }) => actions.filter(isApplied));
+    return done.reduce((latest, { doneMs }) => Math.max(latest, (doneMs ?? 0) + settlingMs), 0);
   }
 
-  /** `climbing`: what was done did not help, so the same targets get their next rung. */
-  async act(id: string, diagnosis: Diagnosis, climbing = false): Promise<void> {
-    const { store, controller, clock, emit } = this.#options;
-    for (const culprit of diagnosis.culprits) {
-      const touched = climbing ? [] : (store.get(id)?.touched ?? []);
-      const inForce = store.all.flatMap((incident) => incident.inForce.map(({ action }) => action));
-      const plan = await controller.plan({ diagnosis, culprit, touched, inForce });
-      if (plan === undefined) continue;
-      const planned = this.#change(
-        id,
-        [...plan.actions.map(plannedText), ...plan.recommendations].join('; ') ||
-          'nothing can be done by itself',
-        (record) => ({
-          ...record,
-          touched: controller.acts
-            ? [...record.touched, ...plan.actions.map(({ node, action }) => `${node}/${action.target}`)]
-            : record.touched,
-        }),
-      );
-      // Before the first knob is turned: after a crash no target is touched a second time.
-      await store.save();
-      const step = planned.actions.length + 1;
-      const done = controller.acts ? await controller.execute(plan, { incident: id, step }) : [];
-      const outcomes = done.map(({ outcome }) => outcome);
-      const leaseEndsMs = this.#leaseEndMs();
-      const record = this.#change(id, outcomes.map(outcomeText).join('; '), (before) => ({
-        ...before,
-        actions: [...before.actions, { atMs: clock.now(), plan, outcomes }],
-        inForce: [
-          ...before.inForce,
-          ...done
-            .filter(({ outcome }) => outcome.status === 'applied')
-            .map(({ node, outcome: { id: actionId, action } }) => ({ node, actionId, action, leaseEndsMs })),
-        ],
-      }));
-      emit({ type: 'action', incident: publicIncident(record), plan, outcomes });
-    }
-  }
-
-  /** Two windows after the last action: did it help? If not, one rung up; if it did harm, back. */
-  async observe(id: string): Promise<void> {
-    const { store, history, controller } = this.#options;
-    const incident = store.get(id);
-    const objective = incident && this.#objective(incident.objective);
-    const last = incident?.actions.findLast(({ outcomes }) =>
-      outcomes.some(({ status }) => status === 'applied'),
-    );
-    const diagnosis = incident?.diagnosis;
-    if (!incident || !objective || !last || !diagnosis || incident.judgedMs >= last.atMs) return;
-    const after = wholeWindows(history, last.atMs).map((window) => readObjective(objective, window));
-    const before = { observedMs: diagnosis.observedMs, requestsPerSecond: 0, broken: true };
-    const judgement = judgeOutcome(before, after);
-    if (judgement === 'wait') return;
-    const observedMs = after.findLast((reading) => reading.observedMs !== undefined)?.observedMs;
-    this.#change(id, judgementText(judgement, observedMs), (record) => ({ ...record, judgedMs: last.atMs }));
-    if (judgement === 'climb' && incident.status === 'open') await this.act(id, diagnosis, true);
-    if (judgement === 'undo' && controller.acts) await this.release(id);
-  }
-
-  /** Takes back what is due: knobs go back when the objective has held for ten windows on end. */
-  async onWindow(latest: Window): Promise<void> {
-    const { store, history, config } = this.#options;
-    await this.#renewLeases();
-    this.#forgetEnded();
-    const sinceMs = latest.endMs - WINDOWS_TO_RELEASE * config().windows.seconds * 1000;
-    for (const { id, objective: name, inForce } of store.all) {
-      const objective = this.#objective(name);
-      if (inForce.length === 0 || objective === undefined) continue;
-      const readings = wholeWindows(history, sinceMs).map((window) => readObjective(objective, window));
-      if (releaseDue(cleanWindows(readings))) await this.release(id);
-    }
-  }
-
-  /** Takes back all that was done in an incident; what no agent answers for stays in force until its lease ends. */
-  async release(id: string): Promise<void> {
+  /** A plan for each culprit, or the next one where what was done did not help: carried out, or put up for approval. */
+  async act(id: string, diagnosis: Diagnosis): Promise<void> {
     const { store, controller } = this.#options;
-    const kept: HeldAction[] = [];
-    for (const held of store.get(id)?.inForce ?? []) {
-      const released = await controller.release(held.node, held.actionId);
-      if (!released.ok) kept.push(held);
-      const text = released.ok ? outcomeText(released.value) : `not released: ${released.message}`;
-      this.#change(id, text, (record) => record);
-    }
-    store.update(id, (record) => ({ ...record, inForce: kept }));
+    const incident = store.get(id);
+    if (incident === undefined || controller.modeOf(incident.objective) === 'observe') return;
+    const round = 1 + lastRoundOf(incident);
+    this.expire(id);
+    for (const aim of this.#aims(incident, diagnosis)) await this.#help(id, diagnosis, { aim, round });
   }
 
-  /** While an incident lasts, what was done about it stays: leases are renewed at half their time. */
-  async #renewLeases(): Promise<void> {
-    const { store, controller, clock } = this.#options;
-    if (!controller.acts) return;
-    const renewFromMs = clock.now() + 500 * controller.leaseSeconds;
-    for (const { id, inForce } of store.open) {
-      const due = inForce.filter(
-        ({ leaseEndsMs }) => clock.now() < leaseEndsMs && leaseEndsMs <= renewFromMs,
-      );
-      for (const held of due) {
-        if (!(await controller.renew(held))) continue;
-        const leaseEndsMs = this.#leaseEndMs();
-        store.update(id, (record) => ({
-          ...record,
-          inForce: record.inForce.map((other) =>
-            other.actionId === held.actionId ? { ...other, leaseEndsMs } : other,
-          ),
-        }));
+  /** Decides a plan that waits for it. On disk when this resolves; an approved plan is then to be carried out. */
+  async decide(
+    id: string,
+    number: number,
+    { decision, by }: { readonly decision: Decision; readonly by: string | undefined },
+  ): Promise<Outcome<IncidentAction, DecisionFailure>> {
+    const { store, controller } = this.#options;
+    const incident = store.get(id);
+    if (incident === undefined) return failure('not-found', `there is no incident ${id}`);
+    const service = incident.actions[number - 1]?.plan.service ?? '';
+    const decided = decide(incident, number, decision, {
+      mode: controller.modeOf(incident.objective),
+      treatedIn: this.#holding.treatedIn(service, id)?.id,
+    });
+    if (!decided.ok || decided.value === incident.actions[number - 1]) return decided;
+    this.#replace(id, number, decided.value, decisionText(decision, number, by));
+    await store.save();
+    return decided;
+  }
+
+  /**
+   * What was decided and not done yet, be it because of a crash. Where nothing comes of it, the next rung is looked
+   * for.
+   */
+  async resume(): Promise<void> {
+    const { store } = this.#options;
+    for (const { id, actions } of store.all) {
+      for (const [index, { state }] of actions.entries()) {
+        if (state !== 'due') continue;
+        const outcomes = await this.carryOut(id, index + 1);
+        const incident = store.get(id);
+        if (incident?.status !== 'open' || incident.diagnosis === null || outcomes.some(isEffective))
+          continue;
+        await this.act(id, incident.diagnosis);
       }
     }
   }
 
-  #leaseEndMs(): number {
-    return this.#options.clock.now() + 1000 * this.#options.controller.leaseSeconds;
+  /** A plan that is due, once; its outcomes. */
+  async carryOut(id: string, number: number): Promise<IncidentAction['outcomes']> {
+    const { store, controller, clock, emit } = this.#options;
+    const incident = store.get(id);
+    const entry = incident?.actions[number - 1];
+    if (!incident || entry?.state !== 'due') return [];
+    const { plan, replicasBefore } = entry;
+    const executed = await controller.executor.execute(plan, { incident: id, step: number, replicasBefore });
+    const outcomes = executed.map(({ outcome }) => outcome);
+    const done: IncidentAction = {
+      ...entry,
+      state: 'done',
+      doneMs: clock.now(),
+      beforeMs: this.#latestReading(incident)?.observedMs ?? null,
+      outcomes,
+    };
+    const record = this.#replace(id, number, done, outcomes.map(outcomeText).join('; '));
+    this.#holding.hold(id, entry, executed);
+    await store.save();
+    emit({ type: 'action', incident: publicIncident(record), plan, outcomes });
+    // Nobody can climb on in an incident that has ended meanwhile, and nobody would judge it.
+    if (record.status === 'closed') await this.#takeBack(id, done);
+    return outcomes;
   }
 
-  /** The agents have undone it by themselves, so its rung may be taken again. */
-  #forgetEnded(): void {
-    const { store, clock } = this.#options;
-    for (const { id, inForce } of store.all) {
-      const ended = inForce.filter(({ leaseEndsMs }) => leaseEndsMs <= clock.now());
-      if (ended.length === 0) continue;
-      this.#change(id, ended.map(leaseEndedText).join('; '), (record) => ({
-        ...record,
-        inForce: record.inForce.filter((held) => !ended.includes(held)),
-      }));
+  /** Brings back what was released too early; true where it did. */
+  async comeBack(id: string): Promise<boolean> {
+    const back = this.#holding.comeBack(id);
+    if (back === undefined) return false;
+    const { store } = this.#options;
+    const round = 1 + lastRoundOf(store.get(id));
+    const number = this.#add(id, back, { state: 'due', round });
+    await store.save();
+    await this.carryOut(id, number);
+    return true;
+  }
+
+  /** Two windows after what was done last: did it help? If not, one rung up; if it did harm, back. */
+  async observe(id: string): Promise<void> {
+    const { store, history, controller, clock, onJudged } = this.#options;
+    const incident = store.get(id);
+    const objective = incident && this.#objective(incident.objective);
+    const { diagnosis } = incident ?? {};
+    if (!incident || !objective || !diagnosis) return;
+    await this.#takeTurn(incident, diagnosis);
+    const round = lastRoundOf(incident);
+    const last = incident.actions.findLast((entry) => entry.round === round && isApplied(entry));
+    if (last === undefined || last.doneMs === null) return;
+    const isFirst = incident.judgedMs < last.doneMs;
+    if (!isFirst && incident.status === 'closed') return;
+    const sinceMs = Math.max(last.doneMs, incident.judgedMs);
+    const after = wholeWindows(history, sinceMs).map((window) => readObjective(objective, window));
+    const before = { observedMs: last.beforeMs ?? diagnosis.observedMs, requestsPerSecond: 0, broken: true };
+    const judgement = judgeOutcome(before, after);
+    const seen = after.filter(({ observedMs }) => observedMs !== undefined);
+    // Kept once, it is judged again only by as many windows as it took to believe that it helped.
+    const relapsed = seen.slice(-WINDOWS_TO_JUDGE).every(({ broken }) => broken);
+    if (judgement === 'wait' || (!isFirst && !relapsed)) return;
+    const observedMs = seen.at(-1)?.observedMs ?? 0;
+    this.#change(id, judgementText(judgement, observedMs, last.plan.expectedMs), (record) => ({
+      ...record,
+      judgedMs: clock.now(),
+    }));
+    if (isFirst) onJudged({ objective: objective.name, expectedMs: last.plan.expectedMs, observedMs });
+    if (incident.status === 'closed' || controller.modeOf(objective.name) === 'observe') return;
+    if (judgement === 'climb') await this.act(id, diagnosis);
+    if (judgement === 'undo') {
+      for (const entry of incident.actions) if (entry.round === round) await this.#takeBack(id, entry);
     }
+  }
+
+  /** Goes on with everything that waits for windows, and takes back what is due. */
+  async onWindow(latest: Window): Promise<void> {
+    await this.resume();
+    for (const { id, status, inForce } of this.#options.store.all) {
+      if (status === 'closed' && inForce.length > 0) await this.observe(id);
+    }
+    await this.#holding.onWindow(latest);
+  }
+
+  /** Takes back all that was done in an incident. */
+  release(id: string): Promise<void> {
+    return this.#holding.release(id);
+  }
+
+  /** What waited for approval is overtaken: other plans are made, or the incident is closed. */
+  expire(id: string): void {
+    this.#options.store.update(id, (record) => ({
+      ...record,
+      waiting: false,
+      actions: record.actions.map((entry) =>
+        entry.state === 'proposed' ? { ...entry, state: 'stale' } : entry,
+      ),
+    }));
+  }
+
+  /** Plans, and plans again while all that comes of it is refused. */
+  async #help(
+    id: string,
+    diagnosis: Diagnosis,
+    { aim, round }: { readonly aim: Aim; readonly round: number },
+  ): Promise<void> {
+    const { store, controller } = this.#options;
+    const { service } = aim.culprit;
+    const treated = this.#holding.treatedIn(service, id);
+    if (treated !== undefined) {
+      const text = `${service} is being treated in incident ${treated.id} (${treated.objective}): nothing is done twice`;
+      this.#change(id, text, (record) => ({ ...record, waiting: true }));
+      return;
+    }
+    this.#holding.adopt(id, service);
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const { inForce, resting } = this.#holding;
+      const made = await controller.plan({ diagnosis, ...aim, inForce, resting });
+      if (isSaid(store.get(id), made.plan)) return;
+      const acts = controller.modeOf(diagnosis.objective) === 'act';
+      const state = made.plan.actions.length === 0 ? 'advice' : acts ? 'due' : 'proposed';
+      const number = this.#add(id, made, { state, round });
+      // Before the first knob is turned: after a crash it is known what may be in force.
+      await store.save();
+      if (state !== 'due') {
+        const record = store.get(id);
+        if (record !== undefined) {
+          this.#options.emit({
+            type: 'action',
+            incident: publicIncident(record),
+            plan: made.plan,
+            outcomes: [],
+          });
+        }
+        return;
+      }
+      const outcomes = await this.carryOut(id, number);
+      if (outcomes.some(isEffective)) return;
+    }
+  }
+
+  /** The other incident that treated its culprit is over, or holds nothing of it any more, and it is still broken. */
+  async #takeTurn(incident: IncidentRecord, diagnosis: Diagnosis): Promise<void> {
+    if (incident.status === 'closed' || !incident.waiting) return;
+    const free = diagnosis.culprits.every(
+      ({ service }) => this.#holding.treatedIn(service, incident.id) === undefined,
+    );
+    if (free && this.#latestReading(incident)?.broken === true) await this.act(incident.id, diagnosis);
+  }
+
+  async #takeBack(id: string, { outcomes, plan }: IncidentAction): Promise<void> {
+    const ids = new Set(outcomes.map((outcome) => outcome.id));
+    await this.#holding.release(id, ({ actionId }) => ids.has(actionId));
+    this.#holding.rest(id, plan.actions);
+  }
+
+  #aims(incident: IncidentRecord, diagnosis: Diagnosis): readonly Aim[] {
+    const { parts, model, history, config, logger } = this.#options;
+    const objective = this.#objective(incident.objective);
+    if (objective === undefined) return [];
+    const windows = history.since(diagnosis.windowStartMs);
+    return aimsOf(diagnosis, {
+      parts,
+      model: model(),
+      window: windows.findLast((window) => readObjective(objective, window).broken),
+      history: history.normal,
+      objective,
+      probability: config().actuation.minProbability,
+      seed: seedOf(incident.id),
+      logger,
+    });
+  }
+
+  /** Its number. */
+  #add(
+    id: string,
+    { plan, replicasBefore }: MadePlan,
+    { state, round }: { readonly state: PlanState; readonly round: number },
+  ): number {
+    const entry: IncidentAction = {
+      atMs: this.#options.clock.now(),
+      plan,
+      state,
+      round,
+      approved: false,
+      doneMs: null,
+      beforeMs: null,
+      replicasBefore,
+      outcomes: [],
+    };
+    const number = 1 + (this.#options.store.get(id)?.actions.length ?? 0);
+    const text = planText(plan, state, number);
+    this.#change(id, text, (record) => ({ ...record, actions: [...record.actions, entry] }));
+    return number;
+  }
+
+  #replace(id: string, number: number, entry: IncidentAction, text: string): IncidentRecord {
+    return this.#change(id, text, (record) => ({
+      ...record,
+      actions: record.actions.map((each, index) => (index === number - 1 ? entry : each)),
+    }));
+  }
+
+  #latestReading(incident: IncidentRecord): ObjectiveReading | undefined {
+    const objective = this.#objective(incident.objective);
+    const { latest } = this.#options.history;
+    return objective && latest && readObjective(objective, latest);
   }
 
   #change(id: string, text: string, change: (record: IncidentRecord) => IncidentRecord): IncidentRecord {
@@ -180,4 +338,28 @@ export class Treatment {
   #objective(name: string): Objective | undefined {
     return this.#options.config().objectives.find((objective) => objective.name === name);
   }
+}
+
+/** In a dry run it would have been. */
+function isEffective({ status }: ActionOutcome): boolean {
+  return status === 'applied' || status === 'dry-run';
+}
+
+function isApplied({ outcomes }: IncidentAction): boolean {
+  return outcomes.some(({ status }) => status === 'applied');
+}
+
+/** 0 where nothing was planned yet. */
+function lastRoundOf(incident: IncidentRecord | undefined): number {
+  return Math.max(0, ...(incident?.actions ?? []).map((entry) => entry.round));
+}
+
+/** The same advice for the same service need not be given twice in a row. */
+function isSaid(incident: IncidentRecord | undefined, plan: ActionPlan): boolean {
+  const last = incident?.actions.findLast((entry) => entry.plan.service === plan.service);
+  return (
+    plan.actions.length === 0 &&
+    last?.state === 'advice' &&
+    last.plan.recommendations.join() === plan.recommendations.join()
+  );
 }

@@ -1,6 +1,7 @@
 import type { Judgement } from '@sage/actuation';
-import type { ActionOutcome, Diagnosis, PlannedAction } from '@sage/core';
-import type { HeldAction } from './incident.js';
+import type { ActionOutcome, ActionPlan, Diagnosis, PlannedAction } from '@sage/core';
+import type { Decision } from './approval.js';
+import type { HeldAction, PlanState } from './incident.js';
 
 /** A diagnosis in a sentence, for timelines and annotations. */
 export function diagnosisText(diagnosis: Diagnosis): string {
@@ -24,7 +25,13 @@ export function diagnosisText(diagnosis: Diagnosis): string {
   }
 }
 
-export function plannedText({ node, action, reason }: PlannedAction): string {
+/** What was planned, and what has to happen for it to be done. */
+export function planText({ actions, recommendations }: ActionPlan, state: PlanState, number: number): string {
+  const parts = [...actions.map(plannedText), ...recommendations].join('; ');
+  return state === 'proposed' ? `plan ${number} waits for approval: ${parts}` : parts;
+}
+
+function plannedText({ node, action, reason }: PlannedAction): string {
   return `${action.kind} of ${action.target} on ${node}: ${reason}`;
 }
 
@@ -36,9 +43,19 @@ export function leaseEndedText({ node, action }: HeldAction): string {
   return `the lease of ${action.kind} of ${action.target} on ${node} has ended: the agent has undone it`;
 }
 
+export function decisionText(decision: Decision, number: number, by: string | undefined): string {
+  const verb = decision === 'approve' ? 'approved' : 'rejected';
+  return `plan ${number} is ${verb}${by === undefined ? '' : ` by ${by}`}`;
+}
+
 /** What became of the objective in the two windows after an action, and what follows from it. */
-export function judgementText(judgement: Judgement, observedMs: number | undefined): string {
-  const found = `two windows after the action: ${observedMs?.toFixed(1) ?? '?'} ms`;
+export function judgementText(
+  judgement: Judgement,
+  observedMs: number,
+  expectedMs: number | undefined,
+): string {
+  const expected = expectedMs === undefined ? '' : `, expected ${expectedMs.toFixed(1)} ms`;
+  const found = `two windows after the action: ${observedMs.toFixed(1)} ms${expected}`;
   switch (judgement) {
     case 'keep':
       return `${found}, within the objective`;

@@ -1,4 +1,4 @@
-import type { ActionKind, ActionStatus, Verdict } from '@sage/core';
+import { ACTION_KINDS, type ActionStatus, type Verdict } from '@sage/core';
 import type { TrainingEvent } from '../events.js';
 import type { AlertCount } from '../http/alerts-route.js';
 
@@ -9,16 +9,6 @@ const verdicts: Readonly<Record<Verdict, true>> = {
   workload: true,
   undetermined: true,
   'no-violation': true,
-};
-
-const kinds: Readonly<Record<ActionKind, true>> = {
-  'cpu-quota': true,
-  'cpu-frequency': true,
-  'limit-corunner': true,
-  'llc-ways': true,
-  'link-rate': true,
-  'link-delay': true,
-  'pool-size': true,
 };
 
 const statuses: Readonly<Record<ActionStatus, true>> = {
@@ -50,7 +40,7 @@ const trainings: Readonly<Record<Extract<TrainingEvent['phase'], 'finished' | 'f
 };
 
 export const VERDICTS = Object.keys(verdicts).map((verdict) => ({ verdict }));
-export const ACTION_OUTCOMES = Object.keys(kinds).flatMap((action) =>
+export const ACTION_OUTCOMES = ACTION_KINDS.flatMap((action) =>
   Object.keys(statuses).map((outcome) => ({ action, outcome })),
 );
 export const ALERT_OUTCOMES = Object.keys(alerts).map((outcome) => ({ outcome }));

@@ -1,6 +1,8 @@
+import { predictionError } from '@sage/actuation';
 import type { Objective, Percentile } from '@sage/core';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { IncidentRecord } from '../incidents/incident.js';
+import type { JudgedAction } from '../incidents/treatment.js';
 import type { StoredModel } from '../learning/model-store.js';
 import type { CollectorStats } from '../parts.js';
 import { ACTION_OUTCOMES, ALERT_OUTCOMES, TRAININGS, VERDICTS } from './label-values.js';
@@ -29,6 +31,8 @@ export interface EngineMetrics {
   readonly diagnosisSeconds: Histogram;
   readonly diagnoses: Counter<'verdict'>;
   readonly actions: Counter<'action' | 'outcome'>;
+  /** What came of an action beside what was predicted. */
+  readonly judged: (judged: JudgedAction) => void;
   readonly alerts: Counter<'outcome'>;
   readonly windows: Counter;
   readonly lastWindow: Gauge;
@@ -110,6 +114,7 @@ export function createMetrics(view: MetricsView): EngineMetrics {
     self.set(view.pendingAlerts()),
   );
   spanCounters(registers, view);
+  const judged = predictionMetrics(registers);
   new Gauge({ name: 'sage_build_info', help: 'Always 1.', labelNames: ['version'], registers }).set(
     { version: view.version },
     1,
@@ -126,10 +131,11 @@ export function createMetrics(view: MetricsView): EngineMetrics {
     diagnoses: counterFromZero('sage_diagnoses_total', 'Diagnoses made.', ['verdict'], VERDICTS),
     actions: counterFromZero(
       'sage_actions_total',
-      'What node agents answered.',
+      'What node agents and the orchestrator answered.',
       ['action', 'outcome'],
       ACTION_OUTCOMES,
     ),
+    judged,
     alerts: counterFromZero(
       'sage_alerts_received_total',
       'Notifications of Alertmanager.',
@@ -192,6 +198,37 @@ function diagnosisGauges(
       for (const culprit of culprits()) self.set(culprit.labels, culprit.effectMs / 1000);
     },
   );
+}
+
+/** Each action is an experiment that grades the model: the last one of each objective, and all of them. */
+function predictionMetrics(registers: Registry[]): EngineMetrics['judged'] {
+  const labelNames = ['qos'] as const;
+  const predicted = new Gauge({
+    name: 'sage_action_predicted_latency_seconds',
+    help: 'Latency of the objective that the model expected of the last action judged.',
+    labelNames,
+    registers,
+  });
+  const observed = new Gauge({
+    name: 'sage_action_observed_latency_seconds',
+    help: 'Latency of the objective two windows after the last action judged.',
+    labelNames,
+    registers,
+  });
+  const error = new Histogram({
+    name: 'sage_action_prediction_error_ratio',
+    help: 'Difference of the latency two windows after an action from the expected one, as a part of that.',
+    labelNames,
+    buckets: [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5],
+    registers,
+  });
+  return ({ objective: qos, expectedMs, observedMs }) => {
+    const ratio = predictionError(expectedMs, observedMs);
+    if (expectedMs === undefined || ratio === undefined) return;
+    predicted.set({ qos }, expectedMs / 1000);
+    observed.set({ qos }, observedMs / 1000);
+    error.observe({ qos }, ratio);
+  };
 }
 
 /** Counted elsewhere, so set anew at each scrape. */

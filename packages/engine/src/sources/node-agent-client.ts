@@ -10,6 +10,7 @@ import {
 } from '@sage/core';
 import type { AgentConfig } from '../config/config.js';
 import { type JsonRequest, requestJson } from '../http/client.js';
+import { createTlsFetch } from '../http/tls-fetch.js';
 
 /** The HTTP API of one node agent. */
 export interface NodeAgentClient {
@@ -21,9 +22,11 @@ export interface NodeAgentClient {
   release(id: string): Promise<Outcome<ActionOutcome>>;
 }
 
+/** With `tls` of its own `fetch` is not used. */
 export function createNodeAgentClient(agent: AgentConfig, fetch: typeof globalThis.fetch): NodeAgentClient {
+  const send = agent.tls === undefined ? fetch : createTlsFetch(agent.tls);
   const ask = async <T>(path: string, request: JsonRequest, accept: (value: unknown) => T | undefined) => {
-    const answer = await requestJson(fetch, `${agent.url}/api/v1/${path}`, {
+    const answer = await requestJson(send, `${agent.url}/api/v1/${path}`, {
       ...request,
       token: agent.token,
     });

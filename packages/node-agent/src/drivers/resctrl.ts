@@ -1,125 +1,143 @@
 import { failure, type Outcome, success } from '@sage/core';
 import type { TargetConfig } from '../config.js';
-import { type CacheMasks, composeSchemata, countWays, parseSchemata, placeMask } from '../steps/schemata.js';
+import { readCacheDomains } from '../procfs/cache.js';
+import { shortHash } from '../short-hash.js';
+import { parseSchemata } from '../steps/schemata.js';
 import type { Step } from '../steps/step.js';
 import type { System } from '../system.js';
-import { isWithin, outOfRange, type Planned, type Site, targetPids } from './site.js';
+import { targetCpus } from '../targets/find-target.js';
+import type { Planned, Site } from './site.js';
 
-const MOUNT = '/sys/fs/resctrl';
+/** Where resctrl is by convention; another mount point is nobody's habit. */
+export const RESCTRL = '/sys/fs/resctrl';
 /** Groups without it are someone else's. */
 const PREFIX = 'sage-';
 
-/** `info/L3`. Masks are hexadecimal, one bit a way: `cbm_mask` fffff, `shareable_bits` c0000. */
-export interface L3Info {
-  readonly cbmMask: bigint;
-  readonly shareableBits: bigint;
-  readonly minCbmBits: number;
-  readonly numClosids: number;
+/** The group of a target; '' is the default group. */
+export function targetGroup(target: TargetConfig): string {
+  return PREFIX + target.name;
 }
 
-export function readL3Info(system: System): Outcome<L3Info, 'unsupported'> {
-  const info = `${MOUNT}/info/L3`;
-  const mask = parseMask(system.read(`${info}/cbm_mask`));
-  if (mask === undefined) {
-    const mounted = system.exists(`${MOUNT}/schemata`);
-    const reason = mounted
-      ? 'the processor has no L3 cache allocation'
-      : `resctrl is not mounted at ${MOUNT}`;
-    return failure('unsupported', reason);
-  }
-  return success({
-    cbmMask: mask,
-    shareableBits: parseMask(system.read(`${info}/shareable_bits`)) ?? 0n,
-    minCbmBits: Number.parseInt(system.read(`${info}/min_cbm_bits`) ?? '1', 10) || 1,
-    numClosids: Number.parseInt(system.read(`${info}/num_closids`) ?? '1', 10) || 1,
-  });
+/** The group of limited co-runners of the action `id`. */
+export function limitedGroup(id: string): string {
+  return `${PREFIX}limited:${shortHash(id)}`;
 }
 
-export function parseMask(text: string | undefined): bigint | undefined {
-  const trimmed = text?.trim() ?? '';
-  return /^[0-9a-fA-F]+$/.test(trimmed) ? BigInt(`0x${trimmed}`) : undefined;
+export function isOwnGroup(group: string): boolean {
+  return group.startsWith(PREFIX);
 }
 
-export interface CacheGroup {
-  /** '' is the default group. */
-  readonly name: string;
-  readonly masks: CacheMasks;
+export function groupFolder(group: string): string {
+  return group === '' ? RESCTRL : `${RESCTRL}/${group}`;
 }
 
-/** The group whose `tasks` (one thread id a line) hold the target's first pid. */
-export function readTargetCacheGroup(site: Site, target: TargetConfig): CacheGroup | undefined {
-  const pid = targetPids(site, target)[0];
-  if (pid === undefined) return undefined;
-  const { system } = site;
-  const reserved = new Set(['info', 'mon_groups', 'mon_data']);
-  const groups = system
-    .list(MOUNT)
-    .filter((name) => !reserved.has(name) && system.exists(`${MOUNT}/${name}/tasks`));
-  for (const name of groups) {
-    const tasks = system.read(`${MOUNT}/${name}/tasks`) ?? '';
-    if (tasks.split('\n').includes(String(pid))) return readGroup(system, name);
-  }
-  return readGroup(system, '');
+export function readSchemata(system: System, group: string): string {
+  return system.read(`${groupFolder(group)}/schemata`) ?? '';
 }
 
-function readGroup(system: System, name: string): CacheGroup {
-  return { name, masks: parseSchemata(system.read(`${MOUNT}/${name}/schemata`) ?? '') };
+/** Names of the control groups besides the default one. */
+export function listGroups(system: System): readonly string[] {
+  return system
+    .list(RESCTRL)
+    .filter((name) => name !== 'info' && system.exists(`${RESCTRL}/${name}/schemata`));
 }
 
-/** Fewest ways that any cache domain gives the group. */
-export function groupWays(group: CacheGroup): number {
-  return Math.min(...[...group.masks.values()].map(countWays));
+/** The control group whose `tasks` (one thread id a line) name the process. */
+export function groupOf(system: System, pid: number): string {
+  return listGroups(system).find((group) => readTasks(system, groupFolder(group)).has(String(pid))) ?? '';
+}
+
+/** Threads of a group, control or monitoring: one id a line. */
+export function readTasks(system: System, folder: string): ReadonlySet<string> {
+  return new Set((system.read(`${folder}/tasks`) ?? '').split('\n'));
+}
+
+/** Fewer of any resource bounds the number of groups: `info/L3/num_closids`, `info/MB/num_closids`. */
+export function mostGroups(system: System): number {
+  const counts = system
+    .list(`${RESCTRL}/info`)
+    .map((name) => Number.parseInt(system.read(`${RESCTRL}/info/${name}/num_closids`) ?? '', 10))
+    .filter((count) => count > 0);
+  return Math.min(...counts);
+}
+
+export function whyNoResctrl(system: System, what: string): string {
+  const mounted = system.exists(`${RESCTRL}/schemata`);
+  return mounted ? `the processor has no ${what}` : `resctrl is not mounted at ${RESCTRL}`;
 }
 
 /**
- * The target's threads into a group of their own with a mask of `ways` adjacent ways in every cache domain. Undo is
- * removing the group: the kernel gives the threads back to the default one.
+ * Processes into a group of ours with some lines of its schemata set (`''`: none needs it). The group is made if it is not there, and goes
+ * with the last change that needs it: the kernel gives its threads to the default group, and threads that somebody
+ * counted in a monitoring group go back to it.
  */
-export function planLlcWays(site: Site, target: TargetConfig, ways: number): Planned {
-  const info = readL3Info(site.system);
-  if (!info.ok) return info;
-  const { cbmMask, minCbmBits, shareableBits, numClosids } = info.value;
-  const most = countWays(cbmMask);
-  if (!Number.isInteger(ways) || !isWithin(ways, minCbmBits, most)) {
-    return outOfRange('cache share', ways, minCbmBits, most, 'ways');
+export function planGroup(
+  site: Site,
+  group: string,
+  pids: readonly number[],
+  lines: { readonly value: string; readonly was: string },
+): Planned {
+  const { system } = site;
+  if (!system.writable(`${RESCTRL}/schemata`)) {
+    return failure('unsupported', `${RESCTRL} is not writable by the agent`);
   }
-  const pids = targetPids(site, target);
-  const group = readTargetCacheGroup(site, target);
-  if (group === undefined) return failure('unsupported', `no process of ${target.name} runs`);
-  if (group.name !== '' && !group.name.startsWith(PREFIX)) {
-    return failure(
-      'not-allowed',
-      `${target.name} is in the resctrl group "${group.name}", which is not Sage's`,
-    );
+  const foreign = findForeignGroup(system, group, pids);
+  if (!foreign.ok) return foreign;
+  const exists = listGroups(system).includes(group);
+  const most = mostGroups(system);
+  if (!exists && 1 + listGroups(system).length >= most) {
+    return failure('unsupported', `all ${most} resctrl groups of the processor are taken`);
   }
-  const mask = placeMask(ways, cbmMask, shareableBits);
-  if (mask === undefined)
-    return failure('out-of-range', `no ${ways} adjacent ways in ${cbmMask.toString(16)}`);
-  const domains = readGroup(site.system, '').masks;
-  const wanted = new Map([...domains.keys()].map((id) => [id, mask]));
-  if (wanted.size === 0) return failure('unsupported', `${MOUNT}/schemata names no L3 domain`);
-
-  const directory = `${MOUNT}/${PREFIX}${target.name}`;
-  const own = group.name === `${PREFIX}${target.name}`;
-  const schemata: Step = {
-    op: 'write',
-    path: `${directory}/schemata`,
-    value: composeSchemata(wanted),
-    was: composeSchemata(own ? group.masks : domains),
-    format: 'schemata',
-  };
-  if (own) return success(schemata.value === schemata.was ? [] : [schemata]);
-  if (countGroups(site.system) >= numClosids) {
-    return failure('unsupported', `all ${numClosids} resctrl groups of the processor are taken`);
+  const folder = groupFolder(group);
+  const members = readTasks(system, folder);
+  const everyThreadIn = pids.every((pid) =>
+    system.list(`/proc/${pid}/task`).every((tid) => members.has(tid)),
+  );
+  if (exists && everyThreadIn && lines.value === '') return success([]);
+  const steps: Step[] = [{ op: 'mkdir', path: folder }];
+  if (lines.value !== '') {
+    steps.push({ op: 'write', path: `${folder}/schemata`, ...lines, format: 'schemata' });
   }
-  return success([
-    { op: 'mkdir', path: directory, evacuateTo: undefined },
-    schemata,
-    { op: 'tasks', path: `${directory}/tasks`, pids },
-  ]);
+  if (!exists || !everyThreadIn) {
+    const back = monitorTasks(system, pids);
+    steps.push({ op: 'tasks', path: `${folder}/tasks`, pids, ...(back === undefined ? {} : { back }) });
+  }
+  return success(steps);
 }
 
-/** Groups in use, the default one included. */
-function countGroups(system: System): number {
-  return 1 + system.list(MOUNT).filter((name) => system.exists(`${MOUNT}/${name}/schemata`)).length;
+function findForeignGroup(
+  system: System,
+  group: string,
+  pids: readonly number[],
+): Outcome<void, 'not-allowed'> {
+  for (const pid of pids) {
+    const found = groupOf(system, pid);
+    if (found === '' || found === group) continue;
+    const whose = isOwnGroup(found) ? 'held by another change' : "not Sage's";
+    return failure('not-allowed', `process ${pid} is in the resctrl group "${found}", which is ${whose}`);
+  }
+  return success(undefined);
+}
+
+/** `tasks` of the monitoring group below the default group that counts the processes, if any. */
+function monitorTasks(system: System, pids: readonly number[]): string | undefined {
+  const monitors = `${RESCTRL}/mon_groups`;
+  const name = system.list(monitors).find((each) => {
+    const members = readTasks(system, `${monitors}/${each}`);
+    return pids.some((pid) => members.has(String(pid)));
+  });
+  return name === undefined ? undefined : `${monitors}/${name}/tasks`;
+}
+
+/** Domains of a line of `schemata` where the target runs: those of its processors' caches, all where the node does not tell. */
+export function usedDomains(
+  site: Site,
+  target: TargetConfig,
+  line: string,
+  level: number,
+): readonly number[] {
+  const all = [...parseSchemata(readSchemata(site.system, ''), line).keys()];
+  const caches = readCacheDomains(site.system, targetCpus(site, target));
+  const used = caches.filter((cache) => cache.level === level).map(({ id }) => id);
+  return used.length === 0 ? all : all.filter((id) => used.includes(id));
 }

@@ -1,68 +1,93 @@
 import { posix } from 'node:path';
 import { failure, type Outcome, success } from '@sage/core';
 import type { System } from '../system.js';
+import { type Mount, readNodeMounts } from './mountinfo.js';
 
-/** Where the cpu controller of this node is. `root` is what part of the hierarchy the mount shows. */
-export interface CpuHierarchy {
+/** As cgroup v2 names them. */
+export const CONTROLLERS = ['cpu', 'cpuset', 'memory', 'io'] as const;
+export type Controller = (typeof CONTROLLERS)[number];
+
+/** A mounted tree of groups. `root` is what part of the tree the mount shows. */
+export interface Hierarchy {
   readonly version: 1 | 2;
   readonly mount: string;
   readonly root: string;
+  /** v1: the options of the mount, its controllers and name among them. v2: what its root group offers. */
+  readonly controllers: readonly string[];
 }
 
-/**
- * /proc/self/mountinfo. The fourth field is the part of the file system mounted, then the mount point; after ` - `
- * the type, the source, and the controllers:
- *
- *     32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu
- *     30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate
- */
-export function parseCpuMounts(text: string): readonly CpuHierarchy[] {
-  const mounts: CpuHierarchy[] = [];
-  for (const line of text.split('\n')) {
-    const match = /^\d+ \d+ \S+ (\S+) (\S+) .* - (cgroup2?) \S+ (\S+)$/.exec(line);
-    if (match === null) continue;
-    const [, root, mount, type, options] = match as unknown as [string, string, string, string, string];
-    if (type === 'cgroup2') mounts.push({ version: 2, mount, root });
-    else if (options.split(',').includes('cpu')) mounts.push({ version: 1, mount, root });
-  }
-  return mounts;
+/** A group of processes in the tree of one controller. */
+export interface ControlGroup {
+  readonly hierarchy: Hierarchy;
+  readonly directory: string;
 }
 
-/** A v1 cpu controller wins over v2, which then is without it; v2 counts only where it offers cpu. */
-export function findCpuHierarchy(system: System): Outcome<CpuHierarchy, 'unsupported'> {
-  const mounts = parseCpuMounts(system.read('/proc/self/mountinfo') ?? '');
-  const v1 = mounts.find((mount) => mount.version === 1);
+const V1_NAMES: Partial<Record<Controller, string>> = { io: 'blkio' };
+
+export function cgroupHierarchies(
+  mounts: readonly Mount[],
+  offered: (mount: string) => string,
+): readonly Hierarchy[] {
+  return mounts
+    .filter(({ type }) => type === 'cgroup' || type === 'cgroup2')
+    .map(({ type, point, root, options }) => ({
+      version: type === 'cgroup' ? 1 : 2,
+      mount: point,
+      root,
+      controllers: type === 'cgroup' ? options : offered(point).trim().split(/\s+/),
+    }));
+}
+
+export function readHierarchies(system: System): readonly Hierarchy[] {
+  return cgroupHierarchies(
+    readNodeMounts(system),
+    (mount) => system.read(`${mount}/cgroup.controllers`) ?? '',
+  );
+}
+
+/** A v1 controller wins over v2, which then is without it; v2 counts only where it offers the controller. */
+export function hierarchyOf(
+  hierarchies: readonly Hierarchy[],
+  controller: Controller,
+): Outcome<Hierarchy, 'unsupported'> {
+  const v1Name = V1_NAMES[controller] ?? controller;
+  const v1 = hierarchies.find(({ version, controllers }) => version === 1 && controllers.includes(v1Name));
   if (v1 !== undefined) return success(v1);
-  const v2 = mounts.find((mount) => mount.version === 2);
-  if (v2 === undefined) return failure('unsupported', 'no cgroup cpu controller is mounted');
-  const controllers = (system.read(`${v2.mount}/cgroup.controllers`) ?? '').trim().split(/\s+/);
-  if (controllers.includes('cpu')) return success(v2);
-  return failure('unsupported', `the cgroup v2 mount at ${v2.mount} does not offer the cpu controller`);
+  const v2 = hierarchies.find(({ version }) => version === 2);
+  if (v2 === undefined) return failure('unsupported', `no cgroup ${controller} controller is mounted`);
+  if (v2.controllers.includes(controller)) return success(v2);
+  return failure(
+    'unsupported',
+    `the cgroup v2 mount at ${v2.mount} does not offer the ${controller} controller`,
+  );
 }
 
 /**
  * The path of a process's group in /proc/PID/cgroup, from the root of the hierarchy:
  *
- *     1:cpu:/sage-demo/rate
+ *     1:cpu,cpuacct:/sage-demo/rate
  *     0::/system.slice/rate.service
  */
-export function parseCgroupPath(text: string, version: 1 | 2): string | undefined {
+export function parseCgroupPath(
+  text: string,
+  hierarchy: Pick<Hierarchy, 'version' | 'controllers'>,
+): string | undefined {
   for (const line of text.split('\n')) {
     const match = /^(\d+):([^:]*):(\/.*)$/.exec(line);
     if (match === null) continue;
-    const isIt = version === 2 ? match[1] === '0' : (match[2] as string).split(',').includes('cpu');
+    const names = (match[2] as string).split(',');
+    const isIt =
+      hierarchy.version === 2
+        ? match[1] === '0'
+        : names.some((name) => name !== '' && hierarchy.controllers.includes(name));
     if (isIt) return match[3];
   }
   return undefined;
 }
 
 /** The folder of a process's group below the mount; undefined where the mount does not show it. */
-export function readCgroupDirectory(
-  system: System,
-  hierarchy: CpuHierarchy,
-  pid: number,
-): string | undefined {
-  const path = parseCgroupPath(system.read(`/proc/${pid}/cgroup`) ?? '', hierarchy.version);
+export function readCgroupDirectory(system: System, hierarchy: Hierarchy, pid: number): string | undefined {
+  const path = parseCgroupPath(system.read(`/proc/${pid}/cgroup`) ?? '', hierarchy);
   if (path === undefined) return undefined;
   const relative = posix.relative(hierarchy.root, path);
   if (relative.startsWith('..')) return undefined;
@@ -75,6 +100,25 @@ export function readGroupPids(system: System, directory: string): readonly numbe
     .split('\n')
     .filter((line) => line !== '')
     .map(Number);
+}
+
+/** A runtime may have split a container's group further. */
+export function readPidsBelow(system: System, directory: string): readonly number[] {
+  return [
+    ...readGroupPids(system, directory),
+    ...system.directories(directory).flatMap((name) => readPidsBelow(system, `${directory}/${name}`)),
+  ];
+}
+
+/** From the parent up to the first group below the root: each bounds what the group gets. */
+export function groupAncestors({ hierarchy, directory }: ControlGroup): readonly string[] {
+  const ancestors: string[] = [];
+  let parent = posix.dirname(directory);
+  while (parent.startsWith(`${hierarchy.mount}/`)) {
+    ancestors.push(parent);
+    parent = posix.dirname(parent);
+  }
+  return ancestors;
 }
 
 /**

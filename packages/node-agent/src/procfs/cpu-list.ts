@@ -19,3 +19,14 @@ export function parseCpuList(text: string): readonly number[] {
 export function overlaps(a: readonly number[], b: readonly number[]): boolean {
   return a.some((cpu) => b.includes(cpu));
 }
+
+/** As the kernel writes it back: ascending, runs as ranges. */
+export function formatCpuList(cpus: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const cpu of [...new Set(cpus)].sort((a, b) => a - b)) {
+    const last = runs.at(-1);
+    if (last !== undefined && last[1] === cpu - 1) last[1] = cpu;
+    else runs.push([cpu, cpu]);
+  }
+  return runs.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
+}

@@ -54,14 +54,3 @@ export function parseNetDev(text: string): InterfaceBytes {
   }
   return { received, transmitted };
 }
-
-/**
- * Pressure stall information, total time in µs in which some task waited; cgroup v2 only.
- *
- *     some avg10=0.00 avg60=0.00 avg300=0.00 total=12345
- *     full avg10=0.00 avg60=0.00 avg300=0.00 total=0
- */
-export function parsePressureMicroseconds(text: string): number | undefined {
-  const match = /^some .*\btotal=(\d+)/m.exec(text);
-  return match === null ? undefined : Number(match[1]);
-}

@@ -37,7 +37,7 @@ export function featuresBetween(
   set(
     'cpu_pressure_ratio',
     scaled(
-      delta((reading) => reading.cpuPressureUs),
+      delta((reading) => reading.pressure.cpuUs),
       1e-6,
     ),
   );
@@ -54,7 +54,7 @@ export function featuresBetween(
   set(
     'memory_pressure_ratio',
     scaled(
-      delta((reading) => reading.memoryPressureUs),
+      delta((reading) => reading.pressure.memoryUs),
       1e-6,
     ),
   );
@@ -67,7 +67,12 @@ export function featuresBetween(
     scaled(
       rate((process) => process.blockIoDelayTicks),
       1 / TICKS_PER_SECOND,
-    ),
+    ) ??
+      // Without delay accounting the kernel still tells when some of the group's tasks waited.
+      scaled(
+        delta((reading) => reading.pressure.ioUs),
+        1e-6,
+      ),
   );
   set(
     'network_receive_bytes_per_second',
@@ -77,7 +82,16 @@ export function featuresBetween(
     'network_transmit_bytes_per_second',
     delta((reading) => reading.network?.transmitted),
   );
-  set('network_backlog_bytes', after.backlogBytes);
+  set('network_backlog_bytes', after.queue?.backlogBytes);
+  set(
+    'network_drops_per_second',
+    delta((reading) => reading.queue?.drops),
+  );
+  set('llc_occupancy_bytes', after.cache?.occupancyBytes);
+  set(
+    'memory_bandwidth_bytes_per_second',
+    delta((reading) => reading.cache?.memoryBytes),
+  );
   return features;
 }
 

@@ -1,9 +1,10 @@
 import type { TargetConfig } from '../config.js';
-import { findTargetGroup } from '../drivers/cgroup-cpu.js';
 import { readRelayLink } from '../drivers/relay-and-pools.js';
-import { type Site, targetPids } from '../drivers/site.js';
-import { parseThrottledSeconds } from '../procfs/cgroup.js';
-import { type InterfaceBytes, parseNetDev, parsePressureMicroseconds } from '../procfs/host.js';
+import type { Site } from '../drivers/site.js';
+import type { CacheReading } from '../procfs/cache-counters.js';
+import { type Controller, parseThrottledSeconds } from '../procfs/cgroup.js';
+import { type InterfaceBytes, parseNetDev } from '../procfs/host.js';
+import { type Pressure, readGroupPressure } from '../procfs/pressure.js';
 import {
   parseIoBytes,
   readProcessStat,
@@ -11,7 +12,8 @@ import {
   readSchedStats,
   type SchedStat,
 } from '../procfs/process.js';
-import { readHtbClass } from '../steps/htb-class.js';
+import { findTarget } from '../targets/find-target.js';
+import type { QueueReading } from './link-queues.js';
 
 /** Counters of one process. What the node does not tell is undefined, never 0. */
 export interface ProcessReading {
@@ -31,21 +33,29 @@ export interface TargetReading {
   /** By `pid/start time`: a pid used again is another process. */
   readonly processes: ReadonlyMap<string, ProcessReading>;
   readonly throttledSeconds: number | undefined;
-  readonly cpuPressureUs: number | undefined;
-  readonly memoryPressureUs: number | undefined;
+  readonly pressure: Pressure;
   readonly network: InterfaceBytes | undefined;
-  readonly backlogBytes: number | undefined;
+  readonly queue: QueueReading | undefined;
+  readonly cache: CacheReading | undefined;
+}
+
+/** What is read for all targets at once. */
+export interface SharedReadings {
+  readonly queues: ReadonlyMap<string, QueueReading>;
+  readonly caches: ReadonlyMap<string, CacheReading>;
 }
 
 /** undefined once none of the target's processes lives. */
 export async function readTarget(
   site: Site,
   target: TargetConfig,
+  { queues, caches }: SharedReadings,
   monotonicMs: () => number,
 ): Promise<TargetReading | undefined> {
-  const pids = targetPids(site, target);
+  const found = findTarget(site, target);
+  if (!found.ok) return undefined;
+  const { pids } = found.value;
   // What waits for an answer comes first, so that the counters below belong to one moment.
-  const backlogBytes = await readBacklog(site, target);
   const network = readOwnInterfaces(site, pids) ?? (await readRelayBytes(site, target));
   const processes = new Map<string, ProcessReading>();
   const delayAccounting = site.system.read('/proc/sys/kernel/task_delayacct')?.trim() === '1';
@@ -64,17 +74,18 @@ export async function readTarget(
     });
   }
   if (processes.size === 0) return undefined;
-  const group = findTargetGroup(site, target);
-  const inGroup = (file: string) =>
-    group.ok ? (site.system.read(`${group.value.directory}/${file}`) ?? '') : '';
+  const inGroup = (controller: Controller, file: string) => {
+    const group = found.value.group(controller);
+    return group.ok ? (site.system.read(`${group.value.directory}/${file}`) ?? '') : '';
+  };
   return {
     atMs: monotonicMs(),
     processes,
-    throttledSeconds: parseThrottledSeconds(inGroup('cpu.stat')),
-    cpuPressureUs: parsePressureMicroseconds(inGroup('cpu.pressure')),
-    memoryPressureUs: parsePressureMicroseconds(inGroup('memory.pressure')),
+    pressure: readGroupPressure(site.system, pids[0] as number),
+    throttledSeconds: parseThrottledSeconds(inGroup('cpu', 'cpu.stat')),
     network,
-    backlogBytes,
+    queue: queues.get(target.name),
+    cache: caches.get(target.name),
   };
 }
 
@@ -101,10 +112,4 @@ async function readRelayBytes(site: Site, target: TargetConfig): Promise<Interfa
   const link = await readRelayLink(site, target);
   if (link === undefined || !Number.isFinite(link.receivedBytes + link.transmittedBytes)) return undefined;
   return { received: link.receivedBytes, transmitted: link.transmittedBytes };
-}
-
-async function readBacklog(site: Site, target: TargetConfig): Promise<number | undefined> {
-  if (target.link === undefined) return undefined;
-  const reading = await readHtbClass(site.system, target.link.device, target.link.classid);
-  return reading.ok ? reading.value.backlogBytes : undefined;
 }

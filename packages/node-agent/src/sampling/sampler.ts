@@ -1,23 +1,14 @@
 import type { Clock, FeatureName, MetricSample } from '@sage/core';
 import type { TargetConfig } from '../config.js';
-import { isAllowedCommand } from '../drivers/co-runners.js';
 import type { Site } from '../drivers/site.js';
 import { type CpuTimes, parseCpuTimes } from '../procfs/host.js';
-import { listPids, readCommandLine, readProcessStat, TICKS_PER_SECOND } from '../procfs/process.js';
+import { targetPids } from '../targets/find-target.js';
+import { CacheMonitor } from './cache-monitor.js';
+import { Candidates, type ProcessUse } from './candidates.js';
 import { featuresBetween } from './features.js';
+import { LinkQueues } from './link-queues.js';
 import { Probe } from './probe.js';
 import { readTarget, type TargetReading } from './reading.js';
-
-export interface ProcessUse {
-  readonly command: string;
-  readonly cpuCores: number;
-}
-
-interface Candidate {
-  readonly startTicks: number;
-  readonly cpuTicks: number;
-  readonly atMs: number;
-}
 
 /** Readings of every target, and the last features they gave. Keeps one reading of each and no history. */
 export class Sampler {
@@ -25,25 +16,31 @@ export class Sampler {
   #readings = new Map<string, TargetReading>();
   #host: CpuTimes = new Map();
   #samples: readonly MetricSample[] = [];
-  #candidates = new Map<number, Candidate>();
-  #usage: ReadonlyMap<number, ProcessUse> = new Map();
+  readonly #candidates: Candidates;
+  readonly #queues: LinkQueues;
+  readonly #monitor: CacheMonitor;
   #busy = false;
 
   constructor(
     private readonly site: Site,
     private readonly options: { readonly clock: Clock; readonly monotonicMs: () => number },
   ) {
+    this.#candidates = new Candidates(site, options.monotonicMs);
+    this.#queues = new LinkQueues(site);
+    this.#monitor = new CacheMonitor(site, options.monotonicMs);
     for (const { name, probe } of site.config.targets) {
       if (probe !== undefined) this.#probes.set(name, new Probe(probe, options.monotonicMs));
     }
   }
 
   start(): void {
+    this.#monitor.start();
     for (const probe of this.#probes.values()) probe.start();
   }
 
   stop(): void {
     for (const probe of this.#probes.values()) probe.stop();
+    this.#monitor.stop();
   }
 
   get samples(): readonly MetricSample[] {
@@ -56,7 +53,7 @@ export class Sampler {
 
   /** Processes of the co-runner allow-list, by pid, with their use since the reading before. */
   get usage(): ReadonlyMap<number, ProcessUse> {
-    return this.#usage;
+    return this.#candidates.usage;
   }
 
   /** Takes one reading of everything. A call while another is under way does nothing. */
@@ -66,8 +63,10 @@ export class Sampler {
     try {
       const host = parseCpuTimes(this.site.system.read('/proc/stat') ?? '');
       const targets = this.site.config.targets;
+      const [queues, caches] = await Promise.all([this.#queues.read(), this.#monitor.read(this.#subjects())]);
+      const shared = { queues, caches };
       const readings = await Promise.all(
-        targets.map((target) => readTarget(this.site, target, this.options.monotonicMs)),
+        targets.map((target) => readTarget(this.site, target, shared, this.options.monotonicMs)),
       );
       this.#samples = targets.flatMap((target, index) => this.#samplesOf(target, readings[index], host));
       this.#readings = new Map(
@@ -77,10 +76,18 @@ export class Sampler {
         }),
       );
       this.#host = host;
-      this.#readCandidates();
+      this.#candidates.read(caches);
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** Who is counted where the processor can: targets, then those that may be limited. */
+  #subjects(): ReadonlyMap<string, readonly number[]> {
+    const targets = this.site.config.targets.map(
+      (target) => [target.name, targetPids(this.site, target)] as const,
+    );
+    return new Map([...targets, ...this.#candidates.subjects()]);
   }
 
   #samplesOf(
@@ -96,25 +103,5 @@ export class Sampler {
     if (probe?.roundTripMs !== undefined) features.set('network_probe_ms', probe.roundTripMs);
     const timestampMs = this.options.clock.now();
     return [...features].map(([feature, value]) => ({ service: target.name, feature, timestampMs, value }));
-  }
-
-  #readCandidates(): void {
-    if (this.site.config.coRunners.allow.length === 0) return;
-    const candidates = new Map<number, Candidate>();
-    const usage = new Map<number, ProcessUse>();
-    for (const pid of listPids(this.site.system)) {
-      const command = readCommandLine(this.site.system, pid);
-      if (!isAllowedCommand(this.site, command)) continue;
-      const stat = readProcessStat(this.site.system, pid);
-      if (stat === undefined) continue;
-      const now = { startTicks: stat.startTicks, cpuTicks: stat.cpuTicks, atMs: this.options.monotonicMs() };
-      candidates.set(pid, now);
-      const before = this.#candidates.get(pid);
-      if (before === undefined || before.startTicks !== now.startTicks || now.atMs <= before.atMs) continue;
-      const ticksPerMs = (now.cpuTicks - before.cpuTicks) / (now.atMs - before.atMs);
-      usage.set(pid, { command, cpuCores: (1000 * ticksPerMs) / TICKS_PER_SECOND });
-    }
-    this.#candidates = candidates;
-    this.#usage = usage;
   }
 }

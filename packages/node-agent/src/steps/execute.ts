@@ -1,11 +1,16 @@
+import { posix } from 'node:path';
 import { errorMessage, failure, type Outcome, success } from '@sage/core';
 import { readGroupPids } from '../procfs/cgroup.js';
+import { leastMemoryLimit, readMemoryUse } from '../procfs/memory-use.js';
 import { readProcessStat } from '../procfs/process.js';
 import { errorCode, type System } from '../system.js';
 import { putNumber, readNumber } from './control-http.js';
 import { changeArguments, readHtbClass, sameClass, sameRates } from './htb-class.js';
+import { hasLine } from './keyed-line.js';
+import { applyLinkStep, describeLinkStep, undoLinkStep, verifyLinkStep } from './link-steps.js';
 import { sameSchemata } from './schemata.js';
-import type { HtbStep, MakeDirectoryStep, MoveStep, Step, StopStep, TasksStep, WriteStep } from './step.js';
+import type { HtbStep, MakeDirectoryStep, MoveStep, Step, StopStep, WriteStep } from './step.js';
+import { appendBenign, moveThreads, returnThreads, verifyThreads } from './threads.js';
 
 /** The write or command, as a person would type it. */
 export function describeStep(step: Step): string {
@@ -24,6 +29,8 @@ export function describeStep(step: Step): string {
       return `tc ${changeArguments(step.device, step.classid, step.value, false).join(' ')} (was ${step.was.rate}bit)`;
     case 'http':
       return `PUT ${step.listUrl}/${step.name} {"${step.field}":${step.value}} (was ${step.was})`;
+    default:
+      return describeLinkStep(step);
   }
 }
 
@@ -31,10 +38,9 @@ export async function applyStep(system: System, step: Step): Promise<Outcome<voi
   try {
     switch (step.op) {
       case 'write':
-        system.write(step.path, step.value);
-        return success(undefined);
+        return applyWrite(system, step);
       case 'mkdir':
-        return makeGroup(system, step);
+        return await makeGroup(system, step);
       case 'tasks':
         return moveThreads(system, step);
       case 'move':
@@ -56,6 +62,8 @@ export async function applyStep(system: System, step: Step): Promise<Outcome<voi
           step.field,
           step.value,
         );
+      default:
+        return await applyLinkStep(system, step);
     }
   } catch (error) {
     return failure(
@@ -68,13 +76,8 @@ export async function applyStep(system: System, step: Step): Promise<Outcome<voi
 /** Reads back what `applyStep` wrote. */
 export async function verifyStep(system: System, step: Step): Promise<Outcome<void>> {
   switch (step.op) {
-    case 'write': {
-      const found = system.read(step.path)?.trim();
-      const message = `${step.path} reads ${JSON.stringify(found)} after ${JSON.stringify(step.value)} was written`;
-      return found !== undefined && isValue(step, found, step.value)
-        ? success(undefined)
-        : failure('verify', message);
-    }
+    case 'write':
+      return verifyWrite(system, step);
     case 'mkdir':
       return system.exists(step.path) ? success(undefined) : failure('verify', `${step.path} does not exist`);
     case 'move':
@@ -93,10 +96,13 @@ export async function verifyStep(system: System, step: Step): Promise<Outcome<vo
       const message = `${step.listUrl}: ${step.name} has ${step.field} ${found.value} after ${step.value} was set`;
       return found.value === step.value ? success(undefined) : failure('verify', message);
     }
-    // A signal is delivered when kill returns; threads that ended meanwhile are no failure.
-    case 'stop':
     case 'tasks':
+      return verifyThreads(system, step);
+    // A signal is delivered when kill returns.
+    case 'stop':
       return success(undefined);
+    default:
+      return await verifyLinkStep(system, step);
   }
 }
 
@@ -112,7 +118,7 @@ export async function undoStep(system: System, step: Step): Promise<Outcome<stri
       case 'mkdir':
         return removeGroup(system, step);
       case 'tasks':
-        return success(`threads of ${step.pids.join(', ')} go back with the group`);
+        return returnThreads(system, step);
       case 'move':
         return undoMove(system, step);
       case 'stop':
@@ -132,14 +138,39 @@ export async function undoStep(system: System, step: Step): Promise<Outcome<stri
         const done = await putNumber(system, url, step.field, step.was);
         return done.ok ? success(`PUT ${url} {"${step.field}":${step.was}}`) : done;
       }
+      default:
+        return await undoLinkStep(system, step);
     }
   } catch (error) {
     return failure('undo', `undo of ${describeStep(step)}: ${errorMessage(error)}`);
   }
 }
 
-function isValue(step: WriteStep, found: string, value: string): boolean {
-  return step.format === 'schemata' ? sameSchemata(found, value) : found === value;
+export function isValue(step: WriteStep, found: string, value: string): boolean {
+  if (step.format === 'schemata') return sameSchemata(found, value);
+  return step.format === 'line' ? hasLine(found, value) : found === value;
+}
+
+/** What the kernel has made of a value that it does not take as it is, is nobody's: what was there goes back at once. */
+function applyWrite(system: System, step: WriteStep): Outcome<void> {
+  writeValue(system, step.path, step.value);
+  const verified = verifyWrite(system, step);
+  if (!verified.ok) writeValue(system, step.path, step.was);
+  return verified;
+}
+
+function verifyWrite(system: System, step: WriteStep): Outcome<void> {
+  const found = system.read(step.path)?.trim();
+  if (found !== undefined && isValue(step, found, step.value)) return success(undefined);
+  return failure(
+    'verify',
+    `${step.path} reads ${JSON.stringify(found)} after ${JSON.stringify(step.value)} was written`,
+  );
+}
+
+/** A write of nothing does not reach the kernel; an empty line clears. */
+function writeValue(system: System, path: string, value: string): void {
+  system.write(path, value === '' ? '\n' : value);
 }
 
 function undoWrite(system: System, step: WriteStep): Outcome<string> {
@@ -147,21 +178,51 @@ function undoWrite(system: System, step: WriteStep): Outcome<string> {
   if (found === undefined) return success(`${step.path} is gone`);
   if (isValue(step, found, step.was))
     return success(`${step.path} already reads ${JSON.stringify(step.was)}`);
-  if (!isValue(step, found, step.value)) {
+  const isOurs = [step.value, step.replaces].some(
+    (value) => value !== undefined && isValue(step, found, value),
+  );
+  if (!isOurs) {
     return success(`${step.path} reads ${JSON.stringify(found)}, written by someone else: left`);
   }
-  system.write(step.path, step.was);
+  const why = step.format === 'memory' ? whyNotLowerable(system, step) : undefined;
+  if (why !== undefined) return failure('undo', why);
+  writeValue(system, step.path, step.was);
   return success(`write ${JSON.stringify(step.was)} to ${step.path}`);
 }
 
-function makeGroup(system: System, step: MakeDirectoryStep): Outcome<void> {
-  try {
-    system.makeDirectory(step.path);
-  } catch (error) {
-    // Left by an earlier run of ours: the name carries our prefix.
-    if (errorCode(error) !== 'EEXIST') throw error;
+/** Below what is in use the kernel would kill (v2) or refuse (v1): the limit stays until the use has gone down. */
+function whyNotLowerable(system: System, step: WriteStep): string | undefined {
+  const used = readMemoryUse(system, posix.dirname(step.path)) ?? 0;
+  const least = leastMemoryLimit(used);
+  return Number(step.was) < least
+    ? `${step.path} stays at ${step.value}: ${step.was} would not hold the ${used} bytes in use`
+    : undefined;
+}
+
+const BUSY_TRIES = 5;
+const BUSY_WAIT_MS = 500;
+
+async function makeGroup(system: System, step: MakeDirectoryStep): Promise<Outcome<void>> {
+  for (let left = BUSY_TRIES; ; left--) {
+    try {
+      system.makeDirectory(step.path);
+      return success(undefined);
+    } catch (error) {
+      const code = errorCode(error);
+      // Made for another change, or left by an earlier run of ours: the name carries our prefix.
+      if (code === 'EEXIST') return success(undefined);
+      if (code === 'ENOSPC' && isResctrl(step.path)) {
+        throw new Error(`no group left: the processor's are all taken${lastCommandStatus(system, step)}`);
+      }
+      // resctrl reuses a monitor's id once the cache has forgotten it, and looks for such once a second.
+      if (code !== 'EBUSY' || left <= 1) throw error;
+      await system.sleep(BUSY_WAIT_MS);
+    }
   }
-  return success(undefined);
+}
+
+function isResctrl(path: string): boolean {
+  return path.startsWith('/sys/fs/resctrl/');
 }
 
 function removeGroup(system: System, step: MakeDirectoryStep): Outcome<string> {
@@ -194,31 +255,6 @@ function existing(system: System, procs: string): string {
   return `${directory}/cgroup.procs`;
 }
 
-function moveThreads(system: System, step: TasksStep): Outcome<void> {
-  const done = new Set<string>();
-  // Threads started while we write are found by looking again, until a look finds none.
-  for (let look = 0; look < 8; look++) {
-    const threads = step.pids
-      .flatMap((pid) => system.list(`/proc/${pid}/task`))
-      .filter((tid) => !done.has(tid));
-    if (threads.length === 0) return success(undefined);
-    for (const tid of threads) {
-      appendBenign(system, step.path, Number(tid));
-      done.add(tid);
-    }
-  }
-  return success(undefined);
-}
-
-/** One id a write; ESRCH says that it has ended, which is no failure. */
-function appendBenign(system: System, path: string, id: number): void {
-  try {
-    system.append(path, `${id}\n`);
-  } catch (error) {
-    if (errorCode(error) !== 'ESRCH') throw error;
-  }
-}
-
 async function undoHtb(system: System, step: HtbStep): Promise<Outcome<string>> {
   const found = await readHtbClass(system, step.device, step.classid);
   const place = `${step.device} ${step.classid}`;
@@ -242,7 +278,7 @@ async function undoHtb(system: System, step: HtbStep): Promise<Outcome<string>> 
   return success(`tc ${written.join(' ')}`);
 }
 
-function isSame(system: System, step: MoveStep | StopStep): boolean {
+export function isSame(system: System, step: MoveStep | StopStep): boolean {
   return readProcessStat(system, step.pid)?.startTicks === step.startTicks;
 }
 

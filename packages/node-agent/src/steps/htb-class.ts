@@ -15,6 +15,8 @@ export interface HtbReading extends HtbClass {
   readonly classid: string;
   /** Bytes waiting; undefined where tc was not asked for statistics. */
   readonly backlogBytes: number | undefined;
+  /** Packets since the class was made. */
+  readonly drops: number | undefined;
 }
 
 /**
@@ -22,8 +24,9 @@ export interface HtbReading extends HtbClass {
  * byte/s:
  *
  *     class htb 1:10 parent 1:1 prio 3 quantum 3000 rate 1500Kbit ceil 2Mbit linklayer ethernet burst 1599b/1 mpu 0b cburst 1600b/1 mpu 0b level 0
+ *      Sent 0 bytes 0 pkt (dropped 0, overlimits 0 requeues 0)
  *      backlog 0b 0p requeues 0
- *     [{"class":"htb","handle":"1:10","parent":"1:1","prio":3,"rate":187500,"ceil":250000,"burst":1599,"cburst":1600,"backlog":0}]
+ *     [{"class":"htb","handle":"1:10","parent":"1:1","prio":3,"rate":187500,"ceil":250000,"burst":1599,"cburst":1600,"drops":0,"backlog":0}]
  */
 export function parseHtbClasses(text: string): readonly HtbReading[] {
   return text.trimStart().startsWith('[') ? parseJsonClasses(text) : parseTextClasses(text);
@@ -49,6 +52,7 @@ function parseJsonClasses(text: string): readonly HtbReading[] {
       cburst: sizeText(entry.cburst),
       quantum: typeof entry.quantum === 'number' ? entry.quantum : undefined,
       backlogBytes: typeof entry.backlog === 'number' ? entry.backlog : undefined,
+      drops: typeof entry.drops === 'number' ? entry.drops : undefined,
     });
   }
   return readings;
@@ -70,6 +74,7 @@ function parseTextClasses(text: string): readonly HtbReading[] {
       cburst: sizeText(word('cburst')),
       quantum: word('quantum') === undefined ? undefined : Number(word('quantum')),
       backlogBytes: parseSize(/^ backlog (\S+) /m.exec(block)?.[1]),
+      drops: parseCount(/\(dropped (\d+),/.exec(block)?.[1]),
     });
   }
   return readings;
@@ -88,6 +93,10 @@ function parseRate(text: string | undefined): number | undefined {
 function parseSize(text: string | undefined): number | undefined {
   const match = /^([\d.]+)([KMG]?)b$/.exec(text ?? '');
   return match === null ? undefined : Math.round(Number(match[1]) * BINARY[match[2] as keyof typeof BINARY]);
+}
+
+function parseCount(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
 }
 
 function sizeText(value: unknown): string {

@@ -1,0 +1,25 @@
+import type { ObjectiveReading } from '@sage/core';
+
+/** Clean windows after which one action is released. */
+export const WINDOWS_TO_RELEASE = 10;
+/** However often something had to come back, its release is tried again after so many times the clean windows. */
+const MOST_PATIENCE = 8;
+
+/** Windows in a row, up to the newest, that met the objective. One without a request neither counts nor interrupts. */
+export function cleanWindows(readings: readonly ObjectiveReading[]): number {
+  const seen = readings.filter(({ observedMs }) => observedMs !== undefined);
+  return seen.length - 1 - seen.findLastIndex(({ broken }) => broken);
+}
+
+/**
+ * True after ten clean windows, times `patience`, since the last thing that was done: then the newest action may be
+ * undone, one at a time. It comes back if the objective breaks within as many windows.
+ */
+export function releaseDue(clean: number, patience = 1): boolean {
+  return clean >= WINDOWS_TO_RELEASE * patience;
+}
+
+/** What had to come back is needed: the next release waits twice as long, so that nothing flaps. */
+export function morePatience(patience: number): number {
+  return Math.min(MOST_PATIENCE, 2 * patience);
+}

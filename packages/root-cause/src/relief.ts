@@ -1,0 +1,217 @@
+import { type Intervention, NO_INTERVENTION } from '@sage/causal-graph';
+import {
+  callsPerSecond,
+  type Evidence,
+  FEATURES,
+  type FeatureName,
+  median,
+  objectiveNode,
+  type Resource,
+  type Rng,
+  readObjective,
+  type Window,
+} from '@sage/core';
+import { strength } from './anomaly.js';
+import { resourceEvidence } from './evidence.js';
+import { viewGraph } from './graph-view.js';
+import { type Restoration, restore } from './intervene.js';
+import { normalReference } from './normal-reference.js';
+import { type DiagnoseInput, resolveOptions } from './options.js';
+import { readScene, type Scene } from './scene.js';
+import { normalLoad } from './workload.js';
+
+export interface ReliefOptions {
+  readonly rng: Rng;
+  /** The objective shall hold with this probability. Default 0.7. */
+  readonly probability?: number;
+  /** Worlds drawn per counterfactual. Default 64. */
+  readonly samples?: number;
+}
+
+/** How far something must be made normal for the objective to hold. */
+export interface Dose {
+  /** The smallest share of the way, above 0 and up to 1, in steps of 1/16; 1 where all of it is needed or too little. */
+  readonly enough: number;
+  /** Median latency of the objective then, ms. */
+  readonly expectedMs: number;
+  /** …and at the end of the way, ms. */
+  readonly restoredMs: number;
+  /** P(the objective holds), at the end of the way. */
+  readonly probability: number;
+}
+
+export interface LoadRelief extends Dose {
+  /** The service that waits most for something, and for what. */
+  readonly service: string;
+  readonly resource: Resource;
+  readonly evidence: readonly Evidence[];
+  /** Of the present load, what has to go elsewhere; `enough` is the share of the way back to the normal load. */
+  readonly share: number;
+}
+
+/**
+ * Aims below the objective by as much as the reference's search does (section 3: restored is below 0.8 × QoS), where
+ * that can be reached; else at the objective.
+ */
+const MARGIN = 0.8;
+const BISECTIONS = 4;
+const DEFAULT_PROBABILITY = 0.7;
+
+/**
+ * The smallest part of the way from observed to normal, of one resource of one service, at which the objective holds
+ * with the desired probability, or with the highest that there is; the `others` are all normal. A dose d of
+ * do(X = normal) sets each metric to observed + d·(normal − observed), and lets what is unexplained of a latency stay
+ * with probability 1 − d·(1 − keep). Found by bisection, since more of it helps no less. undefined where nothing can be
+ * asked.
+ */
+export function doseOf(
+  culprit: Restoration,
+  input: DiagnoseInput,
+  options: ReliefOptions & { readonly others: readonly Restoration[] },
+): Dose | undefined {
+  const scene = sceneOf(input, resolveOptions({ rng: options.rng }));
+  if (scene === undefined || !scene.facts.view.services.includes(culprit.service)) return undefined;
+  const always = restore(options.others, scene.facts);
+  const whole = restore([...options.others, culprit], scene.facts);
+  return smallestDose({ always, whole }, scene, { input, options });
+}
+
+/** The same for the load, with the service that it saturates. undefined where the load is not above normal. */
+export function loadRelief(input: DiagnoseInput, options: ReliefOptions): LoadRelief | undefined {
+  const settings = resolveOptions({ rng: options.rng });
+  const scene = sceneOf(input, settings);
+  const load = readObjective(input.objective, input.window).requestsPerSecond;
+  const growth = scene === undefined ? 0 : load / scene.facts.reference.loadPerSecond;
+  if (scene === undefined || !(growth > 1) || !Number.isFinite(growth)) return undefined;
+  const { anomalyThreshold: threshold } = settings;
+  const whole = normalLoad(scene.facts.reference, scene.signs, { window: input.window, growth, threshold });
+  const dose = smallestDose({ always: NO_INTERVENTION, whole }, scene, { input, options });
+  const saturated = mostStrained(scene);
+  if (dose === undefined || saturated === undefined) return undefined;
+  const evidence = resourceEvidence(
+    scene.signsOf(saturated.service),
+    saturated.resource,
+    scene.facts.responsibility,
+  );
+  return { ...dose, ...saturated, evidence, share: dose.enough * (1 - 1 / growth) };
+}
+
+function sceneOf(
+  { model, window, history, objective }: DiagnoseInput,
+  { anomalyThreshold: threshold }: { readonly anomalyThreshold: number },
+): Scene | undefined {
+  const view = viewGraph(model.graph, objectiveNode(objective));
+  const reference = normalReference(history, window, { objective, roots: model.graph.roots });
+  if (view === undefined || reference === undefined) return undefined;
+  return readScene({ model, window, objective }, { view, reference, threshold });
+}
+
+interface Way {
+  /** At the beginning of the way. */
+  readonly always: Intervention;
+  /** At its end. */
+  readonly whole: Intervention;
+}
+
+function smallestDose(
+  way: Way,
+  scene: Scene,
+  { input, options }: { readonly input: DiagnoseInput; readonly options: ReliefOptions },
+): Dose | undefined {
+  const ask = (dose: number) => outcomeAt(dose, way, { scene, input, options });
+  const restored = ask(1);
+  if (restored === undefined) return undefined;
+  const { thresholdMs } = input.objective;
+  const { probability: desired = DEFAULT_PROBABILITY } = options;
+  const probability = restored.within(thresholdMs);
+  const aimMs = restored.within(MARGIN * thresholdMs) >= desired ? MARGIN * thresholdMs : thresholdMs;
+  const wanted = Math.min(desired, probability);
+  let [least, enough, found] = [0, 1, restored];
+  for (let i = 0; i < BISECTIONS && wanted > 0; i++) {
+    const dose = (least + enough) / 2;
+    const outcome = ask(dose);
+    if (outcome !== undefined && outcome.within(aimMs) >= wanted) [enough, found] = [dose, outcome];
+    else least = dose;
+  }
+  return { enough, expectedMs: found.medianMs, restoredMs: restored.medianMs, probability };
+}
+
+interface DoseOutcome {
+  /** P(latency ≤ limit). */
+  readonly within: (limitMs: number) => number;
+  readonly medianMs: number;
+}
+
+function outcomeAt(
+  dose: number,
+  { always, whole }: Way,
+  {
+    scene,
+    input,
+    options,
+  }: { readonly scene: Scene; readonly input: DiagnoseInput; readonly options: ReliefOptions },
+): DoseOutcome | undefined {
+  const { model, objective, window } = input;
+  const prediction = model.predict(scene.abduction, part(dose, { always, whole, window }), {
+    samples: options.samples ?? 64,
+    rng: options.rng.fork('relief'),
+  });
+  const draws = prediction.draws(objectiveNode(objective), objective.percentile);
+  if (draws.length === 0) return undefined;
+  return {
+    within: (limitMs) => draws.filter((ms) => ms <= limitMs).length / draws.length,
+    medianMs: median(draws),
+  };
+}
+
+/** The intervention at a part of the way. */
+function part(dose: number, { always, whole, window }: Way & { readonly window: Window }): Intervention {
+  const between = (from: number, to: number) => from + dose * (to - from);
+  const observed = (service: string, feature: FeatureName, otherwise: number) =>
+    always.metrics.get(service)?.get(feature) ?? window.metrics.get(service)?.get(feature) ?? otherwise;
+  return {
+    metrics: new Map(
+      [...whole.metrics].map(([service, features]) => [
+        service,
+        new Map(
+          [...features].map(([feature, value]) => [
+            feature,
+            between(observed(service, feature, value), value),
+          ]),
+        ),
+      ]),
+    ),
+    exogenous: new Map(
+      [...whole.exogenous].map(([node, keep]) => [node, between(always.exogenous.get(node) ?? 1, keep)]),
+    ),
+    load: new Map(
+      [...whole.load].map(([root, value]) => [root, between(callsPerSecond(window, root), value)]),
+    ),
+  };
+}
+
+interface Strain {
+  readonly service: string;
+  readonly resource: Resource;
+  readonly z: number;
+}
+
+/** Who suffers most contention, and of what; where none is noticeable, whose own compute is slowest. */
+function mostStrained({ signs }: Scene): Pick<Strain, 'service' | 'resource'> | undefined {
+  const all = [...signs.values()];
+  const waiting = all.flatMap(({ service, features }) =>
+    features
+      .filter(({ feature }) => FEATURES[feature].role === 'contention')
+      .map(({ feature, z }): Strain => ({ service, resource: FEATURES[feature].resource, z })),
+  );
+  const slow = all.flatMap(({ service, exclusive }) =>
+    exclusive.map(({ z }): Strain => ({ service, resource: 'cpu', z })),
+  );
+  const most = worst(waiting) ?? worst(slow);
+  return most && { service: most.service, resource: most.resource };
+}
+
+function worst(strains: readonly Strain[]): Strain | undefined {
+  const noticeable = strains.filter(({ z }) => strength(z) > 0);
+  return noticeable.sort((a, b) => b.z - a.z)[0];
+}

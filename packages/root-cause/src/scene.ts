@@ -1,0 +1,51 @@
+import type { Abduction } from '@sage/causal-graph';
+import { noSigns, readSigns, type ServiceSigns } from './anomaly.js';
+import { type Attribution, attribute } from './attribution.js';
+import type { GraphView } from './graph-view.js';
+import type { RestorationFacts } from './intervene.js';
+import type { NormalReference } from './normal-reference.js';
+import type { DiagnoseInput } from './options.js';
+import { assignResponsibility } from './responsibility.js';
+import { seeUntraced } from './untraced.js';
+
+/** A window after abduction: what each service suffered, and whose the latency is that two could have caused. */
+export interface Scene {
+  /** With who is measured and not traced, where it may be to blame. */
+  readonly view: GraphView;
+  readonly abduction: Abduction;
+  readonly signs: ReadonlyMap<string, ServiceSigns>;
+  readonly signsOf: (service: string) => ServiceSigns;
+  readonly facts: RestorationFacts;
+}
+
+export function readScene(
+  { model, window, objective }: Pick<DiagnoseInput, 'model' | 'window' | 'objective'>,
+  {
+    view: traced,
+    reference,
+    threshold,
+  }: { readonly view: GraphView; readonly reference: NormalReference; readonly threshold: number },
+): Scene {
+  const abduction = model.abduct(window);
+  const { view, signs } = seeUntraced(
+    {
+      view: traced,
+      signs: readSigns(traced, window, { reference, abduction, percentile: objective.percentile }),
+    },
+    { window, reference, threshold },
+  );
+  const responsibility = assignResponsibility(signs, view);
+  const attributions = new Map<string, Attribution>();
+  const attribution = (service: string): Attribution => {
+    const known = attributions.get(service) ?? attribute(service, signs, responsibility);
+    attributions.set(service, known);
+    return known;
+  };
+  return {
+    view,
+    abduction,
+    signs,
+    signsOf: (service) => signs.get(service) ?? noSigns(service),
+    facts: { view, window, reference, responsibility, attribution },
+  };
+}
