@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Objective, objectiveNode, type Percentile, type Window } from '@sage/core';
+import { type Objective, objectiveNode, type Percentile, readObjective, type Window } from '@sage/core';
 import { loadTopology } from '@sage/simulator';
 import { expect } from 'chai';
 import { evaluate } from '../src/evaluate.js';
@@ -213,6 +213,30 @@ describe('a simulated run', () => {
       ]);
       expect(suite.cases.filter(({ kind }) => kind === 'undisturbed').length).to.be.within(8, 12);
       expect(suite.trainings.map(({ windows }) => windows)).to.deep.equal([40]);
+    });
+
+    it('has a labelled run of its own to calibrate on, with other faults', async function () {
+      this.timeout(120_000);
+      const calibration = await suite.calibration?.();
+      expect(await suite.calibration?.()).to.equal(calibration);
+      const { cases = [], windows = [] } = calibration ?? {};
+      const faults = cases.filter(({ kind }) => kind !== 'undisturbed');
+      expect(faults.length).to.equal(OPTIONS.calibrationFaults);
+      const asked = new Set(suite.cases.map(({ observed }) => observed.window));
+      expect(cases.some(({ observed }) => asked.has(observed.window))).to.equal(false);
+      const [objective] = cases.map(({ observed }) => observed.objective);
+      for (const { window, truth, queueDepths } of windows) {
+        expect(queueDepths.services).to.deep.equal(TIERS);
+        expect(queueDepths.seconds.map(({ length }) => length)).to.deep.equal([3, 3, 3, 3, 3]);
+        if (truth.length > 0) expect(readObjective(objective as Objective, window).broken).to.equal(true);
+      }
+      // Where a culprit was asked about, its window is labelled with it.
+      const guilty = faults.filter((item) => item.truth().length > 0);
+      expect(guilty.length).to.be.above(0);
+      for (const { observed, truth } of guilty) {
+        const labelled = windows.find(({ window }) => window === observed.window);
+        expect(labelled?.truth).to.deep.equal(truth());
+      }
     });
 
     it('is the same again with the same seed, and answered the same', async function () {

@@ -1,5 +1,5 @@
-import type { CausalGraph } from '@sage/causal-graph';
-import { type LatencyNodeId, OUTSIDE } from '@sage/core';
+import { type CausalGraph, serviceEdges } from '@sage/causal-graph';
+import type { LatencyNodeId } from '@sage/core';
 
 /** The latencies of what a service serves: as it sees them, or its callers where it has no spans of its own. */
 export function nodesServedBy({ latency }: CausalGraph, service: string): readonly LatencyNodeId[] {
@@ -9,11 +9,8 @@ export function nodesServedBy({ latency }: CausalGraph, service: string): readon
 }
 
 /** service → whom it calls, without itself. */
-export function calleesOf({ latency }: CausalGraph): ReadonlyMap<string, readonly string[]> {
-  const callees = new Map<string, Set<string>>();
-  for (const { rpc } of latency) {
-    if (rpc.caller === OUTSIDE || rpc.caller === rpc.callee) continue;
-    callees.set(rpc.caller, (callees.get(rpc.caller) ?? new Set()).add(rpc.callee));
-  }
-  return new Map([...callees].map(([caller, called]) => [caller, [...called].sort()]));
+export function calleesOf(graph: CausalGraph): ReadonlyMap<string, readonly string[]> {
+  const callees = new Map<string, string[]>();
+  for (const { from, to } of serviceEdges(graph)) callees.set(from, [...(callees.get(from) ?? []), to]);
+  return callees;
 }
