@@ -13,7 +13,7 @@ import { runSage } from './run-sage.js';
 const SAGE = fileURLToPath(new URL('../src/main.js', import.meta.url));
 
 /** Methods that learn from labels, which only the simulator has. */
-const NEED_LABELS = ['oracle', 'seer'];
+const NEED_LABELS = ['seer', 'oracle'];
 
 describe('sage evaluate', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sage-evaluate-'));
@@ -42,8 +42,8 @@ describe('sage evaluate', () => {
       },
       {
         name: 'a method there is not',
-        args: ['petshop', '--data', data, '--method', 'oracle'],
-        err: /--method must be one of sage, .*, all; got 'oracle'/,
+        args: ['petshop', '--data', data, '--method', 'prophet'],
+        err: /--method must be one of sage, .*, all; got 'prophet'/,
       },
       {
         name: 'another split',

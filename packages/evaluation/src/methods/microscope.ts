@@ -15,13 +15,14 @@ const ANOMALOUS = 3;
 const CORRELATED_WINDOWS = 20;
 
 /**
- * Microscope (Lin, Chen and Zheng, ICSOC 2018): a graph of the services' latencies by PC; from the service of a broken
- * objective on, depth first through anomalous causes, by three sigma; those without an anomalous cause of their own are the
- * candidates, ranked by the Pearson correlation of their latency with that of the objective's service. It names services,
- * and no resource.
+ * Microscope (Lin, Chen and Zheng, ICSOC 2018): a graph of services in which a callee's latency is a cause of its caller's,
+ * and PC over the latencies adds what services do to each other without calls; from the service of a broken objective on,
+ * depth first through anomalous causes, by three sigma; those without an anomalous cause of their own are the candidates,
+ * ranked by the Pearson correlation of their latency with that of the objective's service. It names services, and no
+ * resource.
  *
- * Decided here: of two services of which one calls the other, directly or through others, the latency of the called one is
- * the cause, so such edges are directed; edges that the data leave open are followed both ways. Sigma is that of the
+ * Decided here: of two services of which one reaches the other by calls the latency of the reached one is the cause, so
+ * PC's edges between such are directed; edges that the data leave open are followed both ways. Sigma is that of the
  * interquartile range, since windows that nobody labels have disturbances in them. The first is blamed. α and the number of
  * bins are chosen on labelled runs.
  */
@@ -83,11 +84,16 @@ function causesOf(evidence: Evidence, services: readonly string[], graph: Cpdag)
     (service) =>
       Math.abs(standardiser(serviceLatencyOf(service, evidence), normal)(evidence.window)) > ANOMALOUS,
   );
+  const callees = calleesOf(evidence.graph);
+  const causesOfOne = (index: number) => {
+    const called = (callees.get(services[index] as string) ?? []).map((callee) => services.indexOf(callee));
+    return [...new Set([...called, ...graph.possibleParents(index)])];
+  };
   const found: string[] = [];
   const visited = new Set<number>();
   const visit = (index: number): void => {
     visited.add(index);
-    const causes = graph.possibleParents(index).filter((cause) => isAnomalous[cause] && !visited.has(cause));
+    const causes = causesOfOne(index).filter((cause) => isAnomalous[cause] && !visited.has(cause));
     if (causes.length === 0) found.push(services[index] as string);
     for (const cause of causes) if (!visited.has(cause)) visit(cause);
   };
