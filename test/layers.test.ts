@@ -131,6 +131,15 @@ describe('the layers', () => {
     });
   }
 
+  it('have TensorFlow.js in the model alone, and in the network that the model is compared with', async () => {
+    const files = (await Promise.all(layered.map((folder) => sourceFiles(`packages/${folder}/src`)))).flat();
+    const users = files
+      .filter((file) => importsOf(file).some(({ specifier }) => specifier.startsWith('@tensorflow/')))
+      .map(({ path }) => path)
+      .filter((path) => !path.startsWith('packages/gvae/'));
+    expect(users).to.deep.equal(['packages/evaluation/src/methods/seer/network.ts']);
+  });
+
   it('leave the bootstrap with nothing but Node.js', async () => {
     const imports = (await sourceFiles('packages/bootstrap')).flatMap(importsOf);
     expect(imports.length).to.be.greaterThan(5);

@@ -12,6 +12,9 @@ import { runSage } from './run-sage.js';
 
 const SAGE = fileURLToPath(new URL('../src/main.js', import.meta.url));
 
+/** Methods that learn from labels, which only the simulator has. */
+const NEED_LABELS = ['seer', 'oracle'];
+
 describe('sage evaluate', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sage-evaluate-'));
   const data = join(folder, 'petshop');
@@ -39,8 +42,8 @@ describe('sage evaluate', () => {
       },
       {
         name: 'a method there is not',
-        args: ['petshop', '--data', data, '--method', 'oracle'],
-        err: /--method must be one of sage, .*, all; got 'oracle'/,
+        args: ['petshop', '--data', data, '--method', 'prophet'],
+        err: /--method must be one of sage, .*, all; got 'prophet'/,
       },
       {
         name: 'another split',
@@ -189,6 +192,16 @@ describe('sage evaluate', () => {
         .and.match(/^sage +2 +1\.00/m);
     });
 
+    it('is refused for a method that needs labels', async () => {
+      for (const method of NEED_LABELS) {
+        const { status, err } = await runSage('evaluate', 'petshop', '--data', data, '--method', method);
+        expect(status).to.equal(2);
+        expect(err).to.contain(
+          `${method} needs labelled runs with queue depths, which petshop does not have`,
+        );
+      }
+    }).timeout(120_000);
+
     it('the same again with the same seed: a row per method, and an array of results to a file', async function () {
       this.timeout(120_000);
       const file = inFolder('all.json');
@@ -196,11 +209,15 @@ describe('sage evaluate', () => {
         ...['evaluate', 'petshop', '--data', data, '--seed', '3', '--method', 'all', '--json', file],
       );
       expect(status, err).to.equal(0);
-      const names = METHODS.map(({ name }) => name);
+      const names = METHODS.map(({ name }) => name).filter((name) => !NEED_LABELS.includes(name));
       const [about = '', header = '', ...rows] = out.trimEnd().split('\n');
       expect(about).to.match(/^suite petshop, seed 3, backend \w+; held-out R² /);
       expect(header).to.match(/^method +cases +top-1 +top-3/);
+      const last = rows.pop() ?? '';
       expect(rows.map((row) => row.split(/\s/)[0])).to.deep.equal(names);
+      expect(last).to.equal(
+        `left out, for want of labelled runs with queue depths: ${NEED_LABELS.join(', ')}`,
+      );
       const results = JSON.parse(readFileSync(file, 'utf8')) as EvaluationResult[];
       expect(results.map(({ method }) => method)).to.deep.equal(names);
       const answers = (result: EvaluationResult | undefined) =>

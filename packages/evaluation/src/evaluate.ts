@@ -1,6 +1,7 @@
+import { createRng } from '@sage/core';
 import { type Backend, loadBackend } from '@sage/gvae';
 import { rehearsalOf } from '@sage/root-cause';
-import type { Method, Suite } from './observed.js';
+import type { Calibrated, Method, Suite } from './observed.js';
 import type { Progress } from './progress.js';
 import { type CaseResult, resultOf, type Summary, summarise } from './scoring.js';
 
@@ -21,6 +22,21 @@ export interface EvaluateOptions {
   readonly seed: number;
   readonly nowMs: () => number;
   readonly progress: Progress;
+}
+
+/** A method ready to be asked about a suite's cases; undefined where it needs labels or queue depths that the suite has not. */
+export async function prepare(
+  suite: Suite,
+  method: Method | Calibrated,
+  { seed, progress }: EvaluateOptions,
+): Promise<Method | undefined> {
+  if ('answer' in method) return method;
+  await loadBackend();
+  const rng = createRng(seed).fork(method.name);
+  return method.prepare(await suite.calibration?.(), {
+    rng,
+    progress: (part, words) => progress(part, `${method.name}: ${words}`),
+  });
 }
 
 /** Answers that are not timed: a server has rehearsed, too, when it is asked. */

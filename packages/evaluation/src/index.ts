@@ -1,13 +1,20 @@
-export { type EvaluateOptions, type EvaluationResult, evaluate } from './evaluate.js';
+export { type EvaluateOptions, type EvaluationResult, evaluate, prepare } from './evaluate.js';
 export { EXPERIMENTS } from './experiments/index.js';
 export { FULL, QUICK } from './experiments/sizes.js';
 export { METHODS } from './methods/index.js';
 export {
   type Answer,
+  type Calibrated,
+  type Calibration,
   type Case,
   DataError,
+  type Evidence,
+  type LabelledCase,
+  type LabelledWindow,
   type Method,
   type Observed,
+  type PrepareOptions,
+  type QueueDepths,
   type Ranked,
   type Suite,
   type Training,

@@ -15,8 +15,11 @@ const COLUMNS: readonly (readonly [string, (summary: Summary) => string])[] = [
   ['p99 ms', ({ p99DiagnoseMs }) => milliseconds(p99DiagnoseMs)],
 ];
 
-/** Results of one suite for people: a row per method, and below it one per kind of case where there are several. */
-export function table(results: readonly EvaluationResult[]): string {
+/**
+ * Results of one suite for people: a row per method, and below it one per kind of case where there are several.
+ * `leftOut`: methods that could not be asked.
+ */
+export function table(results: readonly EvaluationResult[], leftOut: readonly string[] = []): string {
   const rows = results.flatMap(({ method, summary, kinds }) => {
     const apart = Object.entries(kinds);
     return [
@@ -39,7 +42,11 @@ export function table(results: readonly EvaluationResult[]): string {
           `suite ${first.suite}, seed ${first.seed}, backend ${first.backend}; held-out R² ${ratio(first.summary.r2)}, trained in ${first.summary.trainSeconds.toFixed(1)} s`,
           ...first.notes,
         ];
-  return [...training, ...lines].map((line) => `${line.trimEnd()}\n`).join('');
+  const missing =
+    leftOut.length === 0
+      ? []
+      : [`left out, for want of labelled runs with queue depths: ${leftOut.join(', ')}`];
+  return [...training, ...lines, ...missing].map((line) => `${line.trimEnd()}\n`).join('');
 }
 
 function ratio(value: number | null): string {

@@ -196,6 +196,12 @@ describe('the table of results', () => {
     );
   });
 
+  it('names the methods that could not be asked', () => {
+    expect(table([], ['oracle', 'seer'])).to.match(
+      /\nleft out, for want of labelled runs with queue depths: oracle, seer\n$/,
+    );
+  });
+
   it('without results has its header only', () => {
     expect(table([])).to.equal(
       'method  cases  top-1  top-3  top-5  resource  F1  FP  FN  sure, wrong  p50 ms  p99 ms\n',

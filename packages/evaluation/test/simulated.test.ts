@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Objective, objectiveNode, type Percentile, type Window } from '@sage/core';
+import { type Objective, objectiveNode, type Percentile, readObjective, type Window } from '@sage/core';
 import { loadTopology } from '@sage/simulator';
 import { expect } from 'chai';
 import { evaluate } from '../src/evaluate.js';
@@ -9,7 +9,7 @@ import { type SimulatedOptions, simulatedSuite } from '../src/suites/simulated.j
 import { objectivesOf, worstOf } from '../src/suites/simulated-objectives.js';
 import { calmQuestions, questionDuring, rememberAll } from '../src/suites/simulated-questions.js';
 import { isUndisturbed, planRun } from '../src/suites/simulated-world.js';
-import { SMALL } from './small-world.js';
+import { SMALL, TIERS } from './small-world.js';
 import { messageOf, plant } from './tree.js';
 
 const root = plant({ 'small.json': SMALL });
@@ -26,6 +26,7 @@ const OPTIONS: SimulatedOptions = {
   sampling: 1,
   uninstrumented: 0,
   calmTraining: true,
+  calibrationFaults: 4,
   nowMs: () => 0,
   progress: () => undefined,
 };
@@ -194,6 +195,30 @@ describe('a simulated run', () => {
       ]);
       expect(suite.cases.filter(({ kind }) => kind === 'undisturbed').length).to.be.within(8, 12);
       expect(suite.trainings.map(({ windows }) => windows)).to.deep.equal([40]);
+    });
+
+    it('has a labelled run of its own to calibrate on, with other faults', async function () {
+      this.timeout(120_000);
+      const calibration = await suite.calibration?.();
+      expect(await suite.calibration?.()).to.equal(calibration);
+      const { cases = [], windows = [] } = calibration ?? {};
+      const faults = cases.filter(({ kind }) => kind !== 'undisturbed');
+      expect(faults.length).to.equal(OPTIONS.calibrationFaults);
+      const asked = new Set(suite.cases.map(({ observed }) => observed.window));
+      expect(cases.some(({ observed }) => asked.has(observed.window))).to.equal(false);
+      const [objective] = cases.map(({ observed }) => observed.objective);
+      for (const { window, truth, queueDepths } of windows) {
+        expect(queueDepths.services).to.deep.equal(TIERS);
+        expect(queueDepths.seconds.map(({ length }) => length)).to.deep.equal([3, 3, 3, 3, 3]);
+        if (truth.length > 0) expect(readObjective(objective as Objective, window).broken).to.equal(true);
+      }
+      // Where a culprit was asked about, its window is labelled with it.
+      const guilty = faults.filter((item) => item.truth().length > 0);
+      expect(guilty.length).to.be.above(0);
+      for (const { observed, truth } of guilty) {
+        const labelled = windows.find(({ window }) => window === observed.window);
+        expect(labelled?.truth).to.deep.equal(truth());
+      }
     });
 
     it('is the same again with the same seed, and answered the same', async function () {

@@ -1,7 +1,7 @@
 import type { Sizes } from '../src/experiments/experiment.js';
 import { plant } from './tree.js';
 
-const TIERS = ['front', 'middle', 'back'];
+export const TIERS = ['front', 'middle', 'back'];
 const call = (to: string, body: unknown) => ({
   call: { to, op: 'get', client_span: `${to}/get`, server_span: `${to}/get`, body },
 });
@@ -32,6 +32,7 @@ export function tinySizes(): Sizes & { readonly topology: string } {
     trainWindows: 40,
     windowSeconds: 5,
     faults: 4,
+    calibrationFaults: 0,
     requestsPerSecond: 30,
     sampling: 1,
     uninstrumented: { topologies: [topology], shares: [0.4] },

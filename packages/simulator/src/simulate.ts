@@ -24,6 +24,8 @@ export interface SimulationOptions {
   readonly hosts?: number;
   /** Share of the services that no exporter tells of. Default 0. */
   readonly uninstrumented?: number;
+  /** Tell how many calls each service has outstanding, which only a kernel that is instrumented knows. Default false. */
+  readonly queueDepths?: boolean;
   readonly faults?: readonly Fault[];
 }
 
@@ -34,6 +36,8 @@ export interface SimulationBatch {
   /** In the order in which they ended; some come late, as exporters send in batches. */
   readonly spans: readonly Span[];
   readonly readings: readonly ExporterReading[];
+  /** By the index of the service: calls outstanding, the mean over the second. Undefined unless asked for. */
+  readonly queueDepths: Float64Array | undefined;
 }
 
 /** What was done in all, for checks. */
@@ -50,6 +54,9 @@ export interface SimulationTotals {
   readonly meanLatencyMs: number;
 }
 
+/** Looks so often a second at the queues. */
+const LOOKS = 10;
+
 /**
  * Runs an application for a while and gives what a deployment would have sent of it, second by second. Memory does not
  * grow with the duration. Returns the totals when it is done.
@@ -60,11 +67,24 @@ export function* simulate(
   topology: Topology,
   options: SimulationOptions,
 ): Generator<SimulationBatch, SimulationTotals> {
-  const { startMs = 0, durationMs, seed = 1 } = options;
+  const { startMs = 0, durationMs, seed = 1, queueDepths = false } = options;
   const simulation = new Simulation(topology, options, createRng(seed));
   for (let endMs = 1000; endMs <= durationMs; endMs += 1000) {
+    const depths = queueDepths ? watchQueues(simulation, endMs) : undefined;
     simulation.runUntil(endMs);
-    yield { nowMs: startMs + endMs, ...simulation.take() };
+    yield { nowMs: startMs + endMs, ...simulation.take(), queueDepths: depths };
   }
   return simulation.totals();
+}
+
+/** Runs the second that ends then, and gives the mean depth of every service's queues in it. */
+function watchQueues(simulation: Simulation, endMs: number): Float64Array {
+  const means = new Float64Array(simulation.queueDepths().length);
+  for (let look = 1; look <= LOOKS; look++) {
+    simulation.runUntil(endMs - 1000 + (1000 * look) / LOOKS);
+    simulation.queueDepths().forEach((depth, service) => {
+      means[service] = (means[service] as number) + depth / LOOKS;
+    });
+  }
+  return means;
 }

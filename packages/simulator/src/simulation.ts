@@ -11,7 +11,7 @@ import { EVENT, EventHeap } from './world/event-heap.js';
 import { Load } from './world/load.js';
 import { Network } from './world/network.js';
 import { type Call, compileEndpoint } from './world/program.js';
-import { createWorld } from './world/world.js';
+import { createWorld, type World } from './world/world.js';
 
 /** Requests under way at which more are turned away. */
 const MOST_FRAMES = 200_000;
@@ -20,6 +20,7 @@ const SCRAPE_JITTER_MS = 200;
 
 /** The world, the load on it, its faults and its observers, driven by one queue of events. */
 export class Simulation {
+  private readonly world: World;
   private readonly heap = new EventHeap();
   private readonly calls: readonly Call[];
   private readonly shares: readonly number[];
@@ -42,6 +43,7 @@ export class Simulation {
   constructor(topology: Topology, options: SimulationOptions, rng: Rng) {
     const { requestsPerSecond = 50, replicas = 1, startMs = 0, hosts, faults = [] } = options;
     const world = createWorld(topology, { requestsPerSecond, replicas, hosts });
+    this.world = world;
     this.originMs = startMs;
     this.sampling = options.sampling ?? 1;
     this.scrapeMs = 1000 * (options.scrapeSeconds ?? 10);
@@ -93,6 +95,13 @@ export class Simulation {
     const { readings } = this;
     this.readings = [];
     return { spans: this.recorder.deliver(), readings };
+  }
+
+  /** Calls outstanding now, by the index of the service. */
+  queueDepths(): readonly number[] {
+    return this.world.replicas.map((replicas) =>
+      replicas.reduce((sum, { outstanding }) => sum + outstanding, 0),
+    );
   }
 
   totals(): SimulationTotals {

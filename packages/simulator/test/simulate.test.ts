@@ -15,6 +15,28 @@ describe('simulate', () => {
     expect(batches(4)).not.to.equal(first);
   });
 
+  it('tells the depths of queues when asked, as Little has them: rate times time, and changes nothing else', () => {
+    const small = application(
+      { front: { cpu_ms: 1, cores: 8 }, back: { cpu_ms: 20, cores: 8 } },
+      { get: call('back', { local: null }) },
+    );
+    const options: SimulationOptions = { durationMs: 300_000, requestsPerSecond: 40, steady: true };
+    const plain = [...simulate(small, options)];
+    const watched = [...simulate(small, { ...options, queueDepths: true })];
+    expect(plain.every(({ queueDepths }) => queueDepths === undefined)).to.equal(true);
+    expect(watched.map(({ queueDepths: _, ...batch }) => batch)).to.deep.equal(
+      plain.map(({ queueDepths: _, ...batch }) => batch),
+    );
+    const mean = (service: number) =>
+      watched.reduce((sum, { queueDepths }) => sum + (queueDepths?.[service] ?? Number.NaN), 0) /
+      watched.length;
+    const { totals, spans } = run(small, options);
+    expect(mean(0)).to.be.closeTo((totals.completed / 300_000) * totals.meanLatencyMs, 0.05);
+    const calls = spans.filter(({ kind }) => kind === 'client');
+    const callsMs = calls.reduce((sum, { durationUs }) => sum + durationUs / 1000, 0);
+    expect(mean(1)).to.be.closeTo(callsMs / 300_000, 0.05);
+  });
+
   it('does the same work however much of it is traced', () => {
     const none = run(social, { ...minute, durationMs: 30_000, sampling: 0 });
     const all = run(social, { ...minute, durationMs: 30_000, sampling: 1 });

@@ -8,6 +8,7 @@ import {
   type EvaluationResult,
   evaluate,
   METHODS,
+  prepare,
   type Suite,
   table,
 } from '@sage/evaluation';
@@ -107,12 +108,18 @@ async function outputProblem(file: string): Promise<string | undefined> {
   }
 }
 
+interface Measured {
+  readonly results: readonly EvaluationResult[];
+  /** Methods that need what the suite has not. */
+  readonly leftOut: readonly string[];
+}
+
 /** Results of the methods asked for; `usage` where there can be none with what was given. */
 async function measure(
   load: (options: EvaluateOptions) => Promise<Suite>,
   { seed, method }: ParsedCommand['flags'],
   { stderr }: CommandIo,
-): Promise<Outcome<readonly EvaluationResult[], 'usage'>> {
+): Promise<Outcome<Measured, 'usage'>> {
   const nowMs = () => performance.now();
   const display = new ProgressDisplay(stderr, nowMs);
   const options: EvaluateOptions = {
@@ -123,10 +130,18 @@ async function measure(
   try {
     const suite = await load(options);
     const results: EvaluationResult[] = [];
+    const leftOut: string[] = [];
     for (const each of METHODS.filter(({ name }) => method === ALL || method === name)) {
-      results.push(await evaluate(suite, each, options));
+      const ready = await prepare(suite, each, options);
+      if (ready === undefined) leftOut.push(each.name);
+      else results.push(await evaluate(suite, ready, options));
     }
-    return success(results);
+    return results.length > 0
+      ? success({ results, leftOut })
+      : failure(
+          'usage',
+          `${method} needs labelled runs with queue depths, which ${suite.name} does not have`,
+        );
   } catch (error) {
     if (error instanceof DataError || error instanceof FitError) return failure('usage', error.message);
     throw error;
@@ -137,11 +152,11 @@ async function measure(
 
 /** The table for people and, where it is asked for, the result for programs; the two never share a stream. */
 async function publish(
-  results: readonly EvaluationResult[],
+  { results, leftOut }: Measured,
   { json, method }: ParsedCommand['flags'],
   { stdout, stderr }: CommandIo,
 ): Promise<Outcome<void, 'write'>> {
-  (json === STDOUT ? stderr : stdout).write(table(results));
+  (json === STDOUT ? stderr : stdout).write(table(results, leftOut));
   if (json === undefined) return success(undefined);
   const text = `${JSON.stringify(method === ALL ? results : results[0], null, 2)}\n`;
   try {

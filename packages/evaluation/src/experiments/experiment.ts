@@ -9,6 +9,8 @@ export interface Sizes {
   readonly trainWindows: number;
   readonly windowSeconds: number;
   readonly faults: number;
+  /** Of the labelled run that compared systems are calibrated on; 0: those that need one are left out. */
+  readonly calibrationFaults: number;
   readonly requestsPerSecond: number;
   readonly sampling: number;
   /** Shares of services without metrics, and the applications in which they are tried. */

@@ -51,7 +51,7 @@ const KNOBS: readonly Knob[] = [
 ];
 
 function worldWith(sizes: Sizes, change: Partial<World>): World {
-  return usualWorld(sizes, sizes.sensitivity.topology, change);
+  return usualWorld(sizes, sizes.sensitivity.topology, { calibrationFaults: 0, ...change });
 }
 
 /** Trace sampling, window length and history length against accuracy. */

@@ -8,6 +8,7 @@ export const QUICK: Sizes = {
   trainWindows: 120,
   windowSeconds: 30,
   faults: 24,
+  calibrationFaults: 48,
   requestsPerSecond: 50,
   sampling: 0.3,
   uninstrumented: { topologies: ['social-network'], shares: [0.05, 0.1, 0.2, 0.5] },
@@ -28,6 +29,7 @@ export const FULL: Sizes = {
   trainWindows: 2880,
   windowSeconds: 30,
   faults: 200,
+  calibrationFaults: 192,
   requestsPerSecond: 50,
   sampling: 0.3,
   uninstrumented: {

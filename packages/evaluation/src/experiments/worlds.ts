@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { failure, type Outcome, success } from '@sage/core';
 import { FitError } from '@sage/gvae';
-import { type EvaluationResult, evaluate } from '../evaluate.js';
+import { type EvaluationResult, evaluate, prepare } from '../evaluate.js';
 import { METHODS } from '../methods/index.js';
 import { DataError, type Suite } from '../observed.js';
 import { type SimulatedOptions, simulatedSuite } from '../suites/simulated.js';
@@ -46,12 +46,13 @@ export function worldStep(world: World): Step<WorldResult> {
 
 /** The world that the main figure is about; the others differ from it by `change`. */
 export function usualWorld(sizes: Sizes, topology: string, change: Partial<World> = {}): World {
-  const { trainWindows, windowSeconds, faults, requestsPerSecond, sampling } = sizes;
+  const { trainWindows, windowSeconds, faults, calibrationFaults, requestsPerSecond, sampling } = sizes;
   return {
     topology,
     trainWindows,
     windowSeconds,
     faults,
+    calibrationFaults,
     requestsPerSecond,
     sampling,
     uninstrumented: 0,
@@ -62,10 +63,12 @@ export function usualWorld(sizes: Sizes, topology: string, change: Partial<World
   };
 }
 
-/** Asks every method about every case. */
+/** Asks every method about every case, but those that need what the suite does not have. */
 export async function measureSuite(suite: Suite, context: StepContext): Promise<SuiteResult> {
   const methods: EvaluationResult[] = [];
-  for (const method of METHODS) {
+  for (const candidate of METHODS) {
+    const method = await prepare(suite, candidate, context);
+    if (method === undefined) continue;
     const result = await evaluate(suite, method, context);
     const cases = result.cases.map((item) => ({
       ...item,

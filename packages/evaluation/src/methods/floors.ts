@@ -1,21 +1,8 @@
-import { ancestorServices } from '@sage/causal-graph';
-import {
-  FEATURES,
-  type FeatureName,
-  median,
-  objectiveNode,
-  type Percentile,
-  quantile,
-  type Resource,
-  type Rng,
-  robustScale,
-  type Window,
-} from '@sage/core';
+import { FEATURES, median, quantile, type Resource, type Rng, robustScale } from '@sage/core';
 import type { Answer, Method, Observed, Ranked } from '../observed.js';
+import { candidates } from './candidates.js';
+import { type Column, latencyOf, metricOf, type Scale, standardiser } from './columns.js';
 
-/** Least spread of a latency worth believing in, as Sage has it: 5 % and 0.2 ms. Features have a resolution of their own. */
-const LATENCY_FLOOR_RATIO = 0.05;
-const LATENCY_FLOOR_MS = 0.2;
 /** Keeps a quotient finite. */
 const TINY = 1e-6;
 /** z from which a service counts as anomalous: three sigma. */
@@ -26,12 +13,6 @@ interface Score {
   readonly resource: Resource | null;
   readonly z: number;
 }
-
-/** `resolution`: the least change of the column worth noticing. */
-type Scale = (
-  values: readonly number[],
-  resolution: number,
-) => { readonly center: number; readonly spread: number };
 
 /** Any service, any order. */
 export const randomMethod: Method = {
@@ -95,10 +76,6 @@ export const traversalMethod: Method = {
   },
 };
 
-function candidates({ graph, objective }: Observed): readonly string[] {
-  return ancestorServices(graph, objectiveNode(objective));
-}
-
 function calleesOf({ graph }: Observed): ReadonlyMap<string, ReadonlySet<string>> {
   const serving = new Map(graph.latency.map((node) => [node.id, node.rpc.callee]));
   const callees = new Map<string, Set<string>>();
@@ -121,49 +98,23 @@ function worstColumns(
 ): (Score & { readonly service: string })[] {
   const { graph, history, window, objective } = observed;
   const normal = history.filter(({ endMs }) => endMs <= window.startMs);
+  const oddness = (column: Column) => Math.abs(standardiser(column, normal, scale)(window));
   return candidates(observed).map((service) => {
     const scores: Score[] = [];
     for (const node of graph.latency) {
       if (node.rpc.callee !== service) continue;
       scores.push({
         resource: null,
-        z: oddness(latencyOf(node.id, objective.percentile), normal, window, scale),
+        z: oddness(latencyOf(node.id, objective.percentile)),
       });
     }
     for (const feature of latencyOnly ? [] : (window.metrics.get(service)?.keys() ?? [])) {
       const { resource } = FEATURES[feature];
-      scores.push({ resource, z: oddness(metricOf(service, feature), normal, window, scale) });
+      scores.push({ resource, z: oddness(metricOf(service, feature)) });
     }
     const worst = scores.reduce((a, b) => (b.z > a.z ? b : a), { resource: null, z: 0 });
     return { service, ...worst };
   });
-}
-
-interface Column {
-  read(window: Window): number | undefined;
-  resolution(values: readonly number[]): number;
-}
-
-function latencyOf(node: string, percentile: Percentile): Column {
-  return {
-    read: (window) => window.latency.get(node)?.[percentile],
-    resolution: (values) => Math.max(LATENCY_FLOOR_MS, LATENCY_FLOOR_RATIO * median(values)),
-  };
-}
-
-function metricOf(service: string, feature: FeatureName): Column {
-  return {
-    read: (window) => window.metrics.get(service)?.get(feature),
-    resolution: () => FEATURES[feature].resolution,
-  };
-}
-
-function oddness(column: Column, normal: readonly Window[], window: Window, scale: Scale): number {
-  const now = column.read(window);
-  const values = normal.flatMap((past) => column.read(past) ?? []).filter(Number.isFinite);
-  if (now === undefined || !Number.isFinite(now) || values.length === 0) return 0;
-  const { center, spread } = scale(values, column.resolution(values));
-  return Math.abs(now - center) / spread;
 }
 
 /** Sorted, ties at random; the first is blamed, since a floor has no notion of how many there are. */

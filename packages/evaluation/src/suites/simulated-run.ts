@@ -3,6 +3,7 @@ import type { CollectorStats } from '@sage/collector-extension';
 import type { Window } from '@sage/core';
 import { type SimulationTotals, simulate } from '@sage/simulator';
 import { type Delivery, deliver } from '../data/replay.js';
+import type { QueueDepths } from '../observed.js';
 import type { Progress } from '../progress.js';
 import type { Plan, WorldOptions } from './simulated-world.js';
 
@@ -22,6 +23,8 @@ export interface RunOptions extends WorldOptions {
 /** What came out of a simulation. */
 export interface Run {
   readonly windows: readonly Window[];
+  /** From the beginning on, a row for each second. */
+  readonly queueDepths: QueueDepths;
   /** As known at the end of the training. */
   readonly callGraph: CallGraph | undefined;
   readonly stats: CollectorStats;
@@ -35,6 +38,7 @@ export interface Run {
 export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
   const { nowMs, progress } = options;
   const windows: Window[] = [];
+  const seconds: Float32Array[] = [];
   let callGraph: CallGraph | undefined;
   let totals: SimulationTotals | undefined;
   let simulatorMs = 0;
@@ -48,6 +52,7 @@ export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
       scrapeSeconds: Math.min(SCRAPE_SECONDS, options.windowSeconds / LEAST_SCRAPES),
       replicas: options.replicas,
       uninstrumented: options.uninstrumented,
+      queueDepths: true,
       faults: [...plan.disturbances, ...plan.cases.flatMap(({ faults }) => faults)],
     });
     for (;;) {
@@ -58,6 +63,7 @@ export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
         totals = value;
         return;
       }
+      seconds.push(Float32Array.from(value.queueDepths ?? []));
       yield { timeMs: value.nowMs, spans: value.spans, readings: value.readings };
     }
   }
@@ -71,8 +77,21 @@ export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
       progress(window.endMs / plan.endMs, `simulated ${hours(window.endMs)} of ${hours(plan.endMs)}`);
     },
   });
-  const seconds = (nowMs() - startedMs) / 1000;
-  return { windows, callGraph, stats, totals, seconds, simulatorSeconds: simulatorMs / 1000 };
+  return {
+    windows,
+    queueDepths: { services: plan.topology.services.map(({ label }) => label), seconds },
+    callGraph,
+    stats,
+    totals,
+    seconds: (nowMs() - startedMs) / 1000,
+    simulatorSeconds: simulatorMs / 1000,
+  };
+}
+
+/** The depths of the queues within a window. */
+export function depthsWithin({ startMs, endMs }: Window, run: Run, plan: Plan): QueueDepths {
+  const [first, last] = [startMs, endMs].map((ms) => (ms - plan.startMs) / 1000);
+  return { ...run.queueDepths, seconds: run.queueDepths.seconds.slice(first, last) };
 }
 
 /** What was simulated and how fast, in a line. */

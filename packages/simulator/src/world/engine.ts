@@ -66,6 +66,7 @@ export class Engine {
     this.nowMs = nowMs;
     const frame = this.frames.take(request, this.nextReplica(call.service), call.program, undefined);
     frame.call = call;
+    frame.replica.outstanding += 1;
     this.reach(frame);
   }
 
@@ -190,6 +191,7 @@ export class Engine {
       replica.host.occupy(this.nowMs, burstMs);
     }
     if (parent === undefined) {
+      replica.outstanding -= 1;
       this.completed += 1;
       if (frame.failed) this.failed += 1;
       this.latencyMs += this.nowMs - frame.request.startMs;
@@ -218,6 +220,7 @@ export class Engine {
 
   private dispatch(frame: Frame): void {
     const from = (frame.parent as Frame).replica;
+    frame.replica.outstanding += 1;
     const reachMs = this.parts.network.send(
       from,
       frame.replica,
@@ -238,6 +241,7 @@ export class Engine {
 
   private replied(frame: Frame): void {
     const { pool } = frame;
+    frame.replica.outstanding -= 1;
     if (pool !== undefined) {
       const lateMs = pool.lateMs > 0 ? pool.lateMs : pool.leakShare > 0 ? this.leakedMs(pool) : 0;
       if (lateMs > 0) this.parts.heap.push(this.nowMs + lateMs, EVENT.poolReclaim, pool.index);

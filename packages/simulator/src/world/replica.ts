@@ -37,6 +37,8 @@ export class Replica {
   /** Connection pools by the index of the service they lead to. */
   readonly pools: (ConnectionPool | undefined)[] = [];
   busyWorkers = 0;
+  /** Calls sent to it and not answered: on the way, waiting and being served. */
+  outstanding = 0;
   // Processor.
   readonly quotaMs: number;
   private quotaPeriod = -1;
