@@ -1,8 +1,8 @@
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errorMessage, failure, type Logger, type Outcome, silentLogger, success } from '@sage/core';
+import type { LiveApplication, LiveApplicationOptions, Stretch, StretchOptions, TracedBy } from '@sage/evaluation';
 import {
   type Application,
   freePort,
@@ -12,55 +12,25 @@ import {
 } from '../application/index.js';
 import { type Endpoint, readHotelTopology } from '../application/topology/topology.js';
 import { askJson } from '../faults/http.js';
-import { driveStretch, type Stretch, type StretchOptions } from './drive.js';
-import type { ReceiverKind } from './receiver-messages.js';
+import { driveStretch, type Usage } from './drive.js';
+import { hold, release } from './hold.js';
 import { ReceiverProcess } from './receiver-process.js';
 
-/** How the application is traced while it is driven. */
-export interface TracedBy {
-  /** Share of requests, 0..1. */
-  readonly sampling: number;
-  /** Sage, or a receiver that reads and drops. */
-  readonly receiver: ReceiverKind;
-}
-
-/** A stretch, and the processor time that it took until the last span was sent. */
-export interface MeasuredStretch extends Stretch {
-  /** Of all the application's processes. */
-  readonly cpuMs: number;
-  /** Of the receiver's process. */
-  readonly receiverCpuMs: number;
-  /** Spans where Sage received, messages where they were dropped. */
-  readonly received: number;
-}
-
-/** The hotel reservation twice, side by side: without instrumentation, and instrumented. One is driven at a time. */
-export interface Bench {
-  /** `tracedBy` undefined: the one that is not instrumented. `broken`: a process has ended, or does not answer. */
-  drive(
-    tracedBy: TracedBy | undefined,
-    options: StretchOptions,
-  ): Promise<Outcome<MeasuredStretch, 'broken'>>;
-  /** Ends all processes. Idempotent. */
-  close(): Promise<void>;
-}
-
-export interface BenchOptions {
-  readonly seed: number;
+export interface BenchOptions extends LiveApplicationOptions {
   readonly env: NodeJS.ProcessEnv;
-  readonly nowMs: () => number;
   readonly log?: Logger;
 }
 
-/** Spans wait half a second for company before they are sent, and are received at once. */
-const LAST_SPANS_MS = 700;
-
-/** Starts both applications and the receiver, on free ports of loopback; they end with this process, however it ends. */
-export async function startBench(options: BenchOptions): Promise<Outcome<Bench, 'start'>> {
+/**
+ * The hotel reservation twice, without instrumentation and instrumented, and the receiver: processes that talk on free
+ * ports of loopback, share all processors, and end with this process, however it ends.
+ */
+export async function startBench(options: BenchOptions): Promise<Outcome<LiveApplication, 'start'>> {
   const topology = await readHotelTopology();
   if (!topology.ok) return failure('start', topology.message);
   const workDir = mkdtempSync(join(tmpdir(), 'sage-bench-'));
-  const removeWorkDir = () => rmSync(workDir, { recursive: true, force: true });
+  // They may be at work in it for a moment yet.
+  const removeWorkDir = () => rmSync(workDir, { recursive: true, force: true, maxRetries: 3 });
   process.once('exit', removeWorkDir);
   const started: { close(): Promise<void> }[] = [];
   const close = async () => {
@@ -126,12 +96,9 @@ async function startParts(
     application('traced', telemetry),
     receiver(),
   ]);
-  return {
-    plain: valueOf(plain),
-    traced: valueOf(traced),
-    receiver: valueOf(received),
-    broken: () => broken,
-  };
+  const parts = { plain: valueOf(plain), traced: valueOf(traced), receiver: valueOf(received) };
+  parts.receiver.guard(parts.traced.components.map(({ pid }) => pid));
+  return { ...parts, broken: () => broken };
 }
 
 function valueOf<T>(settled: PromiseSettledResult<T>): T {
@@ -139,27 +106,25 @@ function valueOf<T>(settled: PromiseSettledResult<T>): T {
   return settled.value;
 }
 
-class RunningBench implements Bench {
-  readonly #parts: Parts;
-  readonly #options: BenchOptions & { readonly endpoints: readonly Endpoint[]; close(): Promise<void> };
-  #receiver: ReceiverKind | undefined;
+interface RunningOptions extends BenchOptions {
+  readonly endpoints: readonly Endpoint[];
+  close(): Promise<void>;
+}
 
-  constructor(
-    parts: Parts,
-    options: BenchOptions & { readonly endpoints: readonly Endpoint[]; close(): Promise<void> },
-  ) {
+class RunningBench implements LiveApplication {
+  readonly #parts: Parts;
+  readonly #options: RunningOptions;
+
+  constructor(parts: Parts, options: RunningOptions) {
     this.#parts = parts;
     this.#options = options;
   }
 
-  async drive(
-    tracedBy: TracedBy | undefined,
-    options: StretchOptions,
-  ): Promise<Outcome<MeasuredStretch, 'broken'>> {
+  async drive(tracedBy: TracedBy | undefined, options: StretchOptions): Promise<Outcome<Stretch, 'broken'>> {
     try {
-      const measured = await this.#measure(tracedBy, options);
+      const stretch = await this.#drive(tracedBy, options);
       const broken = this.#parts.broken();
-      return broken === undefined ? success(measured) : failure('broken', broken);
+      return broken === undefined ? success(stretch) : failure('broken', broken);
     } catch (error) {
       return failure('broken', this.#parts.broken() ?? errorMessage(error));
     }
@@ -169,30 +134,29 @@ class RunningBench implements Bench {
     return this.#options.close();
   }
 
-  async #measure(tracedBy: TracedBy | undefined, options: StretchOptions): Promise<MeasuredStretch> {
+  async #drive(tracedBy: TracedBy | undefined, options: StretchOptions): Promise<Stretch> {
     const { nowMs, endpoints } = this.#options;
-    const application = tracedBy === undefined ? this.#parts.plain : this.#parts.traced;
-    if (tracedBy !== undefined) await this.#turn(tracedBy);
-    const [before, received] = [await cpuMsOf(application), await this.#parts.receiver.read()];
-    const stretch = await driveStretch({ entryUrl: application.entryUrl, endpoints, nowMs }, options);
-    await sleep(LAST_SPANS_MS);
-    const [after, now] = [await cpuMsOf(application), await this.#parts.receiver.read()];
-    return {
-      ...stretch,
-      cpuMs: after - before,
-      receiverCpuMs: now.cpuMs - received.cpuMs,
-      received: now.received - received.received,
+    const { plain, traced, receiver } = this.#parts;
+    const application = tracedBy === undefined ? plain : traced;
+    const usage = async (): Promise<Usage> => {
+      const [cpuMs, reading] = await Promise.all([cpuMsOf(application), receiver.read()]);
+      return { cpuMs, receiverCpuMs: reading.cpuMs, received: reading.received };
     };
-  }
-
-  /** The front end decides for everybody behind it. */
-  async #turn({ sampling, receiver }: TracedBy): Promise<void> {
-    if (this.#receiver !== receiver) {
-      await this.#parts.receiver.become(receiver);
-      this.#receiver = receiver;
+    const drive = () => driveStretch({ entryUrl: application.entryUrl, endpoints, nowMs, usage }, options);
+    await receiver.become(tracedBy?.receiver ?? 'nobody');
+    if (tracedBy !== undefined) {
+      // The front end decides for everybody behind it.
+      const body = { ratio: tracedBy.sampling };
+      await askJson(fetch, `${traced.entryUrl}/-/sampling`, { method: 'PUT', body });
+      return drive();
     }
-    const entry = this.#parts.traced.entryUrl;
-    await askJson(fetch, `${entry}/-/sampling`, { method: 'PUT', body: { ratio: sampling } });
+    // Its timers and its metrics, which it sends every second whether or not it has requests, are not the other's cost.
+    hold(traced);
+    try {
+      return await drive();
+    } finally {
+      release(traced);
+    }
   }
 }
 

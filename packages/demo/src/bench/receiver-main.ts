@@ -1,8 +1,8 @@
-/** The program at the other end of tracing: Sage as `sage serve` runs it, or a sink, at the same ports. */
+/** The program at the other end of tracing: Sage as `sage serve` runs it, a sink or nobody, at the same ports. */
 import { createLogger, errorMessage, systemClock } from '@sage/core';
 import { type Engine, loadConfig, startEngine } from '@sage/engine';
 import { engineConfigYaml, HISTORY_WINDOWS, SLIDE_SECONDS } from '../story/engine-config.js';
-import type { ReceiverCommand, ReceiverKind, ReceiverReport, ReceiverSettings } from './receiver-messages.js';
+import type { ReceiverCommand, ReceiverReport, ReceiverRole, ReceiverSettings } from './receiver-messages.js';
 import { startSink } from './sink.js';
 
 interface Receiver {
@@ -12,14 +12,17 @@ interface Receiver {
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as ReceiverSettings;
 const log = createLogger((line) => process.stderr.write(line), Date.now);
+let role: ReceiverRole = 'nobody';
 let present: Receiver | undefined;
+let guarded: readonly number[] = [];
 
 function tell(report: ReceiverReport): void {
   process.send?.(report);
 }
 
-function start(kind: ReceiverKind): Promise<Receiver> {
-  return kind === 'sage' ? startSage() : startDropping();
+async function start(next: ReceiverRole): Promise<Receiver | undefined> {
+  if (next === 'nobody') return undefined;
+  return next === 'sage' ? startSage() : startDropping();
 }
 
 async function startDropping(): Promise<Receiver> {
@@ -58,11 +61,15 @@ async function spansReceived({ url }: Engine): Promise<number> {
   return Number(/^sage_spans_received_total (\S+)$/m.exec(text)?.[1]);
 }
 
-async function become(kind: ReceiverKind): Promise<void> {
+async function become(next: ReceiverRole): Promise<void> {
   try {
-    await present?.close();
-    present = undefined;
-    present = await start(kind);
+    if (next !== role) {
+      role = 'nobody';
+      await present?.close();
+      present = undefined;
+      present = await start(next);
+      role = next;
+    }
     tell({ kind: 'became', problem: undefined });
   } catch (error) {
     tell({ kind: 'became', problem: errorMessage(error) });
@@ -74,11 +81,26 @@ async function read(): Promise<void> {
   tell({ kind: 'reading', cpuMs: (user + system) / 1000, received: (await present?.received()) ?? 0 });
 }
 
+function endGuarded(): void {
+  for (const pid of guarded) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended already.
+    }
+  }
+}
+
 process.once('SIGTERM', () => process.exit(0));
 process.on('SIGINT', () => {});
 // Nobody is left to report to.
-process.once('disconnect', () => process.exit(0));
+process.once('disconnect', () => {
+  endGuarded();
+  process.exit(0);
+});
 process.on('message', (command: ReceiverCommand) => {
-  void (command.kind === 'become' ? become(command.receiver) : read());
+  if (command.kind === 'become') void become(command.role);
+  else if (command.kind === 'read') void read();
+  else guarded = command.pids;
 });
 tell({ kind: 'ready' });

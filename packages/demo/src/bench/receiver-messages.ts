@@ -1,5 +1,7 @@
-/** What stands at the other end of tracing: Sage, or nobody. */
-export type ReceiverKind = 'sage' | 'sink';
+import type { ReceiverKind } from '@sage/evaluation';
+
+/** What the receiver's process is: nobody, where nothing is traced. */
+export type ReceiverRole = ReceiverKind | 'nobody';
 
 export interface ReceiverSettings {
   readonly otlpPort: number;
@@ -9,8 +11,10 @@ export interface ReceiverSettings {
 }
 
 export type ReceiverCommand =
-  | { readonly kind: 'become'; readonly receiver: ReceiverKind }
-  | { readonly kind: 'read' };
+  | { readonly kind: 'become'; readonly role: ReceiverRole }
+  | { readonly kind: 'read' }
+  /** Processes that are held at times, and cannot notice then that their parent is gone: the receiver ends them. */
+  | { readonly kind: 'guard'; readonly pids: readonly number[] };
 
 export type ReceiverReport =
   | { readonly kind: 'ready' }

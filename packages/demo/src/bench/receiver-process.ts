@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { awaitMessage, endChild } from '../application/index.js';
-import type { ReceiverCommand, ReceiverKind, ReceiverReport, ReceiverSettings } from './receiver-messages.js';
+import type { ReceiverCommand, ReceiverReport, ReceiverRole, ReceiverSettings } from './receiver-messages.js';
 
 const PROGRAM = fileURLToPath(new URL('./receiver-main.js', import.meta.url));
 const NAME = 'the receiver';
@@ -11,7 +11,7 @@ const PATIENCE_MS = 60_000;
 type Became = Extract<ReceiverReport, { readonly kind: 'became' }>;
 type Reading = Extract<ReceiverReport, { readonly kind: 'reading' }>;
 
-/** Sage or a sink in a process of its own. Its methods reject where that process has ended. */
+/** Sage, a sink or nobody in a process of its own. Its methods reject where that process has ended. */
 export class ReceiverProcess {
   readonly #child: ChildProcess;
 
@@ -37,9 +37,14 @@ export class ReceiverProcess {
     }
   }
 
-  async become(receiver: ReceiverKind): Promise<void> {
-    const { problem } = await this.#ask<Became>({ kind: 'become', receiver }, 'became');
-    if (problem !== undefined) throw new Error(`${NAME} does not become ${receiver}: ${problem}`);
+  async become(role: ReceiverRole): Promise<void> {
+    const { problem } = await this.#ask<Became>({ kind: 'become', role }, 'became');
+    if (problem !== undefined) throw new Error(`${NAME} does not become ${role}: ${problem}`);
+  }
+
+  /** These end with this process, however it ends, even where they are stopped. */
+  guard(pids: readonly number[]): void {
+    this.#child.send({ kind: 'guard', pids } satisfies ReceiverCommand);
   }
 
   read(): Promise<Reading> {
