@@ -1,4 +1,5 @@
 export { type EvaluateOptions, type EvaluationResult, evaluate, prepare } from './evaluate.js';
+export { answerStep, type StepTools } from './experiments/answer-step.js';
 export { EXPERIMENTS } from './experiments/index.js';
 export type {
   LiveApplication,

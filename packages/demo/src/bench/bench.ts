@@ -2,7 +2,13 @@ import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errorMessage, failure, type Logger, type Outcome, silentLogger, success } from '@sage/core';
-import type { LiveApplication, LiveApplicationOptions, Stretch, StretchOptions, TracedBy } from '@sage/evaluation';
+import type {
+  LiveApplication,
+  LiveApplicationOptions,
+  Stretch,
+  StretchOptions,
+  TracedBy,
+} from '@sage/evaluation';
 import {
   type Application,
   freePort,
@@ -96,12 +102,12 @@ async function startParts(
     application('traced', telemetry),
     receiver(),
   ]);
-  const parts = { plain: valueOf(plain), traced: valueOf(traced), receiver: valueOf(received) };
+  const parts = { plain: unwrap(plain), traced: unwrap(traced), receiver: unwrap(received) };
   parts.receiver.guard(parts.traced.components.map(({ pid }) => pid));
   return { ...parts, broken: () => broken };
 }
 
-function valueOf<T>(settled: PromiseSettledResult<T>): T {
+function unwrap<T>(settled: PromiseSettledResult<T>): T {
   if (settled.status === 'rejected') throw settled.reason;
   return settled.value;
 }
