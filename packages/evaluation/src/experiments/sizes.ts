@@ -22,13 +22,13 @@ export const QUICK: Sizes = {
   scale: { services: [27, 188, 1000], windows: 60, epochs: 5, questions: 10 },
   overhead: {
     rounds: 3,
-    startSeconds: 6,
-    warmUpSeconds: 0.25,
-    openSeconds: 0.75,
-    closedSeconds: 0.5,
+    startSeconds: 7,
+    warmUpSeconds: 0.3,
+    openSeconds: 0.6,
+    closedSeconds: 0.4,
     connections: 16,
     attachedSamplings: [1, 0.1, 0.01],
-    droppedSamplings: [1, 0.01],
+    droppedSamplings: [0.01],
   },
 };
 

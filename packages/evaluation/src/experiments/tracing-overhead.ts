@@ -128,20 +128,24 @@ function meaningOf(overheads: readonly Overhead[], { drives, processors }: Overh
   const requests = drives.reduce((sum, drive) => sum + drive.requests, 0);
   const plainCpuMs = median(drivesOf(drives, null).map(({ cpuMsPerRequest }) => cpuMsPerRequest));
   return [
-    ...overheads
-      .filter(
-        ({ tracedBy: { sampling, receiver } }) =>
-          receiver === 'sage' && [1, PAPER.sampling].includes(sampling),
-      )
-      .map(
-        ({ tracedBy, changes }) =>
-          `With ${100 * tracedBy.sampling} % of requests traced and Sage attached, p99 latency changes by ${wordsOf(changes.p99Ms)}${doubt(changes.p99Ms)} and maximum throughput by ${wordsOf(changes.throughputPerSecond)}${doubt(changes.throughputPerSecond)}; Sage takes ${median(drivesOf(drives, tracedBy).map((drive) => drive.receiverCpuMsPerRequest)).toFixed(2)} ms of processor time for each request of the application.`,
-      ),
+    ...attachedWords(overheads, drives),
     ...ownCostWords(overheads),
     `Application, client and Sage (receivers, windows, call graph and the watch over objectives; no model, which is learnt elsewhere) share ${processors} processors; in an installation Sage has its own. Spans dropped: a receiver that reads and forgets stands in for Sage, so that what is left is the cost of tracing itself.`,
     `A request of this application, which makes a dozen spans, takes ${plainCpuMs.toFixed(1)} ms of processor time in all without instrumentation: what is done for each call weighs more here than where services have more to do.`,
     `Of ${requests} requests ${failed} failed.`,
   ].join(' ');
+}
+
+function attachedWords(overheads: readonly Overhead[], drives: readonly Drive[]): string[] {
+  return [1, PAPER.sampling].flatMap((sampling) => {
+    const found = overheadAt(overheads, { sampling, receiver: 'sage' });
+    if (found === undefined) return [];
+    const { p99Ms, throughputPerSecond } = found.changes;
+    const sageMs = median(drivesOf(drives, found.tracedBy).map((drive) => drive.receiverCpuMsPerRequest));
+    return [
+      `With ${100 * sampling} % of requests traced and Sage attached, p99 latency changes by ${wordsOf(p99Ms)}${doubt(p99Ms)} and maximum throughput by ${wordsOf(throughputPerSecond)}${doubt(throughputPerSecond)}; Sage takes ${sageMs.toFixed(2)} ms of processor time for each request of the application.`,
+    ];
+  });
 }
 
 /** Nothing can be said of a change whose interval has no change in it. */
