@@ -149,7 +149,7 @@ describe('the overhead of tracing', () => {
       ...even(),
       latencyMs: tracedBy === undefined ? 10 : 9 + (stretch % 3),
     }));
-    expect(meaning).to.contain('cannot tell from no change');
+    expect(meaning).to.contain('Of p99 latency and maximum throughput these rounds cannot tell');
     expect(
       (
         await sectionOf((tracedBy) => ({

@@ -143,14 +143,20 @@ function attachedWords(overheads: readonly Overhead[], drives: readonly Drive[])
     const { p99Ms, throughputPerSecond } = found.changes;
     const sageMs = median(drivesOf(drives, found.tracedBy).map((drive) => drive.receiverCpuMsPerRequest));
     return [
-      `With ${100 * sampling} % of requests traced and Sage attached, p99 latency changes by ${wordsOf(p99Ms)}${doubt(p99Ms)} and maximum throughput by ${wordsOf(throughputPerSecond)}${doubt(throughputPerSecond)}; Sage takes ${sageMs.toFixed(2)} ms of processor time for each request of the application.`,
+      `With ${100 * sampling} % of requests traced and Sage attached, p99 latency changes by ${wordsOf(p99Ms)} and maximum throughput by ${wordsOf(throughputPerSecond)}; Sage takes ${sageMs.toFixed(2)} ms of processor time for each request of the application.`,
+      ...doubtWords({ 'p99 latency': p99Ms, 'maximum throughput': throughputPerSecond }),
     ];
   });
 }
 
-/** Nothing can be said of a change whose interval has no change in it. */
-function doubt({ interval: [low, high] }: Change): string {
-  return low <= 0 && high >= 0 ? ', which these rounds cannot tell from no change at all,' : '';
+/** What has 0 in its interval. */
+function doubtWords(changes: Readonly<Record<string, Change>>): string[] {
+  const unclear = Object.entries(changes)
+    .filter(([, { interval }]) => interval[0] <= 0 && interval[1] >= 0)
+    .map(([name]) => name);
+  return unclear.length === 0
+    ? []
+    : [`Of ${unclear.join(' and ')} these rounds cannot tell that it changes at all.`];
 }
 
 /** Processor time varies least of all figures, and is the application's alone. */
