@@ -1,6 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { LiveApplication, Stretch, StretchOptions, TracedBy } from '@sage/evaluation';
@@ -88,9 +90,13 @@ describe('the bench', function () {
     });
   });
 
-  it('ends all its processes, those that are held as well, where its own is killed', async () => {
+  it('leaves no process behind, not even one that is held, and no file, where its own is killed', async () => {
     const program = fileURLToPath(new URL('./bench-main.js', import.meta.url));
-    const child = fork(program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const temporary = mkdtempSync(join(tmpdir(), 'sage-bench-test-'));
+    const child = fork(program, {
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     const pid = child.pid as number;
     try {
       await once(child, 'message');
@@ -102,6 +108,8 @@ describe('the bench', function () {
       child.kill('SIGKILL');
     }
     await until(() => ownedBy(pid).length === 0, 10_000);
+    expect(readdirSync(temporary)).to.deep.equal([]);
+    rmSync(temporary, { recursive: true });
   });
 });
 

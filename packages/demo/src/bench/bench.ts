@@ -91,7 +91,7 @@ async function startParts(
     const settings = {
       otlpPort: Number(new URL(telemetry.otlpUrl).port),
       jaegerPort: telemetry.jaegerPort,
-      dataDir: join(workDir, 'sage'),
+      workDir,
     };
     const running = ReceiverProcess.start(settings, { env: await ownedEnvironment(env), stderr });
     return keep(await running.finally(() => closeSync(stderr)));

@@ -1,4 +1,6 @@
 /** The program at the other end of tracing: Sage as `sage serve` runs it, a sink or nobody, at the same ports. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { createLogger, errorMessage, systemClock } from '@sage/core';
 import { type Engine, loadConfig, startEngine } from '@sage/engine';
 import { engineConfigYaml, HISTORY_WINDOWS, SLIDE_SECONDS } from '../story/engine-config.js';
@@ -34,7 +36,7 @@ async function startDropping(): Promise<Receiver> {
 async function startSage(): Promise<Receiver> {
   const yaml = engineConfigYaml({
     port: 0,
-    dataDir: settings.dataDir,
+    dataDir: join(settings.workDir, 'sage'),
     otlp: `127.0.0.1:${settings.otlpPort}`,
     jaeger: `127.0.0.1:${settings.jaegerPort}`,
     agentUrl: undefined,
@@ -96,6 +98,7 @@ process.on('SIGINT', () => {});
 // Nobody is left to report to.
 process.once('disconnect', () => {
   endGuarded();
+  rmSync(settings.workDir, { recursive: true, force: true, maxRetries: 3 });
   process.exit(0);
 });
 process.on('message', (command: ReceiverCommand) => {

@@ -6,8 +6,8 @@ export type ReceiverRole = ReceiverKind | 'nobody';
 export interface ReceiverSettings {
   readonly otlpPort: number;
   readonly jaegerPort: number;
-  /** Sage's. */
-  readonly dataDir: string;
+  /** Of the whole bench; what of it is there when nobody else is left is removed. */
+  readonly workDir: string;
 }
 
 export type ReceiverCommand =

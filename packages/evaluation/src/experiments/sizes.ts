@@ -55,7 +55,7 @@ export const FULL: Sizes = {
   },
   scale: { services: [27, 188, 1000], windows: 200, epochs: 10, questions: 40 },
   overhead: {
-    rounds: 15,
+    rounds: 14,
     startSeconds: 20,
     warmUpSeconds: 0.5,
     openSeconds: 2.5,
