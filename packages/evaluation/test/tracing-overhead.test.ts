@@ -161,6 +161,11 @@ describe('the overhead of tracing', () => {
     ).not.to.contain('cannot tell');
   });
 
+  it('is a first look where rounds are too few for an interval of 95 %', async () => {
+    // Three values lie on the same side of the median of all with a probability of 2 × 1/8.
+    expect((await sectionOf(even)).meaning).to.contain('holds the true median in 75 %');
+  });
+
   it('is not measured where nothing was', () => {
     expect(tracingOverhead.section([], { seed: 3, sizes, data: {} }).meaning).to.equal('Not measured.');
   });
