@@ -22,7 +22,7 @@ export const QUICK: Sizes = {
   scale: { services: [27, 188, 1000], windows: 60, epochs: 5, questions: 10 },
   overhead: {
     rounds: 3,
-    startSeconds: 7,
+    startSeconds: 6,
     warmUpSeconds: 0.3,
     openSeconds: 0.6,
     closedSeconds: 0.4,
