@@ -8,7 +8,7 @@ import type { Versions } from './step.js';
 const PACKAGES = fileURLToPath(new URL('../../../../', import.meta.url));
 const SCOPE = '@sage/';
 /** Of each package that this one uses, what decides a result. */
-const DECIDING_THERE = ['dist/src', 'topologies'];
+const DECIDING_THERE = ['dist/src', 'topologies', 'topology'];
 /** Of this package: how a result is shown decides nothing, and steps have their options beside them. */
 const DECIDING_HERE = [
   'data',
