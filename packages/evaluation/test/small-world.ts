@@ -44,5 +44,15 @@ export function tinySizes(): Sizes & { readonly topology: string } {
       trainWindows: [40],
     },
     scale: { services: [4, 8], windows: 24, epochs: 2, questions: 2 },
+    overhead: {
+      rounds: 3,
+      startSeconds: 2,
+      warmUpSeconds: 1,
+      openSeconds: 1,
+      closedSeconds: 1,
+      connections: 1,
+      attachedSamplings: [1, 0.01],
+      droppedSamplings: [0.01],
+    },
   };
 }

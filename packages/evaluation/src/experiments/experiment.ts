@@ -30,6 +30,19 @@ export interface Sizes {
     readonly epochs: number;
     readonly questions: number;
   };
+  /** The live application, driven in every condition once a round. */
+  readonly overhead: {
+    readonly rounds: number;
+    /** Full load before the first round, for each of its two kinds. */
+    readonly startSeconds: number;
+    readonly warmUpSeconds: number;
+    readonly openSeconds: number;
+    readonly closedSeconds: number;
+    readonly connections: number;
+    /** Shares of requests that are traced, by Sage and by a receiver that drops. */
+    readonly attachedSamplings: readonly number[];
+    readonly droppedSamplings: readonly number[];
+  };
 }
 
 /** Folders of recorded faults; undefined where none was given. */

@@ -6,6 +6,7 @@ import { reconstruction } from './reconstruction.js';
 import { scale } from './scale.js';
 import { sensitivity } from './sensitivity.js';
 import type { Step } from './step.js';
+import { tracingOverhead } from './tracing-overhead.js';
 
 /** In the order of the report. */
 export const EXPERIMENTS: readonly Experiment[] = [
@@ -14,6 +15,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   missingInstrumentation,
   scale,
   sensitivity,
+  tracingOverhead,
   realFaults,
 ];
 

@@ -20,6 +20,16 @@ export const QUICK: Sizes = {
     trainWindows: [60, 120, 240],
   },
   scale: { services: [27, 188, 1000], windows: 60, epochs: 5, questions: 10 },
+  overhead: {
+    rounds: 3,
+    startSeconds: 6,
+    warmUpSeconds: 0.3,
+    openSeconds: 0.6,
+    closedSeconds: 0.4,
+    connections: 16,
+    attachedSamplings: [1, 0.1, 0.01],
+    droppedSamplings: [0.01],
+  },
 };
 
 /** Hours: a day learnt from, faults enough that an accuracy of 0.93 is known to within a few hundredths. */
@@ -44,4 +54,14 @@ export const FULL: Sizes = {
     trainWindows: [120, 480, 2880],
   },
   scale: { services: [27, 188, 1000], windows: 200, epochs: 10, questions: 40 },
+  overhead: {
+    rounds: 14,
+    startSeconds: 20,
+    warmUpSeconds: 0.5,
+    openSeconds: 2.5,
+    closedSeconds: 1.5,
+    connections: 16,
+    attachedSamplings: [1, 0.1, 0.01],
+    droppedSamplings: [1, 0.1, 0.01],
+  },
 };
