@@ -12,6 +12,13 @@ export const QUICK: Sizes = {
   requestsPerSecond: 50,
   sampling: 0.3,
   uninstrumented: { topologies: ['social-network'], shares: [0.05, 0.1, 0.2, 0.5] },
+  closedLoop: {
+    topology: 'social-network',
+    calibrationFaults: 12,
+    episodes: 3,
+    calmWindows: 6,
+    faultWindows: 8,
+  },
   sensitivity: {
     topology: 'chain',
     samplings: [1, 0.1, 0.01, 0.001],
@@ -35,6 +42,13 @@ export const FULL: Sizes = {
   uninstrumented: {
     topologies: ['social-network', 'media', 'hotel'],
     shares: [0.05, 0.1, 0.2, 0.5],
+  },
+  closedLoop: {
+    topology: 'social-network',
+    calibrationFaults: 96,
+    episodes: 10,
+    calmWindows: 8,
+    faultWindows: 12,
   },
   sensitivity: {
     topology: 'social-network',
