@@ -15,7 +15,7 @@ import { listen } from '../suites/simulated-run.js';
 import { type Plan, planCases, planRun } from '../suites/simulated-world.js';
 import { type EpisodesOptions, planEpisodes, TREATABLE_KINDS } from './episodes.js';
 import { type Deed, Operator } from './operator.js';
-import { answeringPolicy, type Policy, sagePolicy, scalingPolicy } from './policy.js';
+import { allKnowing, answeringPolicy, type Policy, sagePolicy, scalingPolicy } from './policy.js';
 
 /** What is simulated, beside what every step gets from outside. */
 export interface ClosedLoopWorld
@@ -74,7 +74,7 @@ export async function closedLoop(options: ClosedLoopOptions): Promise<ClosedLoop
   );
   const setting: Setting = { options: training, plan: looped, objectives, graph, model, past };
   const runs: PolicyRun[] = [await runOf(undefined, setting)];
-  for (const policy of await policiesOf(training)) runs.push(await runOf(policy, setting));
+  for (const policy of await policiesOf(training, looped.cases)) runs.push(await runOf(policy, setting));
   return { objectives, startMs: looped.trainStartMs, episodes: looped.cases, runs };
 }
 
@@ -113,9 +113,12 @@ function planLoop(plan: Plan, options: ClosedLoopOptions): Plan {
   return planCases(plan, cases, { startMs, endMs });
 }
 
-/** Those of the paper's figure; their parameters are chosen on a labelled run of their own. */
-async function policiesOf(training: SimulatedOptions): Promise<readonly Policy[]> {
-  const always = [sagePolicy, scalingPolicy(autoscaleMethod('autoscale-strict'))];
+/** One that is told, and those of the paper's figure, whose parameters are chosen on a labelled run of their own. */
+async function policiesOf(
+  training: SimulatedOptions,
+  episodes: readonly FaultCase[],
+): Promise<readonly Policy[]> {
+  const always = [allKnowing(episodes), sagePolicy, scalingPolicy(autoscaleMethod('autoscale-strict'))];
   if (training.calibrationFaults === 0) return always;
   const calibration: Calibration = await calibrationOf(training);
   const policies: Policy[] = [];

@@ -16,40 +16,42 @@ const TREATABLE: readonly FaultKind[] = [
   'memory',
   'network-bandwidth',
 ];
-/** Services that are hit at a time, in turn. */
-const SERVICES_HIT: readonly number[] = [1, 2];
+/** “Multiple randomly-selected microservices.” */
+const SERVICES_HIT = 2;
+/** Windows at either end of an episode in which nothing is wrong. */
+const MARGIN_WINDOWS = 1;
 
 export interface EpisodesOptions {
   readonly episodes: number;
   /** At a window's begin. */
   readonly startMs: number;
   readonly windowMs: number;
-  /** Of each episode: time in which nothing is wrong, half of it before the fault and half after it. */
+  /** Of each episode in the mean: time in which nothing is wrong, and time in which something is. */
   readonly calmWindows: number;
   readonly faultWindows: number;
   readonly rng: Rng;
 }
 
 /**
- * One or two services at a time have a fault, of kinds that take turns; each begins anywhere in a window. Whether an
- * objective breaks is up to the world. Throws a DataError where no service can have any.
+ * Episodes of one length, in each of which two services have a fault at a time, of kinds that take turns. It lasts from half
+ * the mean to one and a half of it, and lies anywhere in the episode, so that nothing keeps step with windows or with what
+ * operators do. Whether an objective breaks is up to the world. Throws a DataError where no service can have any.
  */
 export function planEpisodes(topology: Topology, options: EpisodesOptions): readonly FaultCase[] {
   const { episodes, startMs, windowMs, calmWindows, faultWindows, rng } = options;
-  let turn = 0;
+  const length = calmWindows + faultWindows;
   return Array.from({ length: episodes }, (_, index): FaultCase => {
-    const services = SERVICES_HIT[index % SERVICES_HIT.length] as number;
-    const first = turn % TREATABLE.length;
-    turn += services;
-    const windows = index * (calmWindows + faultWindows) + calmWindows / 2 + rng.uniform();
+    const first = (index * SERVICES_HIT) % TREATABLE.length;
+    const lasts = faultWindows * (0.5 + rng.uniform());
+    const begins = index * length + MARGIN_WINDOWS + (length - 2 * MARGIN_WINDOWS - lasts) * rng.uniform();
     try {
       const [planned] = planFaults(topology, {
         count: 1,
         kinds: [...TREATABLE.slice(first), ...TREATABLE.slice(0, first)],
-        concurrent: services,
-        startMs: Math.round(startMs + windows * windowMs),
+        concurrent: SERVICES_HIT,
+        startMs: Math.round(startMs + begins * windowMs),
         gapMs: 0,
-        durationMs: faultWindows * windowMs,
+        durationMs: Math.round(lasts * windowMs),
         rng,
       });
       return { ...(planned as FaultCase), id: `episode-${index + 1}` };

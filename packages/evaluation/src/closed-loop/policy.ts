@@ -2,9 +2,10 @@ import type { Relief } from '@sage/actuation';
 import type { ActionKind, Culprit, Diagnosis, Resource } from '@sage/core';
 import { FEATURES, readObjective } from '@sage/core';
 import { diagnose, doseOf, loadRelief } from '@sage/root-cause';
+import type { FaultCase } from '@sage/simulator';
 import { metricOf, standardiser } from '../methods/columns.js';
 import { normalWindows } from '../methods/reference-windows.js';
-import type { Evidence, Method, Observed } from '../observed.js';
+import type { Evidence, Method, Observed, Ranked } from '../observed.js';
 
 /** Whom to help, and how much of it is held to be enough. */
 export interface Aim {
@@ -107,6 +108,22 @@ export function answeringPolicy(
       return { diagnosis, aims: culprits.map((culprit) => ({ culprit })) };
     },
   };
+}
+
+export const ALL_KNOWING = 'all-knowing';
+
+/** Told who is at fault, as nobody is: what is left is what acting itself takes. */
+export function allKnowing(episodes: readonly FaultCase[]): Policy {
+  return answeringPolicy({
+    name: ALL_KNOWING,
+    answer: ({ window }) => {
+      const blamed = episodes
+        .filter(({ startMs, endMs }) => startMs < window.endMs && endMs > window.startMs)
+        .flatMap(({ truths }) => truths)
+        .map(({ service, resource }): Ranked => ({ service, resource, probability: 1 }));
+      return { verdict: blamed.length > 0 ? 'culprits' : 'undetermined', blamed, ranked: blamed };
+    },
+  });
 }
 
 /** An autoscaler looks at use alone, objective or no objective, and gives cores or replicas. */

@@ -1,6 +1,7 @@
 import { median } from '@sage/core';
 import { type ClosedLoopWorld, NOBODY, closedLoop as runClosedLoop } from '../closed-loop/closed-loop.js';
 import { type ClosedLoopFigures, figuresOf, type PolicyFigures } from '../closed-loop/figures.js';
+import { ALL_KNOWING } from '../closed-loop/policy.js';
 import type { Block, Comparison } from '../report/section.js';
 import { percentWords } from './accuracy.js';
 import { latencyPlot } from './closed-loop-plot.js';
@@ -87,15 +88,16 @@ function meaningOf(figures: ClosedLoopFigures): string {
   if (sage === undefined || nobody === undefined) return 'Not measured.';
   const minutes = (windowSeconds * sage.ratios.length) / 60;
   const others = policies
-    .filter(({ policy }) => policy !== 'sage' && policy !== NOBODY)
+    .filter(({ policy }) => !['sage', NOBODY, ALL_KNOWING].includes(policy))
     .sort((a, b) => a.violationMinutes - b.violationMinutes);
   const better = others.filter(({ violationMinutes }) => violationMinutes < sage.violationMinutes);
   return [
-    `In ${number(minutes)} minutes, ${episodes.length} times one or two services at random had a fault. With Sage acting an objective was broken for ${number(sage.violationMinutes)} minutes, with nobody acting for ${number(nobody.violationMinutes)}.`,
+    `In ${number(minutes)} minutes, ${episodes.length} times two services at random had a fault. With Sage acting an objective was broken for ${number(sage.violationMinutes)} minutes, with nobody acting for ${number(nobody.violationMinutes)}.`,
     `Of the ${sage.recoveries.length} violations that the faults brought about, ${soonOver(sage)} were over within ${PAPER_INTERVALS} sampling intervals of ${windowSeconds} s, as all are in the paper; ${sage.misdirected} of ${sage.actions} actions were at services that had no fault.`,
     better.length > 0
       ? `Less time in violation than with Sage: ${better.map(({ policy, violationMinutes }) => `${policy} (${number(violationMinutes)} minutes)`).join(', ')}.`
       : `The next best is ${others[0]?.policy ?? 'nobody'} with ${number(others[0]?.violationMinutes ?? nobody.violationMinutes)} minutes.`,
+    `An operator who is told who is at fault (${ALL_KNOWING}) has ${number(of(ALL_KNOWING)?.violationMinutes ?? 0)} minutes: what acting takes however good the diagnosis is.`,
     'The requests and the faults are the same for all; who is helped is each one’s own answer, and how is the same planner’s work. Faults for which there is nothing to turn, bugs and lost packets, are left out: nobody could have helped.',
   ].join(' ');
 }

@@ -15,9 +15,9 @@ export const QUICK: Sizes = {
   closedLoop: {
     topology: 'social-network',
     calibrationFaults: 12,
-    episodes: 3,
-    calmWindows: 6,
-    faultWindows: 8,
+    episodes: 4,
+    calmWindows: 7,
+    faultWindows: 7,
   },
   sensitivity: {
     topology: 'chain',
@@ -47,8 +47,8 @@ export const FULL: Sizes = {
     topology: 'social-network',
     calibrationFaults: 96,
     episodes: 10,
-    calmWindows: 8,
-    faultWindows: 12,
+    calmWindows: 10,
+    faultWindows: 10,
   },
   sensitivity: {
     topology: 'social-network',
