@@ -27,7 +27,6 @@ export function latencyPlot({ policies, episodes, startMs, windowSeconds }: Clos
   return {
     data: { values },
     facet: { row: { field: 'policy', type: 'nominal', sort: names, title: null, header: HEADER } },
-    resolve: { axis: { x: 'independent' } },
     spacing: 12,
     spec: {
       width: 640,

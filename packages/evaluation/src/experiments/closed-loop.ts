@@ -93,7 +93,7 @@ function meaningOf(figures: ClosedLoopFigures): string {
   const better = others.filter(({ violationMinutes }) => violationMinutes < sage.violationMinutes);
   return [
     `In ${number(minutes)} minutes, ${episodes.length} times two services at random had a fault. With Sage acting an objective was broken for ${number(sage.violationMinutes)} minutes, with nobody acting for ${number(nobody.violationMinutes)}.`,
-    `Of the ${sage.recoveries.length} violations that the faults brought about, ${soonOver(sage)} were over within ${PAPER_INTERVALS} sampling intervals of ${windowSeconds} s, as all are in the paper; ${sage.misdirected} of ${sage.actions} actions were at services that had no fault.`,
+    `Violations that the faults brought about: ${sage.recoveries.length}; over within ${PAPER_INTERVALS} sampling intervals of ${windowSeconds} s, as all are in the paper: ${soonOver(sage)}. Actions: ${sage.actions}, at services that had no fault: ${sage.misdirected}.`,
     better.length > 0
       ? `Less time in violation than with Sage: ${better.map(({ policy, violationMinutes }) => `${policy} (${number(violationMinutes)} minutes)`).join(', ')}.`
       : `The next best is ${others[0]?.policy ?? 'nobody'} with ${number(others[0]?.violationMinutes ?? nobody.violationMinutes)} minutes.`,
@@ -107,7 +107,7 @@ function blocksOf(figures: ClosedLoopFigures): Block[] {
     {
       kind: 'table',
       caption:
-        'The same time under each policy. A violation’s length: sampling intervals from the first that broke an objective to the first of two that kept all. Added cores: of those deployed, over the whole time, replicas’ included.',
+        'The same time under each policy. A violation’s length: sampling intervals from the first that broke an objective to the first of two that kept all. Added cores: of those deployed, over the whole time, replicas’ included; replicas and neighbours: how many, times how long. Actions at others: at services that had no fault.',
       columns: [
         'policy',
         'in violation',
@@ -118,7 +118,7 @@ function blocksOf(figures: ClosedLoopFigures): Block[] {
         'replicas added',
         'neighbours held back',
         'actions',
-        '…in vain',
+        '…at others',
       ],
       rows: figures.policies.map(rowOf),
     },
