@@ -37,7 +37,7 @@ function windowOf(index: number, latencyMs: number, metrics: Window['metrics'] =
   };
 }
 
-/** One replica of `back` that a quota and a neighbour hold back; what is turned is written down and changes nothing. */
+/** `back`, which a quota and a neighbour hold back, and `front` with a neighbour; what is turned changes nothing. */
 class Hands implements Controls {
   readonly log: string[] = [];
   readonly #actions = new Map<string, Action>();
@@ -51,11 +51,15 @@ class Hands implements Controls {
       coRunners: [{ pid: 7, command: 'encode', cpuCores: 1 }],
       limitable: ['cpu'],
     };
-    return [{ node: 'n', targets: [back] }];
+    const { coRunners = [], limitable = [] } = back;
+    return [{ node: 'n', targets: [back, { target: 'front-0', coRunners, limitable }] }];
   }
 
   instances(): readonly Instance[] {
-    return [{ service: 'back', replica: 'back-0', node: 'n', containerIds: [], address: undefined }];
+    return ['back', 'front'].map((service) => ({
+      ...{ service, replica: `${service}-0`, node: 'n' },
+      ...{ containerIds: [], address: undefined },
+    }));
   }
 
   scaleState() {
@@ -150,6 +154,22 @@ describe('an operator', () => {
       [12, '+cpu-quota'],
       // Twenty from window 14 on.
       [33, '-cpu-quota'],
+    ]);
+  });
+
+  it('releases what was done in one violation whatever was done in another', () => {
+    const answers = [blame('back'), blame('front')];
+    const policy = answeringPolicy({ name: 'both', answer: () => answers.shift() ?? blame('back') });
+    const latenciesMs = [BAD, OK, OK, OK, BAD, ...Array.from({ length: 11 }, () => OK)];
+    const turned = operate(latenciesMs, policy).log.flatMap((text, window) =>
+      text === '' ? [] : [[window, text]],
+    );
+    expect(turned).to.deep.equal([
+      [0, '+cpu-quota'],
+      [4, '+limit-corunner'],
+      // Ten clean windows after the last broken one; ten that began after the second was done.
+      [14, '-cpu-quota'],
+      [15, '-limit-corunner'],
     ]);
   });
 

@@ -10,6 +10,7 @@ import {
   type TurnedKnob,
   takesOver,
 } from '@sage/actuation';
+import { ObjectiveWatcher } from '@sage/collector-extension';
 import {
   type Action,
   type Objective,
@@ -57,34 +58,57 @@ const SCALE: ScaleBounds = { min: 1, max: 4 };
 export class Operator {
   readonly deeds: Deed[] = [];
   readonly #options: OperatorOptions;
-  readonly #treatments: readonly Treatment[];
+  readonly #watcher = new ObjectiveWatcher({ brokenWindows: 1 });
+  #treatments: readonly Treatment[] = [];
   readonly #windows: Window[] = [];
   #resting: (TurnedKnob & { readonly untilMs: number })[] = [];
   #made = 0;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
-    this.#treatments = options.objectives.map((objective) => new Treatment(objective));
   }
 
   onWindow(window: Window, { controls, nowMs }: UnderWay): void {
     this.#windows.push(window);
     this.#resting = this.#resting.filter(({ untilMs }) => untilMs > nowMs);
     const hands: Hands = { window, controls, nowMs, placement: place(controls.read(), controls.instances()) };
+    this.#openAndClose(window);
     for (const treatment of this.#treatments) this.#bringBack(treatment, hands);
     for (const treatment of this.#treatments) this.#judge(treatment, hands);
     if (this.#treatments.every(({ pending }) => pending === undefined)) this.#ask(hands);
     for (const treatment of this.#treatments) this.#release(treatment, hands);
   }
 
+  #openAndClose(window: Window): void {
+    const { objectives } = this.#options;
+    this.#watcher.observe(window, objectives);
+    for (const treatment of this.#treatments) {
+      treatment.open &&= this.#watcher.isBroken(treatment.objective);
+    }
+    this.#treatments = this.#treatments.filter(({ isOver }) => !isOver);
+    for (const objective of objectives) if (this.#watcher.isBroken(objective)) this.#treatmentOf(objective);
+  }
+
+  /** The open one, or a new one. */
+  #treatmentOf(objective: Objective): Treatment {
+    const found = this.#treatments.find((treatment) => treatment.open && treatment.objective === objective);
+    if (found !== undefined) return found;
+    const treatment = new Treatment(objective);
+    this.#treatments = [...this.#treatments, treatment];
+    return treatment;
+  }
+
   /** About all objectives on the same window, before anything is done. */
   #ask(hands: Hands): void {
     const { policy, objectives, observe } = this.#options;
     const { window } = hands;
-    const worst = worstOf(window, objectives).objective;
-    const decisions = this.#treatments
-      .filter((treatment) => (policy.asksAlways ? treatment.objective === worst : treatment.isBroken(window)))
-      .map((treatment) => ({ treatment, decision: policy.decide(observe(window, treatment.objective)) }));
+    const asked = policy.asksAlways
+      ? [worstOf(window, objectives).objective]
+      : objectives.filter((objective) => readObjective(objective, window).broken);
+    const decisions = asked.map((objective) => ({
+      treatment: this.#treatmentOf(objective),
+      decision: policy.decide(observe(window, objective)),
+    }));
     for (const { treatment, decision } of decisions) this.#act(treatment, decision, hands);
   }
 
@@ -94,7 +118,9 @@ export class Operator {
     const added: Held[] = [];
     for (const { culprit, relief } of aims) {
       if (this.#isTreatedElsewhere(culprit.service, treatment)) continue;
-      this.#adopt(culprit.service, treatment);
+      for (const other of this.#treatments) {
+        if (other !== treatment) treatment.adopt(other, culprit.service);
+      }
       const scale = controls.scaleState(culprit.service);
       const plan = planActions({
         diagnosis,
@@ -122,11 +148,15 @@ export class Operator {
 
   /** What was released too early, before anything else is looked for. */
   #bringBack(treatment: Treatment, hands: Hands): void {
-    const { released } = treatment;
-    if (released === undefined || !treatment.isBroken(hands.window)) return;
-    treatment.released = undefined;
-    treatment.patience = morePatience(treatment.patience);
-    const held = { ...released.held, id: String(this.#made++) };
+    if (!treatment.open || !treatment.isBroken(hands.window)) return;
+    const origin = this.#treatments.find(
+      ({ objective, released }) => objective === treatment.objective && released !== undefined,
+    );
+    if (origin?.released === undefined) return;
+    const held = { ...origin.released, id: String(this.#made++) };
+    origin.released = undefined;
+    if (origin !== treatment) treatment.adopt(origin);
+    treatment.patience = morePatience(Math.max(treatment.patience, origin.patience));
     if (this.#turn(treatment, held, 'back', hands)) this.#pend(treatment, [held], hands);
   }
 
@@ -148,7 +178,7 @@ export class Operator {
     const readings = treatment.readingsSince(treatment.changedMs, this.#windows);
     if (!releaseDue(cleanWindows(readings), treatment.patience)) return;
     const newest = treatment.held.at(-1);
-    treatment.released = newest && { atMs: hands.nowMs, held: newest };
+    treatment.released = newest;
     if (newest === undefined) treatment.patience = 1;
     else this.#turnBack(treatment, newest, 'released', hands);
   }
@@ -161,18 +191,6 @@ export class Operator {
         other.pending !== undefined &&
         other.held.some((held) => held.service === service),
     );
-  }
-
-  /** What other objectives hold of a service goes on in this one: its ladder is climbed from where it stands. */
-  #adopt(service: string, treatment: Treatment): void {
-    for (const other of this.#treatments) {
-      if (other === treatment) continue;
-      const moved = other.held.filter((held) => held.service === service);
-      if (moved.length === 0) continue;
-      other.held = other.held.filter((held) => !moved.includes(held));
-      treatment.held = [...moved, ...treatment.held];
-      treatment.patience = Math.max(treatment.patience, other.patience);
-    }
   }
 
   #turn(treatment: Treatment, held: Held, what: Deed['what'], hands: Hands): boolean {

@@ -16,14 +16,16 @@ export interface Round {
   readonly ids: ReadonlySet<string>;
 }
 
-/** What is done for one objective. */
+/** What is done about one time in which one objective is broken, and kept for a while after it. */
 export class Treatment {
+  /** The objective does not hold yet. */
+  open = true;
   /** Oldest first. */
   held: readonly Held[] = [];
   /** Done and not judged yet. */
   pending: Round | undefined;
   /** What was released last, while it may have to come back. */
-  released: { readonly atMs: number; readonly held: Held } | undefined;
+  released: Held | undefined;
   /** Times the usual clean windows before something is released. */
   patience = 1;
   /** When something was done or undone last. */
@@ -40,6 +42,20 @@ export class Treatment {
     return windows
       .filter(({ startMs }) => startMs >= sinceMs)
       .map((window) => readObjective(this.objective, window));
+  }
+
+  /** Goes on with what another holds, all of it or of one service: a ladder is climbed from where it stands. */
+  adopt(other: Treatment, service?: string): void {
+    const moved = other.held.filter((held) => service === undefined || held.service === service);
+    if (moved.length === 0) return;
+    other.held = other.held.filter((held) => !moved.includes(held));
+    this.held = [...moved, ...this.held];
+    this.patience = Math.max(this.patience, other.patience);
+  }
+
+  /** Nothing of it is left to be done. */
+  get isOver(): boolean {
+    return !this.open && this.held.length === 0 && this.released === undefined && this.pending === undefined;
   }
 
   forget(id: string): void {
