@@ -94,12 +94,19 @@ function meaningOf(figures: ClosedLoopFigures): string {
   return [
     `In ${number(minutes)} minutes, ${episodes.length} times two services at random had a fault. With Sage acting an objective was broken for ${number(sage.violationMinutes)} minutes, with nobody acting for ${number(nobody.violationMinutes)}.`,
     `Violations that the faults brought about: ${sage.recoveries.length}; over within ${PAPER_INTERVALS} sampling intervals of ${windowSeconds} s, as all are in the paper: ${soonOver(sage)}. Actions: ${sage.actions}, at services that had no fault: ${sage.misdirected}.`,
+    broughtBackWords(sage),
     better.length > 0
       ? `Less time in violation than with Sage: ${better.map(({ policy, violationMinutes }) => `${policy} (${number(violationMinutes)} minutes)`).join(', ')}.`
       : `The next best is ${others[0]?.policy ?? 'nobody'} with ${number(others[0]?.violationMinutes ?? nobody.violationMinutes)} minutes.`,
     `An operator who is told who is at fault (${ALL_KNOWING}) has ${number(of(ALL_KNOWING)?.violationMinutes ?? 0)} minutes: what acting takes however good the diagnosis is.`,
     'The requests and the faults are the same for all; who is helped is each one’s own answer, and how is the same planner’s work. Faults for which there is nothing to turn, bugs and lost packets, are left out: nobody could have helped.',
   ].join(' ');
+}
+
+/** Where the rest of the time goes. */
+function broughtBackWords({ deeds }: PolicyFigures): string {
+  const back = deeds.filter(({ what }) => what === 'back').length;
+  return `${back} times an objective broke soon after something was released, which then comes back before anything else is looked for, and is given two intervals: time lost where the cause is another by then.`;
 }
 
 function blocksOf(figures: ClosedLoopFigures): Block[] {
