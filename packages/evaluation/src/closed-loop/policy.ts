@@ -1,6 +1,12 @@
 import type { Relief } from '@sage/actuation';
-import type { ActionKind, Culprit, Diagnosis, Resource } from '@sage/core';
-import { FEATURES, readObjective } from '@sage/core';
+import {
+  type ActionKind,
+  type Culprit,
+  type Diagnosis,
+  FEATURES,
+  type Resource,
+  readObjective,
+} from '@sage/core';
 import { diagnose, doseOf, loadRelief } from '@sage/root-cause';
 import type { FaultCase } from '@sage/simulator';
 import { metricOf, standardiser } from '../methods/columns.js';
