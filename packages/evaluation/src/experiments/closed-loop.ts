@@ -94,7 +94,7 @@ function meaningOf(figures: ClosedLoopFigures): string {
   return [
     `In ${number(minutes)} minutes, ${episodes.length} times two services at random had a fault. With Sage acting an objective was broken for ${number(sage.violationMinutes)} minutes, with nobody acting for ${number(nobody.violationMinutes)}.`,
     `Violations that the faults brought about: ${sage.recoveries.length}; over within ${PAPER_INTERVALS} sampling intervals of ${windowSeconds} s, as all are in the paper: ${soonOver(sage)}. Actions: ${sage.actions}, at services that had no fault: ${sage.misdirected}.`,
-    broughtBackWords(sage),
+    ...broughtBackWords(sage),
     better.length > 0
       ? `Less time in violation than with Sage: ${better.map(({ policy, violationMinutes }) => `${policy} (${number(violationMinutes)} minutes)`).join(', ')}.`
       : `The next best is ${others[0]?.policy ?? 'nobody'} with ${number(others[0]?.violationMinutes ?? nobody.violationMinutes)} minutes.`,
@@ -104,9 +104,12 @@ function meaningOf(figures: ClosedLoopFigures): string {
 }
 
 /** Where the rest of the time goes. */
-function broughtBackWords({ deeds }: PolicyFigures): string {
+function broughtBackWords({ deeds }: PolicyFigures): string[] {
   const back = deeds.filter(({ what }) => what === 'back').length;
-  return `${back} times an objective broke soon after something was released, which then comes back before anything else is looked for, and is given two intervals: time lost where the cause is another by then.`;
+  if (back === 0) return [];
+  return [
+    `What was released comes back before anything else is looked for where an objective breaks soon after, and is given two intervals; that happened ${back} times with Sage, and is time lost where the cause is another by then.`,
+  ];
 }
 
 function blocksOf(figures: ClosedLoopFigures): Block[] {
