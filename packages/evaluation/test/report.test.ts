@@ -69,7 +69,7 @@ describe('the report', function () {
       expect(page).to.contain(`<h2 id="${id}">`).and.contain(title.replaceAll('&', '&amp;'));
     }
     const plots = readdirSync(join(out, 'plots'));
-    expect(plots).to.include.members(['accuracy.svg', 'reconstruction.svg', 'scale.svg']);
+    expect(plots).to.include.members(['accuracy.svg', 'reconstruction.svg', 'closed-loop.svg', 'scale.svg']);
     expect(page.match(/<svg /g)).to.have.length(plots.length);
     expect(page).not.to.match(/<(script|link|img)\b|url\(|(src|href)="(?!#)/);
     expect(page).not.to.match(/NaN|undefined|Infinity|\[object/);

@@ -36,6 +36,7 @@ export function tinySizes(): Sizes & { readonly topology: string } {
     requestsPerSecond: 30,
     sampling: 1,
     uninstrumented: { topologies: [topology], shares: [0.4] },
+    closedLoop: { topology, calibrationFaults: 4, episodes: 2, calmWindows: 6, faultWindows: 6 },
     sensitivity: {
       topology,
       samplings: [1, 0.001],

@@ -1,3 +1,4 @@
+import type { ClosedLoopWorld } from '../closed-loop/closed-loop.js';
 import type { Section } from '../report/section.js';
 import type { Step, StepRecord } from './step.js';
 
@@ -15,6 +16,11 @@ export interface Sizes {
   readonly sampling: number;
   /** Shares of services without metrics, and the applications in which they are tried. */
   readonly uninstrumented: { readonly topologies: readonly string[]; readonly shares: readonly number[] };
+  /** An application that is acted on: so many times a fault, with calm around it. */
+  readonly closedLoop: Pick<
+    ClosedLoopWorld,
+    'topology' | 'calibrationFaults' | 'episodes' | 'calmWindows' | 'faultWindows'
+  >;
   /** What is varied one at a time, in one application. */
   readonly sensitivity: {
     readonly topology: string;

@@ -1,4 +1,5 @@
 import { accuracy } from './accuracy.js';
+import { closedLoop } from './closed-loop.js';
 import type { DataFolders, Experiment, Sizes } from './experiment.js';
 import { missingInstrumentation } from './missing-instrumentation.js';
 import { realFaults } from './real-faults.js';
@@ -13,6 +14,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   accuracy,
   reconstruction,
   missingInstrumentation,
+  closedLoop,
   scale,
   sensitivity,
   tracingOverhead,

@@ -12,6 +12,13 @@ export const QUICK: Sizes = {
   requestsPerSecond: 50,
   sampling: 0.3,
   uninstrumented: { topologies: ['social-network'], shares: [0.05, 0.1, 0.2, 0.5] },
+  closedLoop: {
+    topology: 'social-network',
+    calibrationFaults: 12,
+    episodes: 4,
+    calmWindows: 7,
+    faultWindows: 7,
+  },
   sensitivity: {
     topology: 'chain',
     samplings: [1, 0.1, 0.01, 0.001],
@@ -45,6 +52,13 @@ export const FULL: Sizes = {
   uninstrumented: {
     topologies: ['social-network', 'media', 'hotel'],
     shares: [0.05, 0.1, 0.2, 0.5],
+  },
+  closedLoop: {
+    topology: 'social-network',
+    calibrationFaults: 96,
+    episodes: 10,
+    calmWindows: 10,
+    faultWindows: 10,
   },
   sensitivity: {
     topology: 'social-network',

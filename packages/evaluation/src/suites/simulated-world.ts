@@ -133,18 +133,25 @@ export function planRun(options: WorldOptions): Plan {
 
 /** One of a case's faults by itself at its time, the application warmed up before and otherwise undisturbed. */
 export function planAlone(plan: Plan, item: FaultCase, fault: Fault): Plan {
+  const period = { startMs: item.startMs, endMs: item.endMs + plan.windowMs };
+  return planCases(plan, [{ ...item, faults: [fault], truths: truthOf(fault) }], period);
+}
+
+/** Cases in a time of their own, all of whose windows are given out: the application is warmed up before it. */
+export function planCases(
+  plan: Plan,
+  cases: readonly FaultCase[],
+  { startMs, endMs }: { readonly startMs: number; readonly endMs: number },
+): Plan {
   const { windowMs } = plan;
-  const calmEndMs = windowMs * Math.floor(item.startMs / windowMs);
-  const startMs = calmEndMs - windowMs * Math.ceil(WARM_UP_MS / windowMs);
-  const endMs = item.endMs + windowMs + LATENESS_MS;
-  const cases = [{ ...item, faults: [fault], truths: truthOf(fault) }];
+  const calmEndMs = windowMs * Math.floor(startMs / windowMs);
   return {
     ...plan,
-    startMs,
+    startMs: calmEndMs - windowMs * Math.ceil(WARM_UP_MS / windowMs),
     trainStartMs: calmEndMs,
     trainEndMs: calmEndMs,
     calmEndMs,
-    endMs,
+    endMs: endMs + LATENESS_MS,
     disturbances: [],
     cases,
   };
