@@ -4,6 +4,29 @@ import { calledIn, mapNodes, nodesOf } from './topology-nodes.js';
 
 const NOTHING: TopologyNode = { kind: 'seq', nodes: [] };
 
+/** An update of an application, as data; what each does is said at the function of its name. */
+export type TopologyEdit =
+  | { readonly edit: 'addCallee'; readonly caller: string; readonly name: string }
+  | { readonly edit: 'insertBetween'; readonly caller: string; readonly callee: string; readonly name: string }
+  | { readonly edit: 'removeService'; readonly name: string }
+  | { readonly edit: 'scaleWork'; readonly name: string; readonly cpu?: number; readonly memory?: number };
+
+/** An application after updates, one after the other. Throws a RangeError for one that it cannot have. */
+export function editTopology(topology: Topology, edits: readonly TopologyEdit[]): Topology {
+  return edits.reduce((edited, step) => {
+    switch (step.edit) {
+      case 'addCallee':
+        return addCallee(edited, step.caller, step.name);
+      case 'insertBetween':
+        return insertBetween(edited, step, step.name);
+      case 'removeService':
+        return removeService(edited, step.name);
+      case 'scaleWork':
+        return scaleWork(edited, step.name, step);
+    }
+  }, topology);
+}
+
 /**
  * An update that brings a service more: one of the usual kind with logic, called by `caller` before all else that this
  * does, with connections as many as the first of its pools has.

@@ -1,13 +1,6 @@
 import { expect } from 'chai';
-import {
-  addCallee,
-  insertBetween,
-  loadTopology,
-  removeService,
-  scaleWork,
-  simulate,
-  type Topology,
-} from '../src/index.js';
+import { addCallee, insertBetween, removeService, scaleWork } from '../src/edit-topology.js';
+import { editTopology, loadTopology, simulate, type Topology } from '../src/index.js';
 import { readTopology } from '../src/read-topology.js';
 import { nodesOf } from '../src/topology-nodes.js';
 import { demandOf } from '../src/world/demand.js';
@@ -148,14 +141,17 @@ describe('updates of a topology', () => {
 
   it('are simulated: a new service sends spans, a removed one none, and who is put between calls in its caller’s place', () => {
     const network = loadTopology('social-network');
-    const changed = removeService(
-      insertBetween(
-        addCallee(network, 'compose-post-service', 'hashtag-service'),
-        { caller: 'url-shorten-service', callee: 'url-shorten-mongodb' },
-        'url-preprocessing',
-      ),
-      'user-timeline-service',
-    );
+    const changed = editTopology(network, [
+      { edit: 'addCallee', caller: 'compose-post-service', name: 'hashtag-service' },
+      {
+        edit: 'insertBetween',
+        caller: 'url-shorten-service',
+        callee: 'url-shorten-mongodb',
+        name: 'url-preprocessing',
+      },
+      { edit: 'scaleWork', name: 'url-preprocessing', cpu: 5 },
+      { edit: 'removeService', name: 'user-timeline-service' },
+    ]);
     const callersOf = (topology: Topology) => {
       const spans = [...simulate(topology, { durationMs: 60_000, steady: true })].flatMap(
         (batch) => batch.spans,

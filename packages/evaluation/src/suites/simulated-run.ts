@@ -34,8 +34,15 @@ export interface Run {
   readonly simulatorSeconds: number;
 }
 
-/** Simulates all that is planned and sends it through the collector, second by second; only windows are kept. */
-export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
+/**
+ * Simulates all that is planned and sends it through the collector, second by second; only windows are kept. `onWindow`
+ * is told each of them, with the call graph as known then.
+ */
+export async function listen(
+  options: RunOptions,
+  plan: Plan,
+  onWindow: (window: Window, callGraph: () => CallGraph) => void = () => {},
+): Promise<Run> {
   const { nowMs, progress } = options;
   const windows: Window[] = [];
   const seconds: Float32Array[] = [];
@@ -74,7 +81,9 @@ export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
       if (window.startMs < plan.trainStartMs) return;
       windows.push(window);
       if (window.endMs === plan.trainEndMs) callGraph = graph();
-      progress(window.endMs / plan.endMs, `simulated ${hours(window.endMs)} of ${hours(plan.endMs)}`);
+      onWindow(window, graph);
+      const part = (window.endMs - plan.startMs) / (plan.endMs - plan.startMs);
+      progress(part, `simulated ${hours(window.endMs)} of ${hours(plan.endMs)}`);
     },
   });
   return {

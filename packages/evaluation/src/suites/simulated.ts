@@ -89,7 +89,7 @@ async function calibrationOf(given: SimulatedOptions): Promise<Calibration> {
 }
 
 /** What a run's calm windows let be promised, and who calls whom in it. */
-function promisesOf(
+export function promisesOf(
   plan: Plan,
   { windows, callGraph }: Run,
   { topology, windowSeconds }: RunOptions,
