@@ -9,26 +9,15 @@ import { promisesOf } from '../suites/simulated.js';
 import { casesOf } from '../suites/simulated-cases.js';
 import { listen, type Run, type RunOptions } from '../suites/simulated-run.js';
 import { type Plan, planTopology, topologyOf } from '../suites/simulated-world.js';
+import type { Sizes } from './experiment.js';
 import { reconstruct } from './reconstruct.js';
 import { modelBy, POLICIES, type Policy } from './rollout-policies.js';
-import type { Version } from './rollout-versions.js';
 import type { StepContext } from './step.js';
 import { withoutTail } from './worlds.js';
 
-export interface RolloutsOptions {
-  readonly topology: string;
-  /** One after the other. */
-  readonly versions: readonly Version[];
-  /** Learnt from before the first roll-out. */
-  readonly firstWindows: number;
-  /** So many after a roll-out every policy makes a model of what there is; ascending. */
-  readonly windows: readonly number[];
-  /** Of each version. */
-  readonly faults: number;
-  readonly windowSeconds: number;
-  readonly requestsPerSecond: number;
-  readonly sampling: number;
-}
+/** `trainWindows`: learnt from before the first roll-out. */
+export type RolloutsOptions = Sizes['rollouts'] &
+  Pick<Sizes, 'trainWindows' | 'windowSeconds' | 'requestsPerSecond' | 'sampling'>;
 
 export interface RolloutResult {
   readonly letter: string;
@@ -75,9 +64,9 @@ export async function measureRollouts(
   const first = await runVersion(original, { ...options, faults: 0 }, contextOf(0), {
     name: 'before',
     startMs: 0,
-    windows: [options.firstWindows],
+    windows: [options.trainWindows],
   });
-  const model = await fitModel(graphAt(first, options.firstWindows), trainingOf(first), {
+  const model = await fitModel(graphAt(first, options.trainWindows), trainingOf(first), {
     seed: context.seed,
   });
   let known: Known = { 'from scratch': model, incremental: model, 'partial + incremental': model };
