@@ -7,7 +7,12 @@ const NOTHING: TopologyNode = { kind: 'seq', nodes: [] };
 /** An update of an application, as data; what each does is said at the function of its name. */
 export type TopologyEdit =
   | { readonly edit: 'addCallee'; readonly caller: string; readonly name: string }
-  | { readonly edit: 'insertBetween'; readonly caller: string; readonly callee: string; readonly name: string }
+  | {
+      readonly edit: 'insertBetween';
+      readonly caller: string;
+      readonly callee: string;
+      readonly name: string;
+    }
   | { readonly edit: 'removeService'; readonly name: string }
   | { readonly edit: 'scaleWork'; readonly name: string; readonly cpu?: number; readonly memory?: number };
 

@@ -3,6 +3,7 @@ import type { DataFolders, Experiment, Sizes } from './experiment.js';
 import { missingInstrumentation } from './missing-instrumentation.js';
 import { realFaults } from './real-faults.js';
 import { reconstruction } from './reconstruction.js';
+import { rollouts } from './rollouts.js';
 import { scale } from './scale.js';
 import { sensitivity } from './sensitivity.js';
 import type { Step } from './step.js';
@@ -12,6 +13,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   accuracy,
   reconstruction,
   missingInstrumentation,
+  rollouts,
   scale,
   sensitivity,
   realFaults,

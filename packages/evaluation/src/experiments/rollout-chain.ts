@@ -102,7 +102,9 @@ async function runVersion(
 ): Promise<VersionRun> {
   const runOptions: RunOptions = {
     topology: options.topology,
-    seed: createRng(context.seed).fork(`version ${version.name}`).integer(2 ** 31),
+    seed: createRng(context.seed)
+      .fork(`version ${version.name}`)
+      .integer(2 ** 31),
     windowSeconds,
     trainWindows: Math.max(...version.windows),
     faults: options.faults,
