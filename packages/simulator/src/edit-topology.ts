@@ -18,18 +18,20 @@ export type TopologyEdit =
 
 /** An application after updates, one after the other. Throws a RangeError for one that it cannot have. */
 export function editTopology(topology: Topology, edits: readonly TopologyEdit[]): Topology {
-  return edits.reduce((edited, step) => {
-    switch (step.edit) {
-      case 'addCallee':
-        return addCallee(edited, step.caller, step.name);
-      case 'insertBetween':
-        return insertBetween(edited, step, step.name);
-      case 'removeService':
-        return removeService(edited, step.name);
-      case 'scaleWork':
-        return scaleWork(edited, step.name, step);
-    }
-  }, topology);
+  return edits.reduce(edited, topology);
+}
+
+function edited(topology: Topology, step: TopologyEdit): Topology {
+  switch (step.edit) {
+    case 'addCallee':
+      return addCallee(topology, step.caller, step.name);
+    case 'insertBetween':
+      return insertBetween(topology, step, step.name);
+    case 'removeService':
+      return removeService(topology, step.name);
+    case 'scaleWork':
+      return scaleWork(topology, step.name, step);
+  }
 }
 
 /**
