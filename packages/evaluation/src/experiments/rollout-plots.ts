@@ -3,7 +3,13 @@ import type { RolloutResult } from './rollout-chain.js';
 import { POLICIES } from './rollout-policies.js';
 import { sharesOf } from './shares.js';
 
-const color = { field: 'policy', type: 'nominal', title: null, sort: POLICIES };
+const color = {
+  field: 'policy',
+  type: 'nominal',
+  title: null,
+  sort: POLICIES,
+  legend: { orient: 'top', labelLimit: 0 },
+};
 const windowsAxis = { title: 'windows since the roll-out', axis: { labelAngle: 0 } };
 
 /** Small multiples: a column for each roll-out, accuracy above R², a line for each policy. */
@@ -28,9 +34,9 @@ export function windowsPlot(rollouts: readonly RolloutResult[], seed: number): P
       ];
     }),
   );
-  // Policies that agree would hide each other: they stand side by side.
   const x = { field: 'windows', type: 'ordinal', ...windowsAxis };
-  const xOffset = { field: 'policy', type: 'nominal', sort: POLICIES };
+  // Policies that agree would hide each other: they stand side by side.
+  const xOffset = { field: 'policy', type: 'nominal', sort: POLICIES, scale: { paddingOuter: 1 } };
   return {
     data: { values },
     facet: {
@@ -57,7 +63,8 @@ export function windowsPlot(rollouts: readonly RolloutResult[], seed: number): P
           },
         },
         {
-          mark: { type: 'line', point: { size: 30 } },
+          // A model answers until there is the next.
+          mark: { type: 'line', interpolate: 'step-after', point: { size: 30 } },
           encoding: { y: { field: 'value', type: 'quantitative' } },
         },
       ],
@@ -84,7 +91,6 @@ export function trainingPlot(rollouts: readonly RolloutResult[]): PlotSpec {
       {
         mark: { type: 'point', filled: true, opacity: 0.6 },
         encoding: {
-          xOffset: { field: 'policy', type: 'nominal', sort: POLICIES },
           y: { field: 'seconds', type: 'quantitative', scale: { type: 'log' }, title: 'seconds of training' },
         },
       },
