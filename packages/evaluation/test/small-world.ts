@@ -51,7 +51,6 @@ export function tinySizes(): Sizes & { readonly topology: string } {
           words: 'a cache comes',
           edits: [{ edit: 'addCallee', caller: 'middle', name: 'cache' }],
         },
-        { letter: 'B', words: 'the cache goes', edits: [] },
       ],
       windows: [1, 20],
       faults: 6,

@@ -3,7 +3,7 @@ import { createRng } from '@sage/core';
 import { type FittedModel, fitModel, MIN_WINDOWS, planRetraining } from '@sage/gvae';
 import { editTopology, type Topology } from '@sage/simulator';
 import { sageMethod } from '../methods/sage.js';
-import type { Answer, LabelledCase } from '../observed.js';
+import { type Answer, DataError, type LabelledCase } from '../observed.js';
 import { type CaseResult, resultOf } from '../scoring.js';
 import { promisesOf } from '../suites/simulated.js';
 import { casesOf } from '../suites/simulated-cases.js';
@@ -12,6 +12,7 @@ import { type Plan, planTopology, topologyOf } from '../suites/simulated-world.j
 import type { Sizes } from './experiment.js';
 import { reconstruct } from './reconstruct.js';
 import { modelBy, POLICIES, type Policy } from './rollout-policies.js';
+import type { Version } from './rollout-versions.js';
 import type { StepContext } from './step.js';
 import { withoutTail } from './worlds.js';
 
@@ -56,7 +57,11 @@ export async function measureRollouts(
   context: StepContext,
 ): Promise<readonly RolloutResult[]> {
   const original = topologyOf(options.topology);
-  const runs = options.versions.length + 1;
+  const versions = options.versions.map((version) => ({
+    letter: version.letter,
+    topology: editedBy(version, original),
+  }));
+  const runs = versions.length + 1;
   const contextOf = (index: number): StepContext => ({
     ...context,
     progress: (part, words) => context.progress((index + part) / runs, words),
@@ -72,8 +77,8 @@ export async function measureRollouts(
   let known: Known = { 'from scratch': model, incremental: model, 'partial + incremental': model };
   let { endMs } = first.plan;
   const results: RolloutResult[] = [];
-  for (const [index, { letter, edits }] of options.versions.entries()) {
-    const version = await runVersion(editTopology(original, edits), options, contextOf(index + 1), {
+  for (const [index, { letter, topology }] of versions.entries()) {
+    const version = await runVersion(topology, options, contextOf(index + 1), {
       name: letter,
       startMs: endMs,
       windows: options.windows,
@@ -84,6 +89,14 @@ export async function measureRollouts(
     endMs = version.plan.endMs;
   }
   return results;
+}
+
+function editedBy({ letter, edits }: Version, original: Topology): Topology {
+  try {
+    return editTopology(original, edits);
+  } catch (error) {
+    throw error instanceof RangeError ? new DataError(`roll-out ${letter}: ${error.message}`) : error;
+  }
 }
 
 interface VersionRun {
