@@ -10,7 +10,7 @@ const color = {
   sort: POLICIES,
   legend: { orient: 'top', labelLimit: 0 },
 };
-const windowsAxis = { title: 'windows since the roll-out', axis: { labelAngle: 0 } };
+const windowsAxis = { title: 'windows', axis: { labelAngle: 0 } };
 
 /** Small multiples: a column for each roll-out, accuracy above R², a line for each policy. */
 export function windowsPlot(rollouts: readonly RolloutResult[], seed: number): PlotSpec {

@@ -23,7 +23,7 @@ export const QUICK: Sizes = {
   rollouts: {
     topology: 'social-network',
     versions: SOCIAL_NETWORK_ROLLOUTS.filter(({ letter }) => ['A', 'D', 'F'].includes(letter)),
-    windows: [1, 20, 40],
+    windows: [1, 10, 20],
     faults: 24,
   },
   scale: { services: [27, 188, 1000], windows: 60, epochs: 5, questions: 10 },
