@@ -208,7 +208,7 @@ function timeWords(trainings: readonly Trainings[]): string {
     const times = trainings.map((item) => timesAsLong(item, policy));
     return [Math.min(...times), Math.max(...times)].map((value) => value.toFixed(1)).join(' to ');
   };
-  return `A training of what changed alone is ${range('from scratch')} times as fast as one from scratch, and ${range('incremental')} times as fast as one of all networks from what they knew; the paper has 3 to 30 times. Only a fraction of the networks learn, but in an application of this size the time of a step is for the most part that of starting its operations, which is the same for few networks as for all.`;
+  return `A training of what changed alone is ${range('from scratch')} times as fast as one from scratch, and ${range('incremental')} times as fast as one of all networks from what they knew; the paper has 3 to 30 times. Only a fraction of the networks learn, but in an application of this size about half of a training’s time goes into starting its operations, which is as much for few networks as for all.`;
 }
 
 function windowWords(windows: number): string {
