@@ -185,7 +185,7 @@ const ALIKE = 0.02;
 function dependenceWords(last: readonly Pooled[]): string {
   const accuracies = last.map(({ shares }) => shares.accuracy.value);
   if (Math.max(...accuracies) - Math.min(...accuracies) > ALIKE) return '';
-  return 'Once there is a model, accuracy hardly depends on how it was made: what a model does not explain of a latency stays with the node where it arose, and the search moves it with that node. What tells the models apart is R².';
+  return 'Once there is a model, accuracy hardly depends on how it was made: what a model cannot tell the reason of is a disturbance of the service itself, and the search takes that away. What may tell the models apart is R².';
 }
 
 function reconstructionWords(last: readonly Pooled[]): string {
