@@ -44,6 +44,18 @@ export function tinySizes(): Sizes & { readonly topology: string } {
       windowSeconds: [5],
       trainWindows: [40],
     },
+    rollouts: {
+      topology,
+      versions: [
+        {
+          letter: 'A',
+          words: 'a cache comes',
+          edits: [{ edit: 'addCallee', caller: 'middle', name: 'cache' }],
+        },
+      ],
+      windows: [1, 20],
+      faults: 6,
+    },
     scale: { services: [4, 8], windows: 24, epochs: 2, questions: 2 },
     overhead: {
       rounds: 3,

@@ -1,4 +1,5 @@
 export type { Allocation, ControlFailure, ControlledNode, Controls } from './controls.js';
+export { editTopology, type TopologyEdit } from './edit-topology.js';
 export { FAULT_KINDS, type Fault, type FaultKind, type FaultTruth } from './faults/fault.js';
 export { type DisturbancePlanOptions, planDisturbances } from './faults/plan-disturbances.js';
 export { type FaultCase, type FaultPlanOptions, planFaults, truthOf } from './faults/plan-faults.js';

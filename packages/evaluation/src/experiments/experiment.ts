@@ -1,5 +1,6 @@
 import type { ClosedLoopWorld } from '../closed-loop/closed-loop.js';
 import type { Section } from '../report/section.js';
+import type { Version } from './rollout-versions.js';
 import type { Step, StepRecord } from './step.js';
 
 /** How much is measured. All of it is written beside the results. */
@@ -29,6 +30,15 @@ export interface Sizes {
     readonly sampledRequestsPerSecond: number;
     readonly windowSeconds: readonly number[];
     readonly trainWindows: readonly number[];
+  };
+  /** An application that changes; the time before its first roll-out is `trainWindows`. */
+  readonly rollouts: {
+    readonly topology: string;
+    readonly versions: readonly Version[];
+    /** So many windows after a roll-out every policy makes a model of them; ascending. */
+    readonly windows: readonly number[];
+    /** Of each version. */
+    readonly faults: number;
   };
   readonly scale: {
     readonly services: readonly number[];

@@ -4,6 +4,7 @@ import type { DataFolders, Experiment, Sizes } from './experiment.js';
 import { missingInstrumentation } from './missing-instrumentation.js';
 import { realFaults } from './real-faults.js';
 import { reconstruction } from './reconstruction.js';
+import { rollouts } from './rollouts.js';
 import { scale } from './scale.js';
 import { sensitivity } from './sensitivity.js';
 import type { Step } from './step.js';
@@ -15,6 +16,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   reconstruction,
   missingInstrumentation,
   closedLoop,
+  rollouts,
   scale,
   sensitivity,
   tracingOverhead,

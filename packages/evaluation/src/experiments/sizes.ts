@@ -1,5 +1,6 @@
 import { TOPOLOGY_NAMES } from '@sage/simulator';
 import type { Sizes } from './experiment.js';
+import { SOCIAL_NETWORK_ROLLOUTS } from './rollout-versions.js';
 
 /** Minutes on two cores: an hour learnt from, few faults. For a first look; intervals are wide. */
 export const QUICK: Sizes = {
@@ -25,6 +26,12 @@ export const QUICK: Sizes = {
     sampledRequestsPerSecond: 200,
     windowSeconds: [15, 30, 60],
     trainWindows: [60, 120, 240],
+  },
+  rollouts: {
+    topology: 'social-network',
+    versions: SOCIAL_NETWORK_ROLLOUTS.filter(({ letter }) => ['A', 'D', 'F'].includes(letter)),
+    windows: [1, 10, 20],
+    faults: 24,
   },
   scale: { services: [27, 188, 1000], windows: 60, epochs: 5, questions: 10 },
   overhead: {
@@ -66,6 +73,12 @@ export const FULL: Sizes = {
     sampledRequestsPerSecond: 200,
     windowSeconds: [10, 30, 60, 120],
     trainWindows: [120, 480, 2880],
+  },
+  rollouts: {
+    topology: 'social-network',
+    versions: SOCIAL_NETWORK_ROLLOUTS,
+    windows: [1, 10, 20, 40, 80, 160],
+    faults: 120,
   },
   scale: { services: [27, 188, 1000], windows: 200, epochs: 10, questions: 40 },
   overhead: {

@@ -92,7 +92,8 @@ export async function listen(
       windows.push(window);
       if (window.endMs === plan.trainEndMs) callGraph = graph();
       onWindow(window, graph, { controls, nowMs: simulatedMs });
-      progress(window.endMs / plan.endMs, `simulated ${hours(window.endMs)} of ${hours(plan.endMs)}`);
+      const part = (window.endMs - plan.startMs) / (plan.endMs - plan.startMs);
+      progress(part, `simulated ${hours(window.endMs)} of ${hours(plan.endMs)}`);
     },
   });
   return {
