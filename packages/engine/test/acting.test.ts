@@ -5,7 +5,15 @@ import type { LoadRelief } from '@sage/root-cause';
 import { expect } from 'chai';
 import type { Parts } from '../src/parts.js';
 import { Cluster, planning } from './cluster.js';
-import { fakeDiagnosis, type Rig, type RigOptions, rigsOfEachTest, settled, tempDir } from './support.js';
+import {
+  fakeBlame,
+  fakeDiagnosis,
+  type Rig,
+  type RigOptions,
+  rigsOfEachTest,
+  settled,
+  tempDir,
+} from './support.js';
 
 const BAD = 220;
 const GOOD = 40;
@@ -18,6 +26,7 @@ const CART = {
   cpuQuotaCores: { current: 1, max: 4 },
   cpuWeight: { current: 100, max: 10_000 },
 };
+const DB = { target: 'db', cpuWeight: { current: 100, max: 10_000 } };
 const SCALE = { scale: { max: 4 } };
 
 /** An engine on a cluster, and its windows in the order in which they close. */
@@ -161,8 +170,8 @@ describe('treatment', () => {
 
   describe('release', () => {
     /** Two rungs were needed. */
-    const recovered = async () => {
-      const at = await start();
+    const recovered = async (...how: Parameters<typeof start>) => {
+      const at = await start(...how);
       await at.breakDown();
       await at.slides(8, BAD);
       expect(cluster.log).to.have.length(2);
@@ -214,6 +223,111 @@ describe('treatment', () => {
         'n1 applied cpu-quota of cart 1.5',
         'n1 applied cpu-weight of cart 400',
       ]);
+    });
+
+    describe('of which the diagnosis is there when the objective breaks', () => {
+      const QUOTA = 'cpu-quota of cart 1.5';
+      const WEIGHT = 'cpu-weight of db 200';
+      /** The quota is released; `blamed` from then on. */
+      const released = async (blamed: readonly string[]) => {
+        cluster.targets.set('n1', [CART, DB]);
+        let to: readonly string[] = ['cart'];
+        const diagnose: Parts['diagnose'] = ({ window, objective }) => fakeBlame(window, objective, to);
+        const at = await recovered(
+          { trigger: { broken_windows: 3 } },
+          { parts: { ...planning(), diagnose } },
+        );
+        await at.windows(10, GOOD);
+        expect(done().slice(2)).to.deep.equal([`n1 released ${QUOTA}`]);
+        to = blamed;
+        return at;
+      };
+      const broken = async (blamed: readonly string[]) => {
+        const at = await released(blamed);
+        await at.slides(3, BAD);
+        expect(at.incidents).to.have.length(2);
+        return at;
+      };
+      const sinceThen = () => done().slice(3);
+      const newest = (at: Timeline) => at.incidents[0];
+      const told = (at: Timeline) => newest(at)?.timeline.map(({ text }) => text);
+
+      it('stands where others are to blame, and is thought of no more', async () => {
+        const at = await broken(['db']);
+        expect(sinceThen()).to.deep.equal([`n1 applied ${WEIGHT}`]);
+        expect(told(at)).to.include(
+          'cpu-quota of cart on n1 stays released: to blame is cpu of db, not cart',
+        );
+        await at.slides(3, GOOD);
+        await at.slides(3, BAD);
+        expect(at.incidents).to.have.length(3);
+        expect(sinceThen()).to.have.length(1);
+      });
+
+      it('is taken back where it is to blame, and nothing more is done there; others are helped beside it', async () => {
+        const at = await broken(['cart', 'db']);
+        expect(sinceThen()).to.deep.equal([`n1 applied ${QUOTA}`, `n1 applied ${WEIGHT}`]);
+        expect(told(at)).to.include('cpu-quota of cart on n1: front broke without it');
+        expect(newest(at)?.actions.map(({ round }) => round)).to.deep.equal([1, 1]);
+        await at.slides(3, GOOD);
+        // The weight of the other after ten clean windows times the patience that what came back has left.
+        await at.windows(17, GOOD);
+        expect(sinceThen()).to.have.length(2);
+        await at.windows(4, GOOD);
+        expect(sinceThen().slice(2)).to.deep.equal([`n1 released ${WEIGHT}`]);
+      });
+
+      it('is followed by more for it only where what comes back has not helped', async () => {
+        const at = await broken(['cart']);
+        expect(sinceThen()).to.deep.equal([`n1 applied ${QUOTA}`]);
+        await at.slides(6, BAD);
+        expect(sinceThen().slice(1)).to.deep.equal(['n1 applied cpu-weight of cart 400']);
+      });
+
+      it('is taken back where nobody is to blame, and nothing is done beside it', async () => {
+        const at = await broken([]);
+        expect(sinceThen()).to.deep.equal([`n1 applied ${QUOTA}`]);
+        expect(newest(at)?.diagnosis?.verdict).to.equal('undetermined');
+        expect(newest(at)?.actions).to.have.length(1);
+        await at.slides(3, GOOD);
+        expect(newest(at)?.status).to.equal('closed');
+      });
+
+      it('gives way to the next rung where its agent refuses to take it back', async () => {
+        const at = await released(['cart']);
+        cluster.refused.add('cpu-quota');
+        await at.slides(3, BAD);
+        expect(sinceThen()).to.deep.equal([`n1 refused ${QUOTA}`, 'n1 applied cpu-weight of cart 400']);
+      });
+
+      for (const [blamed, first] of [
+        [['db'], WEIGHT],
+        [['cart', 'db'], QUOTA],
+      ] as const) {
+        it(`is decided once, crash or not, with ${blamed.join(' and ')} to blame`, async () => {
+          let answer = () => {};
+          const silent = new Promise<void>((resolve) => {
+            answer = resolve;
+          });
+          const at = await released(blamed);
+          cluster.silent = silent;
+          await at.slides(3, BAD);
+          expect(sinceThen()).to.deep.equal([]);
+          const dataDir = tempDir();
+          const path = join(dataDir, 'incidents.json');
+          cpSync(join(at.rig.config.dataDir, 'incidents.json'), path);
+          const saved = JSON.parse(readFileSync(path, 'utf8'));
+          expect(saved.at(-1).diagnosis.culprits).to.have.length(blamed.length);
+          expect(saved.at(-1).actions.map(({ state }: { state: string }) => state)).to.deep.equal(['due']);
+          expect(saved.map(({ released }: { released: unknown }) => released)).to.deep.equal([null, null]);
+          answer();
+          await settled();
+          const before = cluster.log.length;
+          await start({}, { dataDir });
+          await settled();
+          expect(cluster.log.slice(before)).to.deep.equal([`n1 again ${first}`]);
+        });
+      }
     });
 
     it('of replicas is back to the number before, unless somebody else has changed it', async () => {
