@@ -8,11 +8,13 @@ import { Cluster, planning } from './cluster.js';
 import {
   fakeBlame,
   fakeDiagnosis,
+  post,
   type Rig,
   type RigOptions,
   rigsOfEachTest,
   settled,
   tempDir,
+  webhook,
 } from './support.js';
 
 const BAD = 220;
@@ -28,6 +30,12 @@ const CART = {
 };
 const DB = { target: 'db', cpuWeight: { current: 100, max: 10_000 } };
 const SCALE = { scale: { max: 4 } };
+
+/** Of a load that is too large for a service, this part has to go elsewhere. */
+const tooMuch = (service: string, share: number): LoadRelief => ({
+  ...{ service, resource: 'cpu', evidence: [], probability: 0.9, restoredMs: 40 },
+  ...{ enough: 0.5, expectedMs: 80, share },
+});
 
 /** An engine on a cluster, and its windows in the order in which they close. */
 class Timeline {
@@ -228,22 +236,31 @@ describe('treatment', () => {
     describe('of which the diagnosis is there when the objective breaks', () => {
       const QUOTA = 'cpu-quota of cart 1.5';
       const WEIGHT = 'cpu-weight of db 200';
-      /** The quota is released; `blamed` from then on. */
-      const released = async (blamed: readonly string[]) => {
+      let blamed: readonly string[];
+      let verdict: Verdict | undefined;
+      beforeEach(() => {
         cluster.targets.set('n1', [CART, DB]);
-        let to: readonly string[] = ['cart'];
-        const diagnose: Parts['diagnose'] = ({ window, objective }) => fakeBlame(window, objective, to);
+        blamed = ['cart'];
+        verdict = undefined;
+      });
+
+      /** The quota of `cart`. */
+      const released = async ({ loadRelief }: Partial<Pick<Parts, 'loadRelief'>> = {}) => {
+        const diagnose: Parts['diagnose'] = ({ window, objective }) => {
+          const diagnosis = fakeBlame(window, objective, blamed);
+          return { ...diagnosis, verdict: verdict ?? diagnosis.verdict };
+        };
         const at = await recovered(
-          { trigger: { broken_windows: 3 } },
-          { parts: { ...planning(), diagnose } },
+          { trigger: { broken_windows: 3 }, actuation: { scale: { services: { front: { max: 4 } } } } },
+          { parts: { ...planning(), diagnose, ...(loadRelief === undefined ? {} : { loadRelief }) } },
         );
         await at.windows(10, GOOD);
         expect(done().slice(2)).to.deep.equal([`n1 released ${QUOTA}`]);
-        to = blamed;
         return at;
       };
-      const broken = async (blamed: readonly string[]) => {
-        const at = await released(blamed);
+      const broken = async (by: readonly string[]) => {
+        const at = await released();
+        blamed = by;
         await at.slides(3, BAD);
         expect(at.incidents).to.have.length(2);
         return at;
@@ -293,23 +310,51 @@ describe('treatment', () => {
         expect(newest(at)?.status).to.equal('closed');
       });
 
+      it('is taken back where the load is too large, which is met only where that has not helped', async () => {
+        const at = await released({ loadRelief: () => tooMuch('front', 0.25) });
+        cluster.replicas.set('front', 3);
+        blamed = [];
+        verdict = 'workload';
+        await at.slides(3, BAD);
+        expect(sinceThen()).to.deep.equal([`n1 applied ${QUOTA}`]);
+        await at.slides(6, BAD);
+        expect(sinceThen().slice(1)).to.deep.equal(['kubernetes front × 4']);
+      });
+
+      it('is taken back where others were to blame before it was released', async () => {
+        const at = await released();
+        await post(at.rig.url('/api/v1/alerts'), webhook());
+        await settled();
+        blamed = [];
+        await at.slides(3, BAD);
+        blamed = ['db'];
+        await at.slides(12, BAD);
+        expect(sinceThen()).to.deep.equal([`n1 applied ${QUOTA}`, `n1 applied ${WEIGHT}`]);
+        await at.windows(42, GOOD);
+        expect(sinceThen().slice(2)).to.deep.equal([`n1 released ${WEIGHT}`, `n1 released ${QUOTA}`]);
+        await at.slides(3, BAD);
+        expect(at.incidents.map(({ status }) => status)).to.deep.equal(['open', 'closed']);
+        expect(sinceThen().slice(4)).to.deep.equal([`n1 applied ${QUOTA}`]);
+      });
+
       it('gives way to the next rung where its agent refuses to take it back', async () => {
-        const at = await released(['cart']);
+        const at = await released();
         cluster.refused.add('cpu-quota');
         await at.slides(3, BAD);
         expect(sinceThen()).to.deep.equal([`n1 refused ${QUOTA}`, 'n1 applied cpu-weight of cart 400']);
       });
 
-      for (const [blamed, first] of [
+      for (const [by, first] of [
         [['db'], WEIGHT],
         [['cart', 'db'], QUOTA],
       ] as const) {
-        it(`is decided once, crash or not, with ${blamed.join(' and ')} to blame`, async () => {
+        it(`is decided once, crash or not, with ${by.join(' and ')} to blame`, async () => {
           let answer = () => {};
           const silent = new Promise<void>((resolve) => {
             answer = resolve;
           });
-          const at = await released(blamed);
+          const at = await released();
+          blamed = by;
           cluster.silent = silent;
           await at.slides(3, BAD);
           expect(sinceThen()).to.deep.equal([]);
@@ -317,7 +362,7 @@ describe('treatment', () => {
           const path = join(dataDir, 'incidents.json');
           cpSync(join(at.rig.config.dataDir, 'incidents.json'), path);
           const saved = JSON.parse(readFileSync(path, 'utf8'));
-          expect(saved.at(-1).diagnosis.culprits).to.have.length(blamed.length);
+          expect(saved.at(-1).diagnosis.culprits).to.have.length(by.length);
           expect(saved.at(-1).actions.map(({ state }: { state: string }) => state)).to.deep.equal(['due']);
           expect(saved.map(({ released }: { released: unknown }) => released)).to.deep.equal([null, null]);
           answer();
@@ -424,21 +469,16 @@ describe('treatment', () => {
         };
       },
     });
-    const load = (share: number) => ({
-      ...{ service: 'front', resource: 'cpu', evidence: [], probability: 0.9, restoredMs: 40 },
-      ...{ enough: 0.5, expectedMs: 80, share },
-    });
-
     it('a load that is too large is shared by more replicas', async () => {
       cluster.replicas.set('front', 3);
-      const parts = { ...verdict('workload'), loadRelief: () => load(0.25) as LoadRelief };
+      const parts = { ...verdict('workload'), loadRelief: () => tooMuch('front', 0.25) };
       const at = await start({ actuation: SCALE }, { parts });
       await at.breakDown();
       expect(cluster.log).to.deep.equal(['kubernetes front × 4']);
     });
 
     it('and where it may not be scaled, that is recommended', async () => {
-      const parts = { ...verdict('workload'), loadRelief: () => load(0.25) as LoadRelief };
+      const parts = { ...verdict('workload'), loadRelief: () => tooMuch('front', 0.25) };
       const at = await start({}, { parts });
       await at.breakDown();
       expect(cluster.log).to.deep.equal([]);
