@@ -51,11 +51,13 @@ describe('what other programs ask of the machine', () => {
     expect(othersProcessors(undefined, reading)).to.equal(undefined);
   });
 
-  it('is told where it is more than while Sage learned', () => {
-    expect(othersText(0.2, 0.25)).to.equal(undefined);
-    expect(othersText(1.5, 0.2)).to.equal(undefined);
-    expect(othersText(undefined, 1)).to.equal(undefined);
-    expect(othersText(0.2, 1.34)).to.contain('kept 1.34 processors busy meanwhile, 0.20 while Sage learned');
+  it('is told from a tenth of the machine on', () => {
+    expect(othersText({ learning: 0.2, episode: 0.19 }, 2)).to.equal(undefined);
+    expect(othersText({ learning: 0.2, episode: undefined }, 2)).to.equal(undefined);
+    expect(othersText({ learning: 1.61, episode: 1.376 }, 2)).to.contain(
+      'kept 1.38 of this machine’s 2 processors busy meanwhile (1.61 while Sage learned): ',
+    );
+    expect(othersText({ learning: undefined, episode: 1 }, 2)).to.contain('busy meanwhile: ');
   });
 
   it('tells a busy child of one’s own from a stranger', async function () {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { actionWords, type Diagnosis, errorMessage, milliseconds, type Objective } from '@sage/core';
 import type { EngineEvent, Incident } from '@sage/engine';
 import { type ActiveFault, type Fault, injectFault } from '../faults/index.js';
@@ -245,7 +246,7 @@ async function tellOthers(
   before: ProcessorTimes | undefined,
 ): Promise<number | undefined> {
   const others = othersProcessors(before, await processorTimes());
-  const text = othersText(othersWhileLearning, others);
+  const text = othersText({ learning: othersWhileLearning, episode: others }, availableParallelism());
   if (text !== undefined) narrator.detail(text);
   return others;
 }

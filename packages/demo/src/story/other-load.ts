@@ -12,7 +12,7 @@ export interface ProcessorTimes {
 
 /** USER_HZ, which Linux gives to programs as 100 on every architecture of today. */
 const TICKS_PER_SECOND = 100;
-/** Processors that others keep busy beyond those of the learning, below which nothing is worth telling. */
+/** Share of the machine from which on it is worth telling that others have it. */
 const WORTH_TELLING = 0.1;
 
 /** Of `pid` and its descendants; undefined where there is no Linux /proc. */
@@ -52,10 +52,14 @@ export function othersProcessors(
   return Math.max(0, (1000 * others) / (after.atMs - before.atMs));
 }
 
-/** What was asked of the machine beside the demo, where that is more than while Sage learned; undefined where not. */
-export function othersText(learning: number | undefined, now: number | undefined): string | undefined {
-  if (learning === undefined || now === undefined || now - learning < WORTH_TELLING) return undefined;
-  return `Other programs of this machine kept ${now.toFixed(2)} processors busy meanwhile, ${learning.toFixed(2)} while Sage learned: what they slow is slow, too, though nothing is injected there.`;
+/** What others asked of a machine with so many processors; undefined where that is little or not known. */
+export function othersText(
+  { learning, episode }: { readonly learning: number | undefined; readonly episode: number | undefined },
+  processors: number,
+): string | undefined {
+  if (episode === undefined || episode < WORTH_TELLING * processors) return undefined;
+  const before = learning === undefined ? '' : ` (${learning.toFixed(2)} while Sage learned)`;
+  return `Other programs kept ${episode.toFixed(2)} of this machine’s ${processors} processors busy meanwhile${before}: what they slow is slow, too, though nothing is injected there.`;
 }
 
 interface Process {
