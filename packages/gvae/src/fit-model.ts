@@ -4,11 +4,9 @@ import { loadBackend } from './backend.js';
 import { FitError } from './fit-error.js';
 import type { FittedModel } from './fitted-model.js';
 import { holdOut } from './hold-out.js';
-import { inputReader } from './inputs.js';
 import { buildLayout } from './layout.js';
 import { type FitProgress, learnUnits, type Unfinished } from './learn-units.js';
 import { initialParameters } from './parameters.js';
-import { principalStart } from './principal-start.js';
 import { planRetraining, renew } from './retraining.js';
 import { fitScales } from './scales.js';
 import { defaultEpochs } from './train.js';
@@ -60,13 +58,11 @@ export async function fitModel(
   const layout = buildLayout(graph, useful);
   const parts = holdOut(useful);
   const scales = fitScales(layout, parts.training);
-  const start = initialParameters(layout, rng.fork('weights'));
-  const inputs = parts.training.map(inputReader(layout, scales));
   const fresh: Unfinished = {
     graph,
     layout,
     scales,
-    parameters: principalStart(layout, scales, inputs, { start, rng: rng.fork('components') }),
+    parameters: initialParameters(layout, rng.fork('weights')),
     units: layout.units.map((_, u) => u),
   };
   const isKnown = present !== undefined && plan !== undefined;

@@ -17,6 +17,7 @@ export interface SuiteResult {
   readonly methods: readonly EvaluationResult[];
   /** Held-out R² as the training measured it, mean of its trainings. */
   readonly heldOutR2: number;
+  readonly foretoldR2: number;
   readonly trainSeconds: number;
   readonly reconstruction: Reconstruction;
 }
@@ -80,6 +81,7 @@ export async function measureSuite(suite: Suite, context: StepContext): Promise<
   return {
     methods,
     heldOutR2: trainings.reduce((sum, { r2 }) => sum + r2, 0) / trainings.length,
+    foretoldR2: trainings.reduce((sum, { foretoldR2 }) => sum + foretoldR2, 0) / trainings.length,
     trainSeconds: trainings.reduce((sum, { seconds }) => sum + seconds, 0),
     reconstruction: reconstruct(suite),
   };
