@@ -1,6 +1,8 @@
 import {
   type Culprit,
   type Evidence,
+  FEATURES,
+  isFeatureName,
   measured,
   measurementName,
   milliseconds,
@@ -37,6 +39,16 @@ export function culpritsText(culprits: readonly Culprit[], victims: readonly Vic
       : `; ${list(names)} ${names.length === 1 ? 'is' : 'are'} slow, too, but not the cause`;
   const probability = Math.min(...culprits.map((culprit) => culprit.probability));
   return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, the objective would hold with probability ${probability.toFixed(2)}${others}.`;
+}
+
+/** “It is for want of processor time of frontend and geo, but most services want it alike…” */
+export function commonWantText(culprits: readonly Culprit[]): string {
+  const wants = culprits.map(({ service, resource, evidence }) => {
+    const wait = evidence.find(({ name }) => isFeatureName(name) && FEATURES[name].role === 'contention');
+    const told = wait === undefined ? '' : ` (${evidenceText(wait)})`;
+    return `${RESOURCE_WORDS[resource]} of ${service}${told}`;
+  });
+  return `It is for want of ${list(wants)}, but most services want more of it alike: what they share is short, and none of them is the cause.`;
 }
 
 export function workloadText(load: number, reference: NormalReference): string {

@@ -1,6 +1,6 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
-import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
+import { CONVINCING, type NodeAnomaly, ownPart, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { lendHiddenWays } from './hidden-ways.js';
@@ -95,7 +95,7 @@ interface Standing {
 
 /** How all that a service shares with one peer fares. */
 interface EdgeStanding {
-  /** Largest z above noise. */
+  /** Largest z above noise, less what the peer's own waiting explains of it. */
   readonly worst: number;
   /** Whether there are retransmissions. */
   readonly isLossy: boolean;
@@ -116,23 +116,30 @@ function callersOf(
   );
 }
 
-/** Largest strength of what a service waits for, pools discounted. */
+/** Largest strength of what a service waits for and not all do alike, pools discounted. */
 export function contentionOf(signs: ServiceSigns): number {
-  const strengths = [...directContention(signs, () => 0)].map(
+  const strengths = [...directContention(ownPart(signs), () => 0)].map(
     ([resource, value]) => (resource === 'software' ? POOL_PART : 1) * (value ?? 0),
   );
   return Math.max(0, ...strengths);
 }
 
-function standingOf(signs: ServiceSigns, callers: readonly NodeAnomaly[]): Standing {
-  const contention = contentionOf(signs);
+function standingOf(
+  signs: ServiceSigns,
+  callers: readonly NodeAnomaly[],
+  contentions: ReadonlyMap<string, number>,
+): Standing {
+  const contention = contentions.get(signs.service) ?? 0;
+  // What its peer waits for explains an edge, which then says nothing of the link.
+  const unexplained = (peer: string): number =>
+    1 - Math.min(1, Math.max(0, (contentions.get(peer) ?? 0) - contention) / CONVINCING);
   const edges = new Map<string, EdgeStanding>();
   for (const entry of [...signs.shared, ...callers]) {
     const peer = peerOf(signs.service, entry.node);
     if (peer === undefined) continue;
     const known = edges.get(peer);
     edges.set(peer, {
-      worst: Math.max(known?.worst ?? 0, entry.z - NOISE_Z),
+      worst: Math.max(known?.worst ?? 0, unexplained(peer) * (entry.z - NOISE_Z)),
       isLossy: (known?.isLossy ?? false) || entry.isLossy,
       isHidden: (known?.isHidden ?? true) && callers.includes(entry),
     });
@@ -157,8 +164,12 @@ export function assignResponsibility(
   { owned, hiddenWays }: Pick<GraphView, 'owned' | 'hiddenWays'>,
 ): Responsibility {
   const parts = new Map<LatencyNodeId, ReadonlyMap<string, number>>();
+  const contentions = new Map([...signs].map(([service, own]) => [service, contentionOf(own)]));
   const standings = new Map(
-    [...signs].map(([service, own]) => [service, standingOf(own, callersOf(service, signs, hiddenWays))]),
+    [...signs].map(([service, own]) => [
+      service,
+      standingOf(own, callersOf(service, signs, hiddenWays), contentions),
+    ]),
   );
   const lent = lendHiddenWays(signs, hiddenWays);
   const between = new Map<string, { readonly z: number; readonly split: ReadonlyMap<string, number> }>();
