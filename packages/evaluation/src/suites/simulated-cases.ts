@@ -93,7 +93,7 @@ interface AskedFault {
   readonly truths: readonly Truth[];
 }
 
-/** Whom to blame for the broken objective: of several faults those that break it alone. */
+/** Whom to blame for the broken objective: of several faults those that break it alone, in the very window in question. */
 async function truthsOf(
   item: FaultCase,
   question: Question,
@@ -106,8 +106,10 @@ async function truthsOf(
     options.progress(index / item.faults.length, `${item.id}: ${fault.kind} of ${fault.service} alone`);
     const single = planAlone(plan, item, fault);
     const { windows } = await listen({ ...options, progress: () => {} }, single);
-    const answer = questionDuring(item, windows, [question.objective]);
-    if (answer !== undefined && isBroken(answer)) alone.push(...single.cases.flatMap(culpritsOf));
+    const window = windows.find(({ startMs }) => startMs === question.window.startMs);
+    if (window !== undefined && readObjective(question.objective, window).broken) {
+      alone.push(...single.cases.flatMap(culpritsOf));
+    }
   }
   return alone.length > 0 ? alone : culpritsOf(item);
 }
