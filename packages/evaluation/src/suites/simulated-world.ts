@@ -131,12 +131,18 @@ export function planRun(options: WorldOptions): Plan {
   }
 }
 
-/** One of a case's faults by itself at its time, the application warmed up before and otherwise undisturbed. */
-export function planAlone(plan: Plan, item: FaultCase, fault: Fault): Plan {
+/**
+ * One of a case's faults by itself at its time, and on to `untilMs` at least, the application warmed up before and otherwise
+ * undisturbed.
+ */
+export function planAlone(
+  plan: Plan,
+  { item, fault, untilMs }: { readonly item: FaultCase; readonly fault: Fault; readonly untilMs: number },
+): Plan {
   const { windowMs } = plan;
   const calmEndMs = windowMs * Math.floor(item.startMs / windowMs);
   const startMs = calmEndMs - windowMs * Math.ceil(WARM_UP_MS / windowMs);
-  const endMs = item.endMs + windowMs + LATENESS_MS;
+  const endMs = Math.max(item.endMs, untilMs) + windowMs + LATENESS_MS;
   const cases = [{ ...item, faults: [fault], truths: truthOf(fault) }];
   return {
     ...plan,
