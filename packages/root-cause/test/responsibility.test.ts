@@ -42,6 +42,7 @@ describe('assignResponsibility', () => {
     expectedMs: 1,
     z,
     slowness: z,
+    excessMs: 0,
     medianExcessMs: 0,
     meanExcessMs: 0,
     isLossy: false,
