@@ -7,6 +7,8 @@ import { rankResources } from './level-two.js';
 
 /** How many services beside the suspects are listed. */
 const LISTED = 5;
+/** Of the threshold of oddity: what is no chance where something has to be the cause. */
+const LESSER = 0.5;
 
 /** Level 1 of the search: which services. */
 export interface JudgedServices {
@@ -14,6 +16,8 @@ export interface JudgedServices {
   readonly ranked: readonly RankedSuspect[];
   /** Whether any of them is out of the ordinary. */
   readonly areSuspect: boolean;
+  /** Those, and whoever is so by half as much. */
+  readonly withLesser: readonly RankedSuspect[];
   /** Those and, beside them, some out of the question: that restoring them would not help is an answer, too. */
   readonly candidates: readonly Candidate[];
 }
@@ -24,6 +28,7 @@ export function judgeServices(inquiry: Inquiry): JudgedServices {
     .map((service) => ({ service, ...ownAnomaly(scene.signsOf(service), scene.facts.responsibility) }))
     .sort((a, b) => b.anomaly - a.anomaly);
   const suspects: readonly Suspect[] = all.filter(({ decisive }) => decisive >= settings.anomalyThreshold);
+  const lesser = all.filter(({ decisive }) => decisive >= LESSER * settings.anomalyThreshold);
   const judged = { ...settings, excessMs };
   const ranked = rankSuspects(suspects.length > 0 ? suspects : all.slice(0, LISTED), ask, judged);
   const others = all
@@ -32,17 +37,27 @@ export function judgeServices(inquiry: Inquiry): JudgedServices {
   const candidates = rankSuspects([...ranked, ...others], ask, judged).map((entry) =>
     serviceCandidate(inquiry, entry),
   );
-  return { ranked, areSuspect: suspects.length > 0, candidates };
+  const areSuspect = suspects.length > 0;
+  return { ranked, areSuspect, withLesser: rankSuspects(lesser, ask, judged), candidates };
 }
 
-/** Whom to blame, and the probability that restoring them all restores the objective. */
+/**
+ * Whom to blame, and the probability that restoring them all restores the objective. Of many services one or the other
+ * is a little odd by chance; but the objective is broken by somebody: where those beyond doubt do not restore it, whoever
+ * is odd by half as much is believed, as far as they then do.
+ */
 export function blame(
   { settings, ask, excessMs }: Inquiry,
-  { ranked, areSuspect }: JudgedServices,
+  { ranked, areSuspect, withLesser }: JudgedServices,
 ): { readonly blamed: readonly string[]; readonly probability: number } {
-  const blamed = areSuspect ? findCulprits(ranked, ask, { ...settings, excessMs }) : [];
-  const { probability } = ask(blamed.map((service) => ({ service })));
-  return { blamed, probability };
+  const best = (suspects: readonly RankedSuspect[]) => {
+    const blamed = findCulprits(suspects, ask, { ...settings, excessMs });
+    return { blamed, probability: ask(blamed.map((service) => ({ service }))).probability };
+  };
+  const sure = best(areSuspect ? ranked : []);
+  if (sure.probability >= settings.minProbability) return sure;
+  const likely = best(withLesser);
+  return likely.probability >= settings.minProbability ? likely : sure;
 }
 
 /** Restoring `blamed`, the best that was found, is not sure enough to restore the objective. */
