@@ -2,8 +2,15 @@ import type { Candidate } from '@sage/core';
 import { ownAnomaly } from './evidence.js';
 import { blamelessFinding, type Finding, resourceCandidate, serviceCandidate } from './finding.js';
 import type { Inquiry } from './inquiry.js';
-import { findCulprits, type RankedSuspect, rankSuspects, type Suspect } from './level-one.js';
+import {
+  fewestThatExplain,
+  findCulprits,
+  type RankedSuspect,
+  rankSuspects,
+  type Suspect,
+} from './level-one.js';
 import { rankResources } from './level-two.js';
+import type { Counterfactuals } from './outlook.js';
 
 /** How many services beside the suspects are listed. */
 const LISTED = 5;
@@ -41,30 +48,43 @@ export function judgeServices(inquiry: Inquiry): JudgedServices {
   return { ranked, areSuspect, withLesser: rankSuspects(lesser, ask, judged), candidates };
 }
 
+/** The best explanation that was found. */
+export interface Blamed {
+  readonly blamed: readonly string[];
+  /** That restoring them all restores the objective. */
+  readonly probability: number;
+}
+
 /**
- * Whom to blame, and the probability that restoring them all restores the objective. Of many services one or the other
- * is a little odd by chance; but the objective is broken by somebody: where those beyond doubt do not restore it, whoever
- * is odd by half as much is believed, as far as they then do.
+ * Whom to blame. Of many services one or the other is a little odd by chance; but the objective is broken by somebody:
+ * where those beyond doubt do not restore it, whoever is odd by half as much is believed, as far as they then do.
  */
 export function blame(
   { settings, ask, excessMs }: Inquiry,
   { ranked, areSuspect, withLesser }: JudgedServices,
-): { readonly blamed: readonly string[]; readonly probability: number } {
-  const best = (suspects: readonly RankedSuspect[]) => {
-    const blamed = findCulprits(suspects, ask, { ...settings, excessMs });
-    return { blamed, probability: ask(blamed.map((service) => ({ service }))).probability };
-  };
+): Blamed {
+  const best = (suspects: readonly RankedSuspect[]) =>
+    outlookFor(findCulprits(suspects, ask, { ...settings, excessMs }), ask);
   const sure = best(areSuspect ? ranked : []);
   if (sure.probability >= settings.minProbability) return sure;
   const likely = best(withLesser);
   return likely.probability >= settings.minProbability ? likely : sure;
 }
 
+/** Who explains nearly all of the excess, where restoring the best that was found does not restore the objective. */
+export function blameForExcess({ ask, excessMs }: Inquiry, { blamed }: Blamed): Blamed {
+  return outlookFor(fewestThatExplain(blamed, ask, excessMs), ask);
+}
+
+function outlookFor(blamed: readonly string[], ask: Counterfactuals): Blamed {
+  return { blamed, probability: ask(blamed.map((service) => ({ service }))).probability };
+}
+
 /** Restoring `blamed`, the best that was found, is not sure enough to restore the objective. */
 export function undeterminedFinding(
   inquiry: Inquiry,
   { ranked, areSuspect, candidates }: JudgedServices,
-  { blamed, probability }: ReturnType<typeof blame>,
+  { blamed, probability }: Blamed,
 ): Finding {
   const { ask, scene, settings } = inquiry;
   const names = ranked.map(({ service }) => service).join(', ');
