@@ -9,7 +9,7 @@ import { isOverloaded, normalLoad, strainedBeyondLoad } from './workload.js';
 const SURE_ERRORS = 2;
 
 /** Requests per second that are surely asked for: of sampled traces few make a count, and n calls are known within √n. */
-function sureLoad({ load, window }: Inquiry): number {
+export function sureLoad({ load, window }: Pick<Inquiry, 'load' | 'window'>): number {
   const seconds = (window.endMs - window.startMs) / 1000;
   return load - (SURE_ERRORS * Math.sqrt(load * seconds)) / seconds;
 }

@@ -48,6 +48,9 @@ export function judgeServices(inquiry: Inquiry): JudgedServices {
   return { ranked, areSuspect, withLesser: rankSuspects(lesser, ask, judged), candidates };
 }
 
+/** What the search for whom to blame asks. */
+type Search = Pick<Inquiry, 'settings' | 'ask' | 'excessMs'>;
+
 /** The best explanation that was found. */
 export interface Blamed {
   readonly blamed: readonly string[];
@@ -60,8 +63,8 @@ export interface Blamed {
  * where those beyond doubt do not restore it, whoever is odd by half as much is believed, as far as they then do.
  */
 export function blame(
-  { settings, ask, excessMs }: Inquiry,
-  { ranked, areSuspect, withLesser }: JudgedServices,
+  { settings, ask, excessMs }: Search,
+  { ranked, areSuspect, withLesser }: Omit<JudgedServices, 'candidates'>,
 ): Blamed {
   const best = (suspects: readonly RankedSuspect[]) =>
     outlookFor(findCulprits(suspects, ask, { ...settings, excessMs }), ask);
@@ -72,7 +75,7 @@ export function blame(
 }
 
 /** Who explains nearly all of the excess, where restoring the best that was found does not restore the objective. */
-export function blameForExcess({ ask, excessMs }: Inquiry, { blamed }: Blamed): Blamed {
+export function blameForExcess({ ask, excessMs }: Omit<Search, 'settings'>, { blamed }: Blamed): Blamed {
   return outlookFor(fewestThatExplain(blamed, ask, excessMs), ask);
 }
 
