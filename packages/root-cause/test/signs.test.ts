@@ -284,6 +284,17 @@ describe('whose a slow way is', () => {
       });
     expect(part([caller, callee(0)], 'a', request.node.id)).to.be.above(0.9);
     expect(part([caller, callee(100)], 'a', request.node.id)).to.be.below(0.5);
+
+    const queue = (pending: number) =>
+      signs('a', {
+        shared: [request],
+        features: [
+          feature('software_pool_wait_ms', 2, { observed: 9 }),
+          feature('software_pool_pending', pending),
+        ],
+      });
+    expect(part([queue(6), callee(0)], 'a', request.node.id), 'many that wait').to.be.above(0.9);
+    expect(part([queue(1), callee(0)], 'a', request.node.id), 'hardly any').to.be.below(0.5);
   });
 });
 
