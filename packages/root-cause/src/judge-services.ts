@@ -14,7 +14,7 @@ import type { Counterfactuals } from './outlook.js';
 
 /** How many services beside the suspects are listed. */
 const LISTED = 5;
-/** Of the threshold of oddity: what is no chance where something has to be the cause. */
+/** Of the threshold of oddity: what is no chance where something has to be the cause beside another. */
 const LESSER = 0.5;
 
 /** Level 1 of the search: which services. */
@@ -59,8 +59,9 @@ export interface Blamed {
 }
 
 /**
- * Whom to blame. Of many services one or the other is a little odd by chance; but the objective is broken by somebody:
- * where those beyond doubt do not restore it, whoever is odd by half as much is believed, as far as they then do.
+ * Whom to blame. Of many services one or the other is a little odd by chance; but where somebody beyond doubt explains
+ * most of a broken objective and leaves it broken, somebody else has a part in it: beside him whoever is odd by half as
+ * much is believed, as far as the objective then holds.
  */
 export function blame(
   { settings, ask, excessMs }: Search,
@@ -69,9 +70,10 @@ export function blame(
   const best = (suspects: readonly RankedSuspect[]) =>
     outlookFor(findCulprits(suspects, ask, { ...settings, excessMs }), ask);
   const sure = best(areSuspect ? ranked : []);
-  if (sure.probability >= settings.minProbability) return sure;
+  if (sure.blamed.length === 0 || sure.probability >= settings.minProbability) return sure;
   const likely = best(withLesser);
-  return likely.probability >= settings.minProbability ? likely : sure;
+  const isBeside = sure.blamed.every((service) => likely.blamed.includes(service));
+  return isBeside && likely.probability >= settings.minProbability ? likely : sure;
 }
 
 /** Who explains nearly all of the excess, where restoring the best that was found does not restore the objective. */

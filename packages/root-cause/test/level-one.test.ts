@@ -90,6 +90,10 @@ describe('whom to blame', () => {
     expect(best.probability).to.equal(0);
     expect(forExcess).to.deep.equal([]);
   });
+  it('nobody who is half as odd, where nobody is beyond doubt or has most of it', () => {
+    expect(blamedOf({ b: 990 }, { sure: [], lesser: ['b'] }).best.blamed).to.deep.equal([]);
+    expect(blamedOf({ a: 20, b: 985 }, { sure: ['a'], lesser: ['b'] }).best.blamed).to.deep.equal([]);
+  });
   it('nobody who is not odd at all, whatever it would help', () => {
     const { best, forExcess } = blamedOf({ a: 990 }, { sure: [], lesser: [] });
     expect(best.blamed).to.deep.equal([]);
