@@ -1,5 +1,15 @@
 export { type EvaluateOptions, type EvaluationResult, evaluate, prepare } from './evaluate.js';
+export { answerStep, type StepTools } from './experiments/answer-step.js';
 export { EXPERIMENTS } from './experiments/index.js';
+export type {
+  LiveApplication,
+  LiveApplicationOptions,
+  ReceiverKind,
+  StartLiveApplication,
+  Stretch,
+  StretchOptions,
+  TracedBy,
+} from './experiments/live-application.js';
 export { FULL, QUICK } from './experiments/sizes.js';
 export { METHODS } from './methods/index.js';
 export {

@@ -30,5 +30,9 @@ export async function learn(
       progress(epoch / epochs, `epoch ${epoch} of at most ${epochs}, R² ${r2.toFixed(3)}`),
   });
   const seconds = (nowMs() - started) / 1000;
-  return { graph, model, training: { r2: model.overallR2, seconds, windows: windows.length } };
+  return {
+    graph,
+    model,
+    training: { r2: model.overallR2, foretoldR2: model.foretoldR2, seconds, windows: windows.length },
+  };
 }

@@ -99,6 +99,8 @@ export type Case = LabelledCase<Observed>;
 export interface Training {
   /** Held-out R² of reconstruction over all latency nodes. */
   readonly r2: number;
+  /** Of what metrics and the calls waited for foretell. */
+  readonly foretoldR2: number;
   readonly seconds: number;
   readonly windows: number;
 }

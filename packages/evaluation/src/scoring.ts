@@ -29,7 +29,9 @@ export interface Summary {
   readonly falseNegativeRate: number | null;
   /** Share of answers blamed with P ≥ 0.9 that are wrong; null where there was none. */
   readonly confidentWrongRate: number | null;
+  /** Held-out R², mean of the trainings: see `Training`. */
   readonly r2: number | null;
+  readonly foretoldR2: number | null;
   readonly trainSeconds: number;
   readonly p50DiagnoseMs: number | null;
   readonly p99DiagnoseMs: number | null;
@@ -73,6 +75,7 @@ export function summarise(results: readonly CaseResult[], trainings: readonly Tr
     ),
     confidentWrongRate: share(confident, ({ result, entry }) => !isNamed(entry, result.truth)),
     r2: mean(trainings.map(({ r2 }) => r2)),
+    foretoldR2: mean(trainings.map(({ foretoldR2 }) => foretoldR2)),
     trainSeconds: trainings.reduce((sum, { seconds }) => sum + seconds, 0),
     p50DiagnoseMs: elapsed.length === 0 ? null : quantile(elapsed, 0.5),
     p99DiagnoseMs: elapsed.length === 0 ? null : quantile(elapsed, 0.99),

@@ -39,7 +39,7 @@ export function table(results: readonly EvaluationResult[], leftOut: readonly st
     first === undefined
       ? []
       : [
-          `suite ${first.suite}, seed ${first.seed}, backend ${first.backend}; held-out R² ${ratio(first.summary.r2)}, trained in ${first.summary.trainSeconds.toFixed(1)} s`,
+          `suite ${first.suite}, seed ${first.seed}, backend ${first.backend}; held-out R² ${ratio(first.summary.r2)} (${ratio(first.summary.foretoldR2)} foretold), trained in ${first.summary.trainSeconds.toFixed(1)} s`,
           ...first.notes,
         ];
   const missing =

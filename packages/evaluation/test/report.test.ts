@@ -6,6 +6,7 @@ import { EXPERIMENTS, stepsOf } from '../src/experiments/index.js';
 import type { Execute } from '../src/experiments/run-steps.js';
 import type { StepContext } from '../src/experiments/step.js';
 import { makeReport, type Report, type ReportOptions } from '../src/report/report.js';
+import { pacedApplication } from './paced-application.js';
 import { tinySizes } from './small-world.js';
 import { messageOf, plant } from './tree.js';
 
@@ -20,6 +21,11 @@ function contextOf(): StepContext {
     nowMs: () => ++readings,
     memoryBytes: () => 1e8,
     progress: () => undefined,
+    startApplication: pacedApplication((tracedBy) => ({
+      latencyMs: 10 + (tracedBy?.sampling ?? 0),
+      throughputPerSecond: 100 - (tracedBy?.sampling ?? 0),
+      cpuMsPerRequest: 2,
+    })).start,
   };
 }
 
@@ -63,7 +69,7 @@ describe('the report', function () {
       expect(page).to.contain(`<h2 id="${id}">`).and.contain(title.replaceAll('&', '&amp;'));
     }
     const plots = readdirSync(join(out, 'plots'));
-    expect(plots).to.include.members(['accuracy.svg', 'reconstruction.svg', 'scale.svg']);
+    expect(plots).to.include.members(['accuracy.svg', 'reconstruction.svg', 'closed-loop.svg', 'scale.svg']);
     expect(page.match(/<svg /g)).to.have.length(plots.length);
     expect(page).not.to.match(/<(script|link|img)\b|url\(|(src|href)="(?!#)/);
     expect(page).not.to.match(/NaN|undefined|Infinity|\[object/);
@@ -155,6 +161,13 @@ describe('a step in a process of its own', function () {
         ),
       );
     expect(untimed(there)).to.deep.equal(untimed(here));
+  });
+
+  it('tells of what cannot be measured there', async () => {
+    const message = await messageOf('\0', () =>
+      forkStep({ ...request, id: 'tracing-overhead' }, () => undefined),
+    );
+    expect(message).to.equal('DataError: there is no application here to be driven');
   });
 
   it('tells of data that cannot be used', async () => {

@@ -85,6 +85,15 @@ describe('steps', () => {
     });
   }
 
+  it('are measured again with the code of other packages, where that decides', async () => {
+    await run([step('a')]);
+    const own = { packages: ['core'] };
+    const { records } = await run([step('a', own)]);
+    expect(records[0]?.versions.code).to.match(/^[0-9a-f]{64}$/);
+    await run([step('a', own)]);
+    expect(ran).to.deep.equal(['a', 'a']);
+  });
+
   it('are measured again where the file is torn', async () => {
     await run([step('a')]);
     writeFileSync(join(folder, 'a.json'), '{"id": "a", "se');

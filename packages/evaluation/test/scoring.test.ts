@@ -134,9 +134,10 @@ describe('scoring', () => {
   }
 
   it('trainings: the mean fit, the sum of the time', () => {
-    const trainings = [0.9, 0.7].map((r2) => ({ r2, seconds: 20, windows: 100 }));
-    const { r2, trainSeconds } = summarise([], trainings);
+    const trainings = [0.9, 0.7].map((r2) => ({ r2, foretoldR2: r2 - 0.5, seconds: 20, windows: 100 }));
+    const { r2, foretoldR2, trainSeconds } = summarise([], trainings);
     expect(r2).to.be.closeTo(0.8, 1e-9);
+    expect(foretoldR2).to.be.closeTo(0.3, 1e-9);
     expect(trainSeconds).to.equal(40);
   });
 
@@ -162,6 +163,7 @@ describe('the table of results', () => {
     falseNegativeRate: 0.1,
     confidentWrongRate: 0,
     r2: 0.951,
+    foretoldR2: 0.428,
     trainSeconds: 41.04,
     p50DiagnoseMs: 9.04,
     p99DiagnoseMs: 120,
@@ -184,7 +186,7 @@ describe('the table of results', () => {
     ]);
     expect(text).to.equal(
       [
-        'suite petshop, seed 7, backend wasm; held-out R² 0.95, trained in 41.0 s',
+        'suite petshop, seed 7, backend wasm; held-out R² 0.95 (0.43 foretold), trained in 41.0 s',
         'detected: all',
         'method          cases  top-1  top-3  top-5  resource    F1    FP    FN  sure, wrong  p50 ms  p99 ms',
         'sage               20   0.90   1.00   1.00         –  0.46  0.05  0.10         0.00     9.0   120.0',

@@ -36,6 +36,7 @@ export function tinySizes(): Sizes & { readonly topology: string } {
     requestsPerSecond: 30,
     sampling: 1,
     uninstrumented: { topologies: [topology], shares: [0.4] },
+    closedLoop: { topology, calibrationFaults: 4, episodes: 2, calmWindows: 6, faultWindows: 6 },
     sensitivity: {
       topology,
       samplings: [1, 0.001],
@@ -43,6 +44,28 @@ export function tinySizes(): Sizes & { readonly topology: string } {
       windowSeconds: [5],
       trainWindows: [40],
     },
+    rollouts: {
+      topology,
+      versions: [
+        {
+          letter: 'A',
+          words: 'a cache comes',
+          edits: [{ edit: 'addCallee', caller: 'middle', name: 'cache' }],
+        },
+      ],
+      windows: [1, 20],
+      faults: 6,
+    },
     scale: { services: [4, 8], windows: 24, epochs: 2, questions: 2 },
+    overhead: {
+      rounds: 3,
+      startSeconds: 2,
+      warmUpSeconds: 1,
+      openSeconds: 1,
+      closedSeconds: 1,
+      connections: 1,
+      attachedSamplings: [1, 0.01],
+      droppedSamplings: [0.01],
+    },
   };
 }

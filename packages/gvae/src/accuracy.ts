@@ -3,15 +3,19 @@ import type { Layout } from './layout.js';
 import type { Mechanism } from './mechanism.js';
 
 /**
- * Out-of-sample R² of reconstruction (paper): 1 − Σ error² / Σ (observed − training median)² over windows that nothing
- * was learnt from. The encoder sees the latencies that are to be reconstructed: this says how much of them gets through
- * the latents and the chain of decoders, not how much metrics alone foretell. Where windows are calm, most of what
- * varies is that a percentile of few calls is a matter of luck.
+ * Out-of-sample R²: 1 − Σ error² / Σ (observed − training median)² over windows that nothing was learnt from. Where they
+ * are calm, most of what varies is that a percentile of few calls is a matter of luck.
  */
 export interface Accuracy {
-  /** service → over the nodes it owns. */
+  /** service → over the nodes it owns, reconstructed. */
   readonly services: ReadonlyMap<string, number>;
+  /**
+   * Of reconstruction (paper). The encoder sees the latencies that are to be reconstructed: how much of them gets through
+   * the latents and the chain of decoders.
+   */
   readonly overall: number;
+  /** Of what metrics, load and the calls that a node waited for foretell, its own latency unseen. */
+  readonly foretold: number;
 }
 
 /**
@@ -41,7 +45,6 @@ export class AccuracyMeter {
     return varied > 1e-9 ? 1 - sum(squared) / varied : 0;
   }
 
-  /** Decoded along the chain, with Z from the encoder. */
   measure(mechanism: Mechanism): Accuracy {
     const squared = squaredErrors(this.#layout, mechanism.decodeAll(this.#rows, 'posterior', 'decoded'));
     const owned = new Map<string, Set<number>>();
@@ -53,6 +56,9 @@ export class AccuracyMeter {
     return {
       services: new Map([...owned].map(([service, nodes]) => [service, this.overall(squared, [...nodes])])),
       overall: this.overall(squared),
+      foretold: this.overall(
+        squaredErrors(this.#layout, mechanism.decodeAll(this.#rows, 'prior', 'observed')),
+      ),
     };
   }
 }

@@ -1,7 +1,9 @@
 import type { Rng } from '@sage/core';
 import type { Inputs } from './inputs.js';
-import { LATENT, type Layout } from './layout.js';
+import type { Layout, Unit } from './layout.js';
 import { indexOf } from './layout-index.js';
+import { latentsOf } from './parameters.js';
+import { type Scales, unitLatentScale } from './scales.js';
 import type { Stack } from './stacks.js';
 
 /** What one stack of networks reads of a batch: [units, rows, …] each. */
@@ -11,7 +13,9 @@ export interface StackBatch {
   readonly own: Float32Array;
   /** [units, 2 · rows, roots]: once for each of the two latents. */
   readonly load: Float32Array;
-  /** [units, 2 · rows, latent] standard normal noise; zeros without `rng`. */
+  /** [units, 1, 3 · owned]: what a latent of 1 adds to the head of its percentile. */
+  readonly latentScale: Float32Array;
+  /** [units, 2 · rows, 3 · owned] standard normal noise; zeros without `rng`, and of latents that only pad. */
   readonly noise: Float32Array;
 }
 
@@ -21,16 +25,17 @@ export interface Batch {
 }
 
 export function buildBatch(
-  layout: Layout,
+  { layout, scales }: { readonly layout: Layout; readonly scales: Scales },
   stacks: readonly Stack[],
   inputs: readonly Inputs[],
   rng: Rng | undefined,
 ): Batch {
-  return { inputs, stacks: stacks.map((stack) => buildStackBatch(layout, stack, inputs, rng)) };
+  return { inputs, stacks: stacks.map((stack) => buildStackBatch(layout, scales, stack, inputs, rng)) };
 }
 
 function buildStackBatch(
   layout: Layout,
+  scales: Scales,
   { units, features, owned, roots }: Stack,
   inputs: readonly Inputs[],
   rng: Rng | undefined,
@@ -41,11 +46,20 @@ function buildStackBatch(
     features: new Float32Array(units.length * rows * features),
     own: new Float32Array(units.length * rows * 3 * owned),
     load: new Float32Array(units.length * 2 * rows * roots),
-    noise: new Float32Array(units.length * 2 * rows * LATENT),
+    latentScale: new Float32Array(units.length * 3 * owned),
+    noise: new Float32Array(units.length * 2 * rows * 3 * owned),
   };
-  if (rng !== undefined) for (let i = 0; i < batch.noise.length; i++) batch.noise[i] = rng.normal();
   units.forEach((u, position) => {
-    const reached = layout.units[u]?.roots ?? [];
+    const unit = layout.units[u] as Unit;
+    const reached = unit.roots;
+    const latents = latentsOf(unit);
+    batch.latentScale.set(unitLatentScale(layout, scales, unit), position * 3 * owned);
+    if (rng !== undefined) {
+      for (let row = 0; row < 2 * rows; row++) {
+        const at = (position * 2 * rows + row) * 3 * owned;
+        for (let d = 0; d < latents; d++) batch.noise[at + d] = rng.normal();
+      }
+    }
     inputs.forEach((input, row) => {
       const at = position * rows + row;
       batch.features.set(input.features.subarray(index.features[u], index.features[u + 1]), at * features);

@@ -4,12 +4,10 @@ import { loadBackend } from './backend.js';
 import { FitError } from './fit-error.js';
 import type { FittedModel } from './fitted-model.js';
 import { holdOut } from './hold-out.js';
-import { inputReader } from './inputs.js';
 import { buildLayout } from './layout.js';
 import { type FitProgress, learnUnits, type Unfinished } from './learn-units.js';
 import { initialParameters } from './parameters.js';
-import { principalStart } from './principal-start.js';
-import { planRetraining, renew } from './retraining.js';
+import { planRetraining, type RetrainingPlan, renew } from './retraining.js';
 import { fitScales } from './scales.js';
 import { defaultEpochs } from './train.js';
 
@@ -29,6 +27,16 @@ export interface FitOptions {
   readonly present?: FittedModel;
 }
 
+export interface RelearnOptions extends FitOptions {
+  /**
+   * How much of `present` learns again (paper, section on retraining): `changed`, what `planRetraining` names: partial and
+   * incremental; `all`: incremental; `nothing`: it is reshaped to graph and metrics and answers with what it knows, from
+   * the first window on; what is new in it has the values that learning would begin with. Default: `changed`.
+   */
+  readonly relearn?: 'changed' | 'all' | 'nothing';
+}
+
+/** Less is not learnt from. */
 export const MIN_WINDOWS = 20;
 
 /**
@@ -38,40 +46,52 @@ export const MIN_WINDOWS = 20;
 export async function fitModel(
   graph: CausalGraph,
   windows: readonly Window[],
-  options: FitOptions = {},
+  options: RelearnOptions = {},
 ): Promise<FittedModel> {
-  const { rng = createRng(options.seed ?? 1), signal, onProgress, present } = options;
+  const { rng = createRng(options.seed ?? 1), signal, onProgress, present, relearn = 'changed' } = options;
   if (options.epochs !== undefined && !(Number.isInteger(options.epochs) && options.epochs >= 1)) {
     throw new FitError('bad-option', `epochs must be a whole number of at least 1, not ${options.epochs}`);
   }
   if (graph.latency.length === 0) throw new FitError('empty-graph', 'the graph has no latency node to learn');
   const useful = windows.filter((window) => graph.latency.some(({ id }) => window.latency.has(id)));
-  if (useful.length < MIN_WINDOWS) {
+  const reshapes = present !== undefined && relearn === 'nothing';
+  const needed = reshapes ? 1 : MIN_WINDOWS;
+  if (useful.length < needed) {
     throw new FitError(
       'too-few-windows',
-      `${useful.length} of ${windows.length} windows saw a node of the graph; at least ${MIN_WINDOWS} are needed`,
+      `${useful.length} of ${windows.length} windows saw a node of the graph; at least ${needed} are needed`,
     );
   }
   signal?.throwIfAborted();
   const plan = present && planRetraining(present, graph, useful);
-  if (plan?.kind === 'none') return present as FittedModel;
+  if (present !== undefined && plan !== undefined && holds(plan, relearn)) return present;
   await loadBackend();
 
   const layout = buildLayout(graph, useful);
-  const parts = holdOut(useful);
+  // Where nothing learns, nothing has to be held out of it.
+  const parts = reshapes ? { training: useful, heldOut: useful } : holdOut(useful);
   const scales = fitScales(layout, parts.training);
-  const start = initialParameters(layout, rng.fork('weights'));
-  const inputs = parts.training.map(inputReader(layout, scales));
   const fresh: Unfinished = {
     graph,
     layout,
     scales,
-    parameters: principalStart(layout, scales, inputs, { start, rng: rng.fork('components') }),
+    parameters: initialParameters(layout, rng.fork('weights')),
     units: layout.units.map((_, u) => u),
   };
   const isKnown = present !== undefined && plan !== undefined;
-  const unfinished = isKnown ? renew(fresh, present, plan) : fresh;
+  const renewed = isKnown ? renew(fresh, present, plan) : fresh;
   const epochs =
     options.epochs ?? defaultEpochs(parts.training.length, isKnown ? 'from known' : 'from nothing');
-  return learnUnits(unfinished, parts, { epochs, rng: rng.fork('batches'), signal, onProgress });
+  return learnUnits(
+    { ...renewed, units: reshapes ? [] : relearn === 'all' ? fresh.units : renewed.units },
+    parts,
+    { epochs: reshapes ? 0 : epochs, rng: rng.fork('batches'), signal, onProgress },
+  );
+}
+
+/** Whether the model in use is the answer as it is. */
+function holds({ kind }: RetrainingPlan, relearn: RelearnOptions['relearn']): boolean {
+  // Where latencies have drifted the graph is as it was: there is nothing to reshape.
+  if (relearn === 'nothing') return kind === 'none' || kind === 'drift';
+  return relearn === 'changed' && kind === 'none';
 }

@@ -26,8 +26,9 @@ export interface ModelState {
   readonly parameters: Parameters;
   readonly residuals: Residuals;
   readonly r2: ReadonlyMap<string, number>;
-  /** Held-out R² over all nodes. */
+  /** Held-out R² over all nodes, of reconstruction and of what is foretold: see `Accuracy`. */
   readonly overallR2: number;
+  readonly foretoldR2: number;
 }
 
 /** A trained graphical variational autoencoder. Answers in plain arithmetic: no tensors after the training. */
@@ -52,6 +53,10 @@ export class FittedModel implements CausalModel {
 
   get overallR2(): number {
     return this.state.overallR2;
+  }
+
+  get foretoldR2(): number {
+    return this.state.foretoldR2;
   }
 
   /** The learnt weight of each edge beside the graph's, for inspection. */

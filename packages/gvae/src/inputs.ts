@@ -12,8 +12,8 @@ export interface Inputs {
   /** [root]. */
   readonly load: Float32Array;
   /**
-   * [unit][owned node][percentile]: the heads that would make the node's own time what it was, by the graph's weights; 0
-   * where it was not seen. As large as it comes, or what was never seen before could not be told from what was.
+   * [unit][owned node][percentile]: the heads that would make the node's own time what it was, by the graph's weights, in
+   * spreads; 0 where it was not seen. As large as it comes, or what was never seen before could not be told from what was.
    */
   readonly own: Float32Array;
   /** [node][percentile], ms; the training median where a node was not seen. */
@@ -47,9 +47,8 @@ export function inputReader(layout: Layout, scales: Scales): (window: Window) =>
         if (seen[v] === 0) return;
         for (let q = 0; q < 3; q++) {
           const at = 3 * v + q;
-          own[(index.own[u] as number) + 3 * slot + q] = rawOf(
-            ownPart(times, at) / (scales.selfScale[at] as number),
-          );
+          const raw = rawOf(ownPart(times, at) / (scales.selfScale[at] as number));
+          own[(index.own[u] as number) + 3 * slot + q] = raw / (scales.rawSpread[at] as number);
         }
       });
     });

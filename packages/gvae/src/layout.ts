@@ -2,9 +2,8 @@ import type { CausalGraph, LatencyNode } from '@sage/causal-graph';
 import { FEATURE_NAMES, FEATURES, type FeatureName, type Window } from '@sage/core';
 import { passThrough } from './pass-through.js';
 
-/** Width of the hidden layers and size of each latent Z. */
+/** Width of the hidden layers. */
 export const HIDDEN = 16;
-export const LATENT = 4;
 
 /** Largest |log| of a learnt edge weight over the graph's. */
 export const MAX_CORRECTION = 0.2;

@@ -65,8 +65,8 @@ export async function learnUnits(
   );
   const mechanism = new Mechanism(layout, scales, parameters);
   const residuals = calibrateResiduals(layout, scales, mechanism, [...training, ...heldOut]);
-  const { services: r2, overall: overallR2 } = meter.measure(mechanism);
-  return new FittedModel({ graph, layout, scales, parameters, residuals, r2, overallR2 });
+  const { services: r2, overall: overallR2, foretold: foretoldR2 } = meter.measure(mechanism);
+  return new FittedModel({ graph, layout, scales, parameters, residuals, r2, overallR2, foretoldR2 });
 }
 
 /** What owners that do not learn add to nodes that they share with units that do, with their Z at its mean. */

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from './batch.js';
-import { LATENT } from './layout.js';
-import { type Stack, stackedNetwork, stackedShortcut } from './stacks.js';
+import { HIDDEN_REACH, MOST_LOG_VARIANCE } from './parameters.js';
+import { type Stack, stackedNetwork } from './stacks.js';
 import type { ErrorWeights, StructuralErrors, StructuralLoss } from './structural-loss.js';
 
 export interface LossWeights {
@@ -15,7 +15,11 @@ export interface LossWeights {
   readonly corrections: number;
 }
 
-export const FULL_WEIGHTS: LossWeights = { alpha: 0.9, beta: 0.005, gamma: 0.5, corrections: 5 };
+/**
+ * The reference has α = 0.9. What the posterior has to say goes past the hidden layers for the most part, so half is left
+ * to what X alone foretells.
+ */
+export const FULL_WEIGHTS: LossWeights = { alpha: 0.5, beta: 0.005, gamma: 0.5, corrections: 5 };
 
 /** α [γ q-chained + (1−γ) q-forced] + (1−α) [γ p-chained + (1−γ) p-forced] (reference, section 2). */
 export function errorWeights({ alpha, gamma }: LossWeights): ErrorWeights {
@@ -52,19 +56,21 @@ export function dataLoss(
     const read = batch.stacks[k] as Batch['stacks'][number];
     const known = tf.tensor3d(read.features, [units.length, rows, features]);
     const own = tf.tensor3d(read.own, [units.length, rows, 3 * owned]);
-    const { mean, logVariance } = gaussian(stackedNetwork(k, 'encoder', tf.concat([known, own], 2), tensors));
-    const posterior = { mean: tf.add(mean, stackedShortcut(k, 'encoder', own, tensors)), logVariance };
+    const { mean, logVariance } = gaussian(
+      stackedNetwork(k, 'encoder', tf.concat([known, held(own)], 2), tensors),
+    );
+    const posterior = { mean: tf.add(mean, own), logVariance };
     const prior = gaussian(stackedNetwork(k, 'prior', known, tensors));
     divergences = tf.add(divergences, divergence(posterior, prior));
     const latent = draw(
       tf.concat([posterior.mean, prior.mean], 1),
       tf.concat([posterior.logVariance, prior.logVariance], 1),
-      tf.tensor3d(read.noise, [units.length, 2 * rows, LATENT]),
+      tf.tensor3d(read.noise, [units.length, 2 * rows, 3 * owned]),
     );
     const load = tf.tensor3d(read.load, [units.length, 2 * rows, roots]);
     return tf.add(
-      stackedNetwork(k, 'decoder', tf.concat([tf.concat([known, known], 1), latent, load], 2), tensors),
-      stackedShortcut(k, 'decoder', latent, tensors),
+      stackedNetwork(k, 'decoder', tf.concat([tf.concat([known, known], 1), held(latent), load], 2), tensors),
+      tf.mul(latent, tf.tensor3d(read.latentScale, [units.length, 1, 3 * owned])),
     );
   });
   const structural = structuralTerm(structure, heads, batch, options);
@@ -110,10 +116,19 @@ export interface Gaussian {
   readonly logVariance: tf.Tensor;
 }
 
-/** Splits a network's output; the log variance is held in ±4 softly. */
+/** Splits a network's output; the log variance is held softly. */
 function gaussian(output: tf.Tensor): Gaussian {
   const [mean, raw] = tf.split(output, 2, 2) as [tf.Tensor, tf.Tensor];
-  return { mean, logVariance: tf.mul(tf.tanh(tf.mul(raw, 0.25)), 4) };
+  return { mean, logVariance: softly(raw, MOST_LOG_VARIANCE) };
+}
+
+/** What hidden layers are told of own latencies or latents. */
+function held(values: tf.Tensor): tf.Tensor {
+  return softly(values, HIDDEN_REACH);
+}
+
+function softly(values: tf.Tensor, most: number): tf.Tensor {
+  return tf.mul(tf.tanh(tf.mul(values, 1 / most)), most);
 }
 
 /** Reparameterised (Kingma and Welling 2014): μ + σ ε. */

@@ -1,6 +1,6 @@
 import { HandedOn } from './handed-on.js';
 import type { Inputs } from './inputs.js';
-import { LATENT, type Layout } from './layout.js';
+import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { positive } from './own-time.js';
 import { edgeWeights, type Parameters } from './parameters.js';
@@ -21,7 +21,7 @@ export class Mechanism {
   constructor(layout: Layout, scales: Scales, parameters: Parameters) {
     this.#layout = layout;
     this.#scales = scales;
-    this.#networks = new PlainNetworks(layout, parameters.units);
+    this.#networks = new PlainNetworks(layout, scales, parameters.units);
     this.handing = new HandedOn(layout);
     this.weights = edgeWeights(layout, parameters.corrections);
     const slots: { unit: number; slot: number }[][] = layout.nodes.map(() => []);
@@ -59,15 +59,15 @@ export class Mechanism {
     return this.#networks.latent('prior', unit, Float64Array.from(features));
   }
 
-  /** What a unit's nodes have in common, [hidden][column], for latents [LATENT][column]. */
+  /** What a unit's nodes have in common, [hidden][column], for latents [latent][column]. */
   hidden(unit: number, condition: Condition, latents: Float64Array): Float64Array {
     return this.#networks.hidden(unit, condition, latents);
   }
 
   /** What a unit adds to its nodes' own times, as raw numbers: [owned node][percentile][column]. */
   heads(unit: number, condition: Condition, latents: Float64Array): Float64Array {
-    const outputs = 3 * (this.#layout.units[unit]?.nodes.length ?? 0);
-    const heads = new Float64Array((outputs * latents.length) / LATENT);
+    // As many heads as latents.
+    const heads = new Float64Array(latents.length);
     this.#networks.addOutputs(unit, 0, this.hidden(unit, condition, latents), heads);
     return heads;
   }

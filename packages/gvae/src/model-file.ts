@@ -8,13 +8,13 @@ import { indexOf } from './layout-index.js';
 import { parameterCount } from './parameters.js';
 import type { ColumnScales, Scales } from './scales.js';
 
-const MODEL_VERSION = 3;
+const MODEL_VERSION = 4;
 
 export type LoadFailure = 'malformed' | 'version' | 'checksum' | 'graph-mismatch';
 
 /** One JSON text: format, version, the SHA-256 of the payload's JSON, the payload. Arrays are little-endian base64. */
 export function saveModel(model: FittedModel): string {
-  const { graph, layout, scales, parameters, residuals, r2, overallR2 } = model.state;
+  const { graph, layout, scales, parameters, residuals, r2, overallR2, foretoldR2 } = model.state;
   const payload = {
     graph,
     layout,
@@ -24,6 +24,7 @@ export function saveModel(model: FittedModel): string {
       median: encode(scales.median),
       logSpread: encode(scales.logSpread),
       selfScale: encode(scales.selfScale),
+      rawSpread: encode(scales.rawSpread),
     },
     parameters: { units: parameters.units.map(encode), corrections: encode(parameters.corrections) },
     residuals: {
@@ -33,6 +34,7 @@ export function saveModel(model: FittedModel): string {
     },
     r2: [...r2],
     overallR2,
+    foretoldR2,
   };
   return JSON.stringify({
     format: 'sage-gvae',
@@ -93,6 +95,7 @@ interface SavedPayload {
   readonly residuals: Encoded<ModelState['residuals']>;
   readonly r2: readonly (readonly [string, number])[];
   readonly overallR2: number;
+  readonly foretoldR2: number;
 }
 
 type ColumnName = 'feature' | 'load';
@@ -112,6 +115,7 @@ function readState(payload: SavedPayload): ModelState {
     median: decode('scales.median', saved.median, nq),
     logSpread: decode('scales.logSpread', saved.logSpread, nq),
     selfScale: decode('scales.selfScale', saved.selfScale, nq),
+    rawSpread: decode('scales.rawSpread', saved.rawSpread, nq),
   };
   const parameters = {
     units: layout.units.map((unit, u) =>
@@ -134,6 +138,7 @@ function readState(payload: SavedPayload): ModelState {
     residuals,
     r2: new Map(payload.r2),
     overallR2: payload.overallR2,
+    foretoldR2: payload.foretoldR2,
   };
 }
 

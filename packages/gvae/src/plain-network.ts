@@ -1,7 +1,8 @@
-import { LATENT, type Layout } from './layout.js';
-import { type Layer, layersOf, type NetworkName, shortcutsOf } from './parameters.js';
+import type { Layout } from './layout.js';
+import { HIDDEN_REACH, type Layer, layersOf, MOST_LOG_VARIANCE, type NetworkName } from './parameters.js';
+import { type Scales, unitLatentScale } from './scales.js';
 
-/** A latent's mean and standard deviation, LATENT each. */
+/** Means and standard deviations of a unit's latents. */
 export interface LatentNormal {
   readonly mean: Float64Array;
   readonly deviation: Float64Array;
@@ -17,37 +18,39 @@ export interface Condition {
 export class PlainNetworks {
   readonly #values: readonly Float32Array[];
   readonly #layers: readonly Readonly<Record<NetworkName, readonly Layer[]>>[];
-  readonly #shortcuts: readonly ReturnType<typeof shortcutsOf>[];
+  /** Per unit what a latent of 1 adds to its head. */
+  readonly #latentScales: readonly Float32Array[];
   /** How many each unit reads. */
   readonly #features: readonly number[];
   /** Scratch: the first hidden layer of a decoder, [output][column]. */
   #one: Float64Array = new Float64Array(0);
 
-  constructor(layout: Layout, values: readonly Float32Array[]) {
+  constructor(layout: Layout, scales: Scales, values: readonly Float32Array[]) {
     this.#values = values;
     this.#layers = layout.units.map(layersOf);
-    this.#shortcuts = layout.units.map(shortcutsOf);
+    this.#latentScales = layout.units.map((unit) => unitLatentScale(layout, scales, unit));
     this.#features = layout.units.map(({ features }) => features.length);
   }
 
   /**
-   * All but the last layer of the decoder for several latents under one condition: `latents` [LATENT][column] →
-   * [hidden, latent][column], the latents being what the shortcut takes. What all columns share of the first layer is
-   * computed once.
+   * All but the last layer of the decoder for several latents under one condition: `latents` [latent][column] →
+   * [hidden, latent][column], the latents being what goes past the hidden layers. What all columns share of the first
+   * layer is computed once.
    */
   hidden(unit: number, { features, load }: Condition, latents: Float64Array): Float64Array {
     const [first, second] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
-    const columns = latents.length / LATENT;
+    const count = this.#latents(unit);
+    const columns = latents.length / count;
     const shared = Float64Array.from(values.subarray(first.bias, first.bias + first.outputs));
     for (let f = 0; f < features.length; f++) addRow(shared, values, first, f, features[f] as number);
     for (let r = 0; r < load.length; r++) {
-      addRow(shared, values, first, features.length + LATENT + r, load[r] as number);
+      addRow(shared, values, first, features.length + count + r, load[r] as number);
     }
     const one = this.#firstHidden(first.outputs * columns);
     for (let o = 0; o < first.outputs; o++) fillColumns(one, o, columns, shared[o] as number);
     const latentRows = first.weight + features.length * first.outputs;
-    addProduct(one, latents, { values, from: latentRows, width: first.outputs }, columns);
+    addProduct(one, held(latents), { values, from: latentRows, width: first.outputs }, columns);
     rectify(one);
     return beside(hiddenLayer(values, second, one, columns), latents);
   }
@@ -56,9 +59,11 @@ export class PlainNetworks {
   hiddenOfColumns(unit: number, input: Float64Array, columns: number): Float64Array {
     const [first, second] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
-    const one = hiddenLayer(values, first, input, columns);
-    const start = (this.#features[unit] as number) * columns;
-    const latents = input.subarray(start, start + LATENT * columns);
+    const from = (this.#features[unit] as number) * columns;
+    const latents = input.subarray(from, from + this.#latents(unit) * columns);
+    const told = Float64Array.from(input);
+    told.set(held(latents), from);
+    const one = hiddenLayer(values, first, told, columns);
     return beside(hiddenLayer(values, second, one, columns), latents);
   }
 
@@ -66,35 +71,37 @@ export class PlainNetworks {
   addOutputs(unit: number, first: number, hidden: Float64Array, target: Float64Array): void {
     const [, , last] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
-    const { decoder: shortcut } = this.#shortcuts[unit] as ReturnType<typeof shortcutsOf>;
-    const columns = hidden.length / (last.inputs + LATENT);
-    for (let from = 0, at = last.bias + first; from < target.length; from += columns, at++) {
-      const bias = values[at] as number;
-      for (let i = from; i < from + columns; i++) target[i] = (target[i] as number) + bias;
+    const scales = this.#latentScales[unit] as Float32Array;
+    const columns = hidden.length / (last.inputs + scales.length);
+    const latents = hidden.subarray((last.inputs + first) * columns);
+    for (let i = 0, output = first; i < target.length; output++) {
+      const bias = values[last.bias + output] as number;
+      const scale = scales[output] as number;
+      for (const end = i + columns; i < end; i++) {
+        target[i] = (target[i] as number) + bias + scale * (latents[i] as number);
+      }
     }
-    const latents = hidden.subarray(last.inputs * columns);
     const inner = hidden.subarray(0, last.inputs * columns);
     addProduct(target, inner, { values, from: last.weight + first, width: last.outputs }, columns);
-    addProduct(target, latents, { values, from: shortcut.weight + first, width: shortcut.outputs }, columns);
   }
 
   /** q(Z | X, own latencies) or p(Z | X) of one row. */
   latent(network: 'encoder' | 'prior', unit: number, input: Float64Array): LatentNormal {
     const output = this.#run(network, unit, input, 1);
     return {
-      mean: output.slice(0, LATENT),
-      deviation: output.slice(LATENT).map((raw) => Math.exp(2 * Math.tanh(raw / 4))),
+      mean: output.slice(0, this.#latents(unit)),
+      deviation: output.slice(this.#latents(unit)).map((raw) => Math.exp(softly(raw, MOST_LOG_VARIANCE) / 2)),
     };
   }
 
-  /** Their means for an `input` [input][column]: [LATENT][column]. */
+  /** Their means for an `input` [input][column]: [latent][column]. */
   latentMeans(
     network: 'encoder' | 'prior',
     unit: number,
     input: Float64Array,
     columns: number,
   ): Float64Array {
-    return this.#run(network, unit, input, columns).subarray(0, LATENT * columns);
+    return this.#run(network, unit, input, columns).subarray(0, this.#latents(unit) * columns);
   }
 
   #run(network: 'encoder' | 'prior', unit: number, input: Float64Array, columns: number): Float64Array {
@@ -103,22 +110,25 @@ export class PlainNetworks {
     if (inputs !== layers[0]?.inputs) {
       throw new RangeError(`the ${network} takes ${layers[0]?.inputs} inputs, not ${inputs}`);
     }
+    const own = input.subarray((this.#features[unit] as number) * columns);
     let value = input;
+    if (network === 'encoder') {
+      value = Float64Array.from(input);
+      value.set(held(own), input.length - own.length);
+    }
     layers.forEach((layer, depth) => {
       value = layerOf(this.#values[unit] as Float32Array, layer, value, columns);
       if (depth < 2) rectify(value);
     });
-    if (network === 'encoder') this.#addShortcut(unit, input, value, columns);
+    if (network === 'encoder')
+      own.forEach((raw, i) => {
+        value[i] = (value[i] as number) + raw;
+      });
     return value;
   }
 
-  /** From own latencies, the last of an encoder's inputs, to the means. */
-  #addShortcut(unit: number, input: Float64Array, output: Float64Array, columns: number): void {
-    const { encoder } = this.#shortcuts[unit] as ReturnType<typeof shortcutsOf>;
-    const own = input.subarray(input.length - encoder.inputs * columns);
-    const means = output.subarray(0, LATENT * columns);
-    const values = this.#values[unit] as Float32Array;
-    addProduct(means, own, { values, from: encoder.weight, width: encoder.outputs }, columns);
+  #latents(unit: number): number {
+    return this.#latentScales[unit]?.length ?? 0;
   }
 
   #decoder(unit: number): readonly [Layer, Layer, Layer] {
@@ -218,4 +228,13 @@ function addProduct(
 
 function rectify(values: Float64Array): void {
   for (let i = 0; i < values.length; i++) if ((values[i] as number) < 0) values[i] = 0;
+}
+
+/** What hidden layers are told of own latencies or latents. */
+function held(values: Float64Array): Float64Array {
+  return values.map((value) => softly(value, HIDDEN_REACH));
+}
+
+function softly(value: number, most: number): number {
+  return most * Math.tanh(value / most);
 }

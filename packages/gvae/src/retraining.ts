@@ -148,6 +148,7 @@ function keepScales(
       fresh.median[to] = before.scales.median[at] as number;
       fresh.logSpread[to] = before.scales.logSpread[at] as number;
       fresh.selfScale[to] = before.scales.selfScale[at] as number;
+      fresh.rawSpread[to] = before.scales.rawSpread[at] as number;
     }
   });
   return fresh;

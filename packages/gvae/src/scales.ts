@@ -1,7 +1,8 @@
 import { callsPerSecond, FEATURES, median, PERCENTILES, robustScale, type Window } from '@sage/core';
 import { HandedOn } from './handed-on.js';
-import type { Layout } from './layout.js';
+import type { Layout, Unit } from './layout.js';
 import { indexOf } from './layout-index.js';
+import { rawOf } from './own-time.js';
 
 /** How a column of readings becomes inputs of networks. */
 export interface ColumnScales {
@@ -24,7 +25,11 @@ export interface Scales {
   readonly logSpread: Float64Array;
   /** [node][percentile]: size of own p50, p95 − p50 and p99 − p95 when the networks say nothing, ms. */
   readonly selfScale: Float64Array;
+  /** [node][percentile]: root of the mean square of the raw number that makes the own part, 0 being what is usual. */
+  readonly rawSpread: Float64Array;
 }
+
+const LEAST_RAW_SPREAD = 0.05;
 
 /** How far beyond what training saw an input may go, in scaled units, before it is held. */
 const MARGIN = 0.1;
@@ -53,6 +58,7 @@ export function fitScales(layout: Layout, windows: readonly Window[]): Scales {
     median: new Float64Array(nq),
     logSpread: new Float64Array(nq).fill(1),
     selfScale: new Float64Array(nq),
+    rawSpread: new Float64Array(nq).fill(1),
   };
   layout.nodes.forEach((node, v) => {
     PERCENTILES.forEach((percentile, q) => {
@@ -72,7 +78,7 @@ export function fitScales(layout: Layout, windows: readonly Window[]): Scales {
 function fitOwnTimes(
   layout: Layout,
   windows: readonly Window[],
-  latency: Pick<Scales, 'median' | 'selfScale'>,
+  latency: Pick<Scales, 'median' | 'selfScale' | 'rawSpread'>,
 ): void {
   const handedOn = new HandedOn(layout);
   const rows = windows.map((window) => ownTimes(layout, handedOn, observe(layout, latency.median, window)));
@@ -82,7 +88,14 @@ function fitOwnTimes(
       const at = 3 * v + q;
       const floor = Math.max(0.02, 0.02 * (latency.median[at] as number));
       const parts = seen.map((row) => ownPart(row, at));
-      latency.selfScale[at] = Math.max(floor, parts.length === 0 ? 0 : median(parts));
+      if (parts.length === 0) {
+        latency.selfScale[at] = floor;
+        continue;
+      }
+      const usual = Math.max(floor, median(parts));
+      const square = parts.reduce((sum, part) => sum + rawOf(part / usual) ** 2, 0) / parts.length;
+      latency.selfScale[at] = usual;
+      latency.rawSpread[at] = Math.max(LEAST_RAW_SPREAD, Math.sqrt(square));
     }
   });
 }
@@ -93,6 +106,14 @@ function fitOwnTimes(
  */
 export function ownPart(own: Float64Array, at: number): number {
   return (own[at] as number) - (at % 3 === 0 ? 0 : (own[at - 1] as number));
+}
+
+/** [own percentile]: what a latent of 1 adds to its head; owners of one node share it. */
+export function unitLatentScale({ owners }: Layout, { rawSpread }: Scales, { nodes }: Unit): Float32Array {
+  return Float32Array.from({ length: 3 * nodes.length }, (_, i) => {
+    const v = nodes[Math.floor(i / 3)] as number;
+    return (rawSpread[3 * v + (i % 3)] as number) / (owners[v]?.length ?? 1);
+  });
 }
 
 function emptyColumns(size: number): ColumnScales {

@@ -1,13 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { HIDDEN, LATENT, type Layout, type Unit } from './layout.js';
-import {
-  layersOf,
-  NETWORKS,
-  type NetworkName,
-  type Parameters,
-  type Shortcut,
-  shortcutsOf,
-} from './parameters.js';
+import { HIDDEN, type Layout, type Unit } from './layout.js';
+import { latentsOf, layersOf, NETWORKS, type NetworkName, type Parameters } from './parameters.js';
 
 /**
  * Units whose networks are padded to one shape, so that one batched product a layer computes all of them. Padding is of
@@ -49,10 +42,7 @@ export function stackUnits(layout: Layout, units: readonly number[]): readonly S
     });
 }
 
-/**
- * Weights and biases of three layers of three networks per stack, then the shortcuts: 20 tensors, [units, inputs or 1,
- * outputs] each.
- */
+/** Weights and biases of three layers of three networks per stack: 18 tensors, [units, inputs or 1, outputs] each. */
 export function listTensors(stacks: readonly Stack[]): readonly StackTensor[] {
   const list: StackTensor[] = [];
   let offset = 0;
@@ -70,19 +60,17 @@ export function listTensors(stacks: readonly Stack[]): readonly StackTensor[] {
         add(stack.units.length, 1, columns);
       });
     }
-    add(stack.units.length, 3 * stack.owned, LATENT);
-    add(stack.units.length, LATENT, 3 * stack.owned);
   }
   return list;
 }
 
-const TENSORS_PER_STACK = 20;
-const SHORTCUTS = { encoder: 18, decoder: 19 } as const;
+const TENSORS_PER_STACK = 18;
 
 function paddedShape({ features, roots, owned }: Stack, network: NetworkName) {
-  if (network === 'encoder') return { inputs: features + 3 * owned, outputs: 2 * LATENT };
-  if (network === 'prior') return { inputs: features, outputs: 2 * LATENT };
-  return { inputs: features + LATENT + roots, outputs: 3 * owned };
+  const latents = 3 * owned;
+  if (network === 'encoder') return { inputs: features + latents, outputs: 2 * latents };
+  if (network === 'prior') return { inputs: features, outputs: 2 * latents };
+  return { inputs: features + latents + roots, outputs: latents };
 }
 
 /** The units' parameters as one flat vector of padded stacks. */
@@ -121,6 +109,10 @@ function eachValue(
     stack.units.forEach((u, position) => {
       const unit = layout.units[u] as Unit;
       const layers = layersOf(unit);
+      const latents = latentsOf(unit);
+      // Last layers give a mean, or a percentile, of each latent, then, if at all, the variances.
+      const columnOf = (column: number, depth: number) =>
+        depth < 2 || column < latents ? column : 3 * stack.owned + column - latents;
       NETWORKS.forEach((network, n) => {
         layers[network].forEach(({ weight, bias, inputs, outputs }, depth) => {
           const first = TENSORS_PER_STACK * k + 6 * n + 2 * depth;
@@ -128,35 +120,28 @@ function eachValue(
           const biases = tensors[first + 1] as StackTensor;
           const [, rows, columns] = weights.shape;
           for (let row = 0; row < inputs; row++) {
-            const padded = depth === 0 ? paddedRow(unit, stack, network, row) : row;
+            const padded = depth === 0 ? paddedRow(unit, stack, row) : row;
             const at = weights.offset + (position * rows + padded) * columns;
             for (let column = 0; column < outputs; column++) {
-              visit(u, weight + row * outputs + column, at + column);
+              visit(u, weight + row * outputs + column, at + columnOf(column, depth));
             }
           }
           for (let column = 0; column < outputs; column++) {
-            visit(u, bias + column, biases.offset + position * columns + column);
+            visit(u, bias + column, biases.offset + position * columns + columnOf(column, depth));
           }
         });
       });
-      const eachOf = ({ weight, inputs, outputs }: Shortcut, { offset, shape }: StackTensor) => {
-        for (let i = 0; i < inputs * outputs; i++) {
-          const row = Math.floor(i / outputs);
-          visit(u, weight + i, offset + (position * shape[1] + row) * shape[2] + (i % outputs));
-        }
-      };
-      const { encoder, decoder } = shortcutsOf(unit);
-      eachOf(encoder, tensors[TENSORS_PER_STACK * k + SHORTCUTS.encoder] as StackTensor);
-      eachOf(decoder, tensors[TENSORS_PER_STACK * k + SHORTCUTS.decoder] as StackTensor);
     });
   });
 }
 
-/** Which padded input of a network a unit's input is: features first, then own latencies or latents and loads. */
-function paddedRow(unit: Unit, stack: Stack, network: NetworkName, row: number): number {
+/** Which padded input of a network a unit's input is: features first, then own latencies or latents, then loads. */
+function paddedRow(unit: Unit, stack: Stack, row: number): number {
   const features = unit.features.length;
+  const latents = latentsOf(unit);
   if (row < features) return row;
-  return network === 'prior' ? row : stack.features + row - features;
+  if (row < features + latents) return stack.features + row - features;
+  return stack.features + 3 * stack.owned + row - features - latents;
 }
 
 /** One tensor per entry of the list, to be disposed of by the caller's tidy. */
@@ -179,14 +164,4 @@ export function stackedNetwork(
     if (depth < 2) value = tf.relu(value);
   }
   return value;
-}
-
-/** [units, rows, inputs] → [units, rows, outputs] past the hidden layers of the `k`th stack. */
-export function stackedShortcut(
-  k: number,
-  network: keyof typeof SHORTCUTS,
-  input: tf.Tensor,
-  tensors: readonly tf.Tensor[],
-): tf.Tensor {
-  return tf.matMul(input, tensors[TENSORS_PER_STACK * k + SHORTCUTS[network]] as tf.Tensor);
 }

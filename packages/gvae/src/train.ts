@@ -79,6 +79,7 @@ export async function train(
   const stacks = stackUnits(layout, options.units);
   const problem: Problem = {
     layout,
+    scales,
     stacks,
     tensors: listTensors(stacks),
     structure: new StructuralLoss(layout, scales, stacks),
@@ -129,6 +130,7 @@ export async function train(
 
 interface Problem {
   readonly layout: Layout;
+  readonly scales: Scales;
   readonly stacks: readonly Stack[];
   readonly tensors: readonly StackTensor[];
   readonly structure: StructuralLoss;
@@ -201,7 +203,8 @@ function judge(problem: Problem, rows: readonly Row[], learnt: Float32Array) {
         toTensors(tensors, learnt),
         batchOf(problem, part, undefined),
         {
-          weights: FULL_WEIGHTS,
+          // Of errors alone: β holds the latents together while they learn, and is no measure of what came of it.
+          weights: { ...FULL_WEIGHTS, beta: 0 },
           edgeWeights: edgeWeights(layout, corrections),
           fixed: fixedOf(part),
           withSlopes: false,
@@ -218,10 +221,10 @@ function judge(problem: Problem, rows: readonly Row[], learnt: Float32Array) {
   return { loss, squared };
 }
 
-function batchOf({ layout, stacks }: Problem, rows: readonly Row[], rng: Rng | undefined): Batch {
+function batchOf(problem: Problem, rows: readonly Row[], rng: Rng | undefined): Batch {
   return buildBatch(
-    layout,
-    stacks,
+    problem,
+    problem.stacks,
     rows.map(({ inputs }) => inputs),
     rng,
   );

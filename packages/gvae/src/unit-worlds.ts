@@ -1,6 +1,6 @@
 import type { Rng } from '@sage/core';
 import type { Inputs } from './inputs.js';
-import { LATENT, type Layout } from './layout.js';
+import type { Layout } from './layout.js';
 import type { Mechanism } from './mechanism.js';
 import type { Condition, LatentNormal } from './plain-network.js';
 
@@ -61,29 +61,30 @@ export class UnitWorlds {
   #posterior(unit: number): Float64Array {
     let latents = this.#posteriors[unit];
     if (latents === undefined) {
-      latents = drawn(this.#mechanism.posterior(unit, this.#inputs), this.#noise(unit));
+      const normal = this.#mechanism.posterior(unit, this.#inputs);
+      latents = drawn(normal, this.#noise(unit, normal.mean.length));
       this.#posteriors[unit] = latents;
     }
     return latents;
   }
 
-  /** Standard normal, [LATENT][world]; drawn world by world. */
-  #noise(unit: number): Float64Array {
+  /** Standard normal, [latent][world]; drawn world by world. */
+  #noise(unit: number, latents: number): Float64Array {
     const { channel, service } = this.#layout.units[unit] as Layout['units'][number];
     const rng = this.#rng.fork(`posterior|${channel}|${service}`);
-    const noise = new Float64Array(LATENT * this.#worlds);
+    const noise = new Float64Array(latents * this.#worlds);
     for (let i = 0; i < this.#worlds; i++) {
-      for (let d = 0; d < LATENT; d++) noise[d * this.#worlds + i] = rng.normal();
+      for (let d = 0; d < latents; d++) noise[d * this.#worlds + i] = rng.normal();
     }
     return noise;
   }
 }
 
-/** μ + σ ε, [LATENT][world]. */
+/** μ + σ ε, [latent][world]. */
 function drawn({ mean, deviation }: LatentNormal, noise: Float64Array): Float64Array {
-  const worlds = noise.length / LATENT;
+  const worlds = noise.length / mean.length;
   const latents = new Float64Array(noise.length);
-  for (let d = 0; d < LATENT; d++) {
+  for (let d = 0; d < mean.length; d++) {
     const center = mean[d] as number;
     const spread = deviation[d] as number;
     for (let i = d * worlds; i < (d + 1) * worlds; i++) latents[i] = center + spread * (noise[i] as number);

@@ -1,5 +1,5 @@
-import { LATENT, type Layout, type Unit } from './layout.js';
-import { layersOf, NETWORKS, type NetworkName, type Parameters, shortcutsOf } from './parameters.js';
+import type { Layout, Unit } from './layout.js';
+import { layersOf, NETWORKS, type NetworkName, type Parameters } from './parameters.js';
 
 interface Learnt {
   readonly layout: Layout;
@@ -73,19 +73,6 @@ function reshape(target: Shaped, source: Shaped): Float32Array {
       }
     });
   }
-  const own = places(ownNames(target.layout, target.unit), ownNames(source.layout, source.unit));
-  const now = shortcutsOf(target.unit);
-  const then = shortcutsOf(source.unit);
-  own.forEach((old, at) => {
-    for (let d = 0; d < LATENT; d++) {
-      values[now.encoder.weight + at * LATENT + d] =
-        old < 0 ? 0 : (source.values[then.encoder.weight + old * LATENT + d] as number);
-      if (old < 0) continue;
-      values[now.decoder.weight + d * now.decoder.outputs + at] = source.values[
-        then.decoder.weight + d * then.decoder.outputs + old
-      ] as number;
-    }
-  });
   return values;
 }
 
@@ -98,13 +85,12 @@ function places(names: readonly string[], old: readonly string[]): readonly numb
 function inputNames({ layout, unit }: Shaped, network: NetworkName): readonly string[] {
   if (network === 'prior') return unit.features;
   if (network === 'encoder') return [...unit.features, ...ownNames(layout, unit)];
-  const latents = Array.from({ length: LATENT }, (_, d) => `latent ${d}`);
-  return [...unit.features, ...latents, ...unit.roots.map((r) => layout.roots[r] as string)];
+  return [...unit.features, ...ownNames(layout, unit), ...unit.roots.map((r) => layout.roots[r] as string)];
 }
 
 function outputNames({ layout, unit }: Shaped, network: NetworkName): readonly string[] {
   if (network === 'decoder') return ownNames(layout, unit);
-  return Array.from({ length: 2 * LATENT }, (_, i) => `output ${i}`);
+  return ['mean', 'variance'].flatMap((part) => ownNames(layout, unit).map((name) => `${part} of ${name}`));
 }
 
 function ownNames(layout: Layout, unit: Unit): readonly string[] {

@@ -55,6 +55,19 @@ describe('a fitted model', function () {
     expect(model.reconstruct({ ...window, latency }).has(B)).to.equal(false);
   });
 
+  it('passes on a disturbance of a node that was calm in all that it learnt from', () => {
+    const windows = worldWindows(4, 11, 300);
+    for (const window of windows) {
+      const given = model.reconstruct(window);
+      for (const { id } of graph.latency) {
+        for (const q of PERCENTILES) {
+          const observed = window.latency.get(id)?.[q] as number;
+          expect((given.get(id)?.[q] as number) / observed, `${id} ${q}`).to.be.within(0.8, 1.25);
+        }
+      }
+    }
+  });
+
   it('reproduces what was observed when nothing is done', () => {
     const [window] = worldWindows(1, 5) as [Window];
     const prediction = model.predict(model.abduct(window), NO_INTERVENTION, {
@@ -133,7 +146,7 @@ describe('a fitted model', function () {
     const refusals: [string, string, ReturnType<typeof worldGraph>][] = [
       ['malformed', 'no JSON', graph],
       ['malformed', '{"format":"other"}', graph],
-      ['version', text.replace('"version":3', '"version":99'), graph],
+      ['version', text.replace('"version":4', '"version":99'), graph],
       ['checksum', text.replace('"overallR2":', '"overallR2":1'), graph],
       ['graph-mismatch', text, worldGraph('another')],
     ];

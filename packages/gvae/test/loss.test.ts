@@ -40,7 +40,12 @@ describe('the loss', () => {
       layout,
       layout.units.map((_, u) => u),
     );
-    const batch = buildBatch(layout, stacks, windows.map(inputReader(layout, scales)), createRng(5));
+    const batch = buildBatch(
+      { layout, scales },
+      stacks,
+      windows.map(inputReader(layout, scales)),
+      createRng(5),
+    );
     const start = initialParameters(layout, createRng(6));
     const structure = new StructuralLoss(layout, scales, stacks);
     const list = listTensors(stacks);

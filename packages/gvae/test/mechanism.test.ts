@@ -1,9 +1,9 @@
 import { createRng } from '@sage/core';
 import { expect } from 'chai';
 import { inputReader } from '../src/inputs.js';
-import { buildLayout, LATENT } from '../src/layout.js';
+import { buildLayout } from '../src/layout.js';
 import { Mechanism } from '../src/mechanism.js';
-import { initialParameters } from '../src/parameters.js';
+import { initialParameters, latentsOf } from '../src/parameters.js';
 import { fitScales } from '../src/scales.js';
 import { worldGraph, worldWindows } from './world.js';
 
@@ -36,8 +36,8 @@ describe('the structural equations as learnt', () => {
     layout.units.forEach((unit, u) => {
       const condition = mechanism.condition(u, inputs);
       const rng = createRng(u);
-      // [LATENT][column], two columns.
-      const latents = Float64Array.from({ length: 2 * LATENT }, () => rng.normal());
+      // [latent][column], two columns.
+      const latents = Float64Array.from({ length: 2 * latentsOf(unit) }, () => rng.normal());
       const column = (i: number) => latents.filter((_, at) => at % 2 === i);
       const both = mechanism.heads(u, condition, latents);
       for (const i of [0, 1]) {

@@ -31,6 +31,16 @@ const smaller: CausalGraph = {
     })),
 };
 
+/** The parameters of each unit by channel and service. */
+function namedNetworks({ state }: FittedModel): ReadonlyMap<string, Float32Array> {
+  return new Map(
+    state.layout.units.map(({ channel, service }, u) => [
+      `${channel} ${service}`,
+      state.parameters.units[u] as Float32Array,
+    ]),
+  );
+}
+
 describe('retraining', function () {
   this.timeout(30_000);
   let present: FittedModel;
@@ -80,6 +90,29 @@ describe('retraining', function () {
       model.edgeWeights().filter(({ child }) => ofOthers.includes(child));
     expect(edgesOf(partial)).to.deep.equal(edgesOf(present)).and.not.to.be.empty;
     expect(partial.overallR2).to.be.above(scratch.overallR2 - 0.03);
+  });
+
+  it('reshapes without learning when told so: what stays is as it was, what is gone is gone', async () => {
+    const model = await fitModel(smaller, windows.slice(0, 3), { present, relearn: 'nothing' });
+    expect(model.graph.fingerprint).to.equal('smaller');
+    const learnt = namedNetworks(present);
+    const kept = [...namedNetworks(model)];
+    expect(kept.map(([name]) => name)).to.have.members(['service a', 'service b', 'service frontend']);
+    for (const [name, network] of kept) {
+      if (!name.endsWith('frontend')) expect(network, name).to.deep.equal(learnt.get(name));
+    }
+    expect(model.abduct(windows[0] as Window).residual(ROOT, 'p50Ms')?.expectedMs).to.be.above(0);
+    expect(await fitModel(graph, slower, { present, relearn: 'nothing' })).to.equal(present);
+  });
+
+  it('learns everything again from what was known when told so, even where nothing changed', async () => {
+    const model = await fitModel(graph, windows, { present, relearn: 'all', epochs: 4 });
+    const learnt = namedNetworks(present);
+    for (const [name, network] of namedNetworks(model)) {
+      const moved = network.map((value, i) => Math.abs(value - (learnt.get(name)?.[i] as number)));
+      expect(Math.max(...moved), name).to.be.within(1e-6, 0.5);
+    }
+    expect(model.overallR2).to.be.above(present.overallR2 - 0.03);
   });
 
   it('takes fewer epochs than learning from nothing', async () => {

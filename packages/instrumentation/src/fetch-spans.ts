@@ -1,5 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel';
 import {
+  type Context,
   context,
   propagation,
   type Span,
@@ -8,6 +9,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { droppedTrace } from './dropped-trace.js';
 import { requestName } from './request-name.js';
 
 /** Of undici's request, on which `fetch` is built, what its channels are documented to carry. */
@@ -25,13 +27,15 @@ export function traceFetch(tracer: Tracer): void {
     subscribe(channel, (message) => act(message as Message & { request: FetchRequest }));
 
   on('undici:request:create', ({ request }) => {
+    if (droppedTrace(context.active()) !== undefined) {
+      carry(context.active(), request);
+      return;
+    }
     const { method, origin, path } = request;
     const attributes = { 'http.request.method': method, 'server.address': new URL(origin).hostname };
     const span = tracer.startSpan(requestName(method, path), { kind: SpanKind.CLIENT, attributes });
     spans.set(request, span);
-    propagation.inject(trace.setSpan(context.active(), span), request, {
-      set: (carrier, name, value) => carrier.addHeader(name, value),
-    });
+    carry(trace.setSpan(context.active(), span), request);
   });
   on<{ response: { statusCode: number } }>('undici:request:headers', ({ request, response }) => {
     const span = spans.get(request);
@@ -44,4 +48,8 @@ export function traceFetch(tracer: Tracer): void {
     span?.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
     span?.end();
   });
+}
+
+function carry(active: Context, request: FetchRequest): void {
+  propagation.inject(active, request, { set: (carrier, name, value) => carrier.addHeader(name, value) });
 }

@@ -3,6 +3,7 @@ import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { syncBuiltinESMExports } from 'node:module';
 import {
+  type Context,
   context,
   propagation,
   type Span,
@@ -11,6 +12,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { droppedTrace } from './dropped-trace.js';
 import { requestName } from './request-name.js';
 
 type Requester = (...args: unknown[]) => ClientRequest;
@@ -52,16 +54,21 @@ function startClientSpan(
   spans: WeakMap<ClientRequest, Span>,
   request: ClientRequest,
 ): ClientRequest {
+  if (droppedTrace(context.active()) !== undefined) {
+    carry(context.active(), request);
+    return request;
+  }
   const { method, path, host } = request;
   const attributes = { 'http.request.method': method, 'server.address': host };
   const span = tracer.startSpan(requestName(method, path), { kind: SpanKind.CLIENT, attributes });
   spans.set(request, span);
   request.once('close', () => span.end());
-  // Headers given as a list, and those of a request that expects 100-continue, are written down already.
-  if (!request.headersSent) {
-    propagation.inject(trace.setSpan(context.active(), span), request, {
-      set: (carrier, name, value) => carrier.setHeader(name, value),
-    });
-  }
+  carry(trace.setSpan(context.active(), span), request);
   return request;
+}
+
+function carry(active: Context, request: ClientRequest): void {
+  // Headers given as a list, and those of a request that expects 100-continue, are written down already.
+  if (request.headersSent) return;
+  propagation.inject(active, request, { set: (carrier, name, value) => carrier.setHeader(name, value) });
 }

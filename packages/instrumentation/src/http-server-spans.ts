@@ -9,6 +9,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { droppedTrace } from './dropped-trace.js';
 import { requestName } from './request-name.js';
 
 /** What Express leaves on a request once it knows its route. */
@@ -37,6 +38,7 @@ export function traceHttpServers(tracer: Tracer): void {
 function startServerSpan(tracer: Tracer, request: IncomingMessage, response: ServerResponse) {
   const { method = 'GET', url = '/' } = request;
   const parent = propagation.extract(context.active(), request.headers);
+  if (droppedTrace(parent) !== undefined) return parent;
   const attributes = { 'http.request.method': method, 'url.path': url.split('?', 1)[0] as string };
   const span = tracer.startSpan(requestName(method, url), { kind: SpanKind.SERVER, attributes }, parent);
   // Emitted after the last byte as well as when the caller goes away.

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { droppedTrace } from './dropped-trace.js';
 
 const tracer = trace.getTracer('@sage/instrumentation');
 
@@ -16,6 +17,8 @@ export function withServerSpan<T>(
   fn: (span: Span) => Promise<T>,
 ): Promise<T> {
   const parent = propagation.extract(context.active(), request.headers);
+  const dropped = droppedTrace(parent);
+  if (dropped !== undefined) return context.with(parent, fn, undefined, dropped);
   return tracer.startActiveSpan(operation, { kind: SpanKind.SERVER }, parent, (span) =>
     finish(span, fn(span)),
   );
@@ -30,6 +33,8 @@ export function withClientSpan<T>(
   operation: string,
   fn: (headers: TraceHeaders, span: Span) => Promise<T>,
 ): Promise<T> {
+  const dropped = droppedTrace(context.active());
+  if (dropped !== undefined) return fn(traceHeaders(), dropped);
   const options = { kind: SpanKind.CLIENT, attributes: { 'peer.service': target } };
   return tracer.startActiveSpan(operation, options, (span) => finish(span, fn(traceHeaders(), span)));
 }

@@ -8,17 +8,13 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import {
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  type SpanExporter,
-  TraceIdRatioBasedSampler,
-} from '@opentelemetry/sdk-trace-base';
+import { BatchSpanProcessor, ParentBasedSampler, type SpanExporter } from '@opentelemetry/sdk-trace-base';
 import { errorMessage, failure, type Outcome, success } from '@sage/core';
 import { checkOptions, type InstrumentationOptions, type SpanExporterOptions } from './options.js';
 import type { Pool, PoolOptions } from './pool.js';
 import { PoolRegistry } from './pool-metrics.js';
 import { watchEventLoop } from './runtime-metrics.js';
+import { TurnableSampler } from './turnable-sampler.js';
 
 /** Spans wait this long for company before they are sent. */
 const SPAN_BATCH_DELAY_MS = 500;
@@ -28,6 +24,8 @@ const JAEGER_PACKET_BYTES = 60_000;
 export interface Instrumentation {
   /** A connection pool whose waits are reported. */
   createPool(options: PoolOptions): Pool;
+  /** Share of root requests traced from now on, 0..1; callees follow their caller's decision. */
+  setSamplingRatio(ratio: number): void;
   /** Sends what is still held, and ends. Idempotent; never rejects: a receiver that is gone is no reason to hang. */
   shutdown(): Promise<Outcome<void, 'flush'>>;
 }
@@ -41,7 +39,8 @@ export function startInstrumentation(
 ): Outcome<Instrumentation, 'options' | 'start'> {
   const checked = checkOptions(options);
   if (!checked.ok) return checked;
-  const sdk = createSdk(options);
+  const sampler = new TurnableSampler(options.samplingRatio ?? 1);
+  const sdk = createSdk(options, sampler);
   try {
     sdk.start();
   } catch (error) {
@@ -56,6 +55,7 @@ export function startInstrumentation(
   let ended: Promise<Outcome<void, 'flush'>> | undefined;
   return success({
     createPool: (pool: PoolOptions) => registry.create(pool),
+    setSamplingRatio: (ratio) => sampler.turn(ratio),
     shutdown: () => {
       ended ??= sdk.shutdown().then(
         () => success(undefined),
@@ -68,7 +68,7 @@ export function startInstrumentation(
   });
 }
 
-function createSdk(options: InstrumentationOptions): NodeSDK {
+function createSdk(options: InstrumentationOptions, root: TurnableSampler): NodeSDK {
   return new NodeSDK({
     resource: resourceFromAttributes({
       'service.name': options.serviceName,
@@ -77,7 +77,7 @@ function createSdk(options: InstrumentationOptions): NodeSDK {
     autoDetectResources: false,
     instrumentations: [],
     logRecordProcessors: [],
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.samplingRatio ?? 1) }),
+    sampler: new ParentBasedSampler({ root }),
     spanProcessors: [
       new BatchSpanProcessor(createExporter(options.exporter), {
         scheduledDelayMillis: SPAN_BATCH_DELAY_MS,

@@ -66,15 +66,37 @@ describe('startInstrumentation', () => {
       });
       if (lease.ok) lease.value.release();
     });
+    const dropped = `${traceparent.slice(0, -2)}00`.replace('0af7', '0bf7');
+    let carriedDropped: string | undefined;
+    const answer = await withServerSpan({ headers: { traceparent: dropped } }, 'unseen', () =>
+      withClientSpan('cart', 'unseen', async (headers, span) => {
+        span.setAttribute('unseen', true);
+        carriedDropped = headers.traceparent;
+        return 'answer';
+      }),
+    );
+    const failing = withServerSpan({ headers: { traceparent: dropped } }, 'unseen', async () => {
+      throw new Error('out of stock');
+    });
+    expect(await failing.catch((error: Error) => error.message)).to.equal('out of stock');
+    started.value.setSamplingRatio(0);
+    let begun: string | undefined;
+    await withServerSpan({ headers: {} }, 'unseen', async () => {
+      begun = await withClientSpan('cart', 'unseen', async ({ traceparent: own }) => own);
+    });
     expect((await started.value.shutdown()).ok).to.equal(true);
     server.close();
     server.closeAllConnections();
 
     expect(carried).to.match(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
+    // The callee, too, is to keep nothing of it.
+    expect([answer, carriedDropped]).to.deep.equal(['answer', dropped]);
+    expect(begun).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     const spans = bodies.get('/v1/traces')?.toString('latin1') ?? '';
     for (const text of ['/rate.Rate/GetRates', 'memcached_get_multi_rate', 'peer.service', 'rate']) {
       expect(spans).to.include(text);
     }
+    expect(spans).not.to.include('unseen');
     const metrics = bodies.get('/v1/metrics')?.toString() ?? '';
     for (const text of [
       'nodejs.eventloop.delay.p99',

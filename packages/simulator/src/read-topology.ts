@@ -9,6 +9,7 @@ import {
   type TopologyPool,
   type TopologyService,
 } from './topology.js';
+import { calledIn } from './topology-nodes.js';
 import { readTree } from './topology-tree.js';
 
 const SERVICE_KINDS = ['web', 'logic', 'cache', 'db', 'queue', 'infra'] as const;
@@ -110,20 +111,4 @@ function readNetwork(place: JsonPlace): TopologyNetwork {
     jitterMs: place.numberAt('jitter_ms', USUAL_NETWORK.jitterMs),
     bandwidthMbit: place.numberAt('bandwidth_mbit', USUAL_NETWORK.bandwidthMbit, 1e-3),
   };
-}
-
-function calledIn(node: Topology['endpoints'][number]['tree']): string[] {
-  switch (node.kind) {
-    case 'seq':
-    case 'par':
-      return node.nodes.flatMap(calledIn);
-    case 'call':
-      return [node.to, ...calledIn(node.body)];
-    case 'branch':
-      return [...calledIn(node.chosen), ...calledIn(node.otherwise)];
-    case 'local':
-      return [];
-    default:
-      return calledIn(node.body);
-  }
 }

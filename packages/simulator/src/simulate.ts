@@ -1,5 +1,6 @@
 import { createRng, type Span } from '@sage/core';
 import type { ExporterReading } from '@sage/telemetry-source';
+import type { Controls } from './controls.js';
 import type { Fault } from './faults/fault.js';
 import { Simulation } from './simulation.js';
 import type { Topology } from './topology.js';
@@ -67,8 +68,30 @@ export function* simulate(
   topology: Topology,
   options: SimulationOptions,
 ): Generator<SimulationBatch, SimulationTotals> {
-  const { startMs = 0, durationMs, seed = 1, queueDepths = false } = options;
-  const simulation = new Simulation(topology, options, createRng(seed));
+  return yield* operate(topology, options).batches;
+}
+
+/** A simulation under way, and what can be turned in it between two batches. */
+export interface OperatedSimulation {
+  readonly batches: Generator<SimulationBatch, SimulationTotals>;
+  readonly controls: Controls;
+}
+
+/**
+ * As `simulate`, for an operator who acts on what it sees. Requests arrive as they would have without, and faults come when
+ * they would have.
+ *
+ * @throws {RangeError} as `simulate`.
+ */
+export function operate(topology: Topology, options: SimulationOptions): OperatedSimulation {
+  const simulation = new Simulation(topology, options, createRng(options.seed ?? 1));
+  return { batches: batchesOf(simulation, options), controls: simulation.controls };
+}
+
+function* batchesOf(
+  simulation: Simulation,
+  { startMs = 0, durationMs, queueDepths = false }: SimulationOptions,
+): Generator<SimulationBatch, SimulationTotals> {
   for (let endMs = 1000; endMs <= durationMs; endMs += 1000) {
     const depths = queueDepths ? watchQueues(simulation, endMs) : undefined;
     simulation.runUntil(endMs);

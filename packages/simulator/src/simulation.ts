@@ -11,7 +11,10 @@ import { EVENT, EventHeap } from './world/event-heap.js';
 import { Load } from './world/load.js';
 import { Network } from './world/network.js';
 import { type Call, compileEndpoint } from './world/program.js';
+import type { Replica } from './world/replica.js';
+import { Scaler } from './world/scaler.js';
 import { createWorld, type World } from './world/world.js';
+import { WorldControls } from './world-controls.js';
 
 /** Requests under way at which more are turned away. */
 const MOST_FRAMES = 200_000;
@@ -28,7 +31,10 @@ export class Simulation {
   private readonly engine: Engine;
   private readonly recorder: SpanRecorder;
   private readonly faults: FaultSchedule;
-  private readonly targets: readonly (ReplicaTarget | HostTarget)[];
+  private readonly scaler: Scaler;
+  private readonly targets: (ReplicaTarget | HostTarget)[] = [];
+  private readonly isTold: readonly boolean[];
+  private readonly delayMs: number;
   private readonly choices: Rng;
   private readonly sampler: Rng;
   private readonly scrapes: Rng;
@@ -39,6 +45,9 @@ export class Simulation {
   private arrived = 0;
   private refused = 0;
   private events = 0;
+  /** Up to when it has run. */
+  private nowMs = 0;
+  readonly controls: WorldControls;
 
   constructor(topology: Topology, options: SimulationOptions, rng: Rng) {
     const { requestsPerSecond = 50, replicas = 1, startMs = 0, hosts, faults = [] } = options;
@@ -62,21 +71,28 @@ export class Simulation {
       tracer: this.recorder,
       rng: rng.fork('engine'),
     });
-    const parts = { world, engine: this.engine, load: this.load, heap: this.heap, rng: rng.fork('faults') };
     this.faults = new FaultSchedule(
       faults.map((fault) => since(fault, startMs)),
-      parts,
+      {
+        ...{ world, engine: this.engine, load: this.load, heap: this.heap, rng: rng.fork('faults') },
+        operated: () => this.controls.impose(),
+      },
     );
-    const { delayMs } = topology.network;
-    const bare = rng.fork('uninstrumented');
-    const told = world.replicas.filter(() => bare.uniform() >= (options.uninstrumented ?? 0));
-    this.targets = [
-      ...told.flat().map((replica) => new ReplicaTarget(replica, delayMs, this.scrapes)),
-      ...world.hosts.map((host) => new HostTarget(host, this.scrapes)),
-    ];
-    this.targets.forEach((_, id) => {
-      this.heap.push(this.scrapes.uniform() * this.scrapeMs, EVENT.scrape, id);
+    this.scaler = new Scaler({
+      ...{ world, heap: this.heap, rng: rng.fork('scaling') },
+      onUp: (replica) => this.tellOf(replica),
     });
+    this.controls = new WorldControls({
+      ...{ world, strangers: this.faults.strangers, scaler: this.scaler },
+      nowMs: () => this.nowMs,
+      refresh: () => this.faults.edge(this.nowMs),
+    });
+    this.delayMs = topology.network.delayMs;
+    const bare = rng.fork('uninstrumented');
+    this.isTold = world.replicas.map(() => bare.uniform() >= (options.uninstrumented ?? 0));
+    const told = world.replicas.flat().filter(({ serviceIndex }) => this.isTold[serviceIndex]);
+    for (const replica of told) this.scrapeFrom(new ReplicaTarget(replica, this.delayMs, this.scrapes), 0);
+    for (const host of world.hosts) this.scrapeFrom(new HostTarget(host, this.scrapes), 0);
     this.heap.push(this.load.next(0), EVENT.request, 0);
     this.heap.push(this.load.firstBurst(), EVENT.loadBurst, 0);
   }
@@ -88,6 +104,7 @@ export class Simulation {
       this.events += 1;
       this.handle(heap.kind, heap.id, heap.timeMs);
     }
+    this.nowMs = endMs;
   }
 
   /** What has come since the last time; to be asked once a second. */
@@ -129,6 +146,10 @@ export class Simulation {
       case EVENT.stress:
         this.faults.stress(id, nowMs);
         return;
+      case EVENT.replicaUp:
+        this.nowMs = nowMs;
+        this.scaler.up(id);
+        return;
       default:
         this.engine.handle(kind, id, nowMs);
     }
@@ -151,8 +172,23 @@ export class Simulation {
     );
   }
 
+  /** Exporters find a replica that is up, and its host where that is new. */
+  private tellOf(replica: Replica): void {
+    const { host, serviceIndex } = replica;
+    if (this.isTold[serviceIndex]) {
+      this.scrapeFrom(new ReplicaTarget(replica, this.delayMs, this.scrapes), this.nowMs);
+    }
+    if (host.replicas.length === 1) this.scrapeFrom(new HostTarget(host, this.scrapes), this.nowMs);
+  }
+
+  private scrapeFrom(target: ReplicaTarget | HostTarget, nowMs: number): void {
+    const id = this.targets.push(target) - 1;
+    this.heap.push(nowMs + this.scrapes.uniform() * this.scrapeMs, EVENT.scrape, id);
+  }
+
   private scrape(id: number, nowMs: number): void {
     const target = this.targets[id] as ReplicaTarget | HostTarget;
+    if (target.isGone) return;
     // Filed under the time that was planned for it, read when the exporter got round to it.
     const jitterMs = SCRAPE_JITTER_MS * this.scrapes.uniform();
     target.scrape(nowMs, Math.round(this.originMs + nowMs - jitterMs), this.readings);

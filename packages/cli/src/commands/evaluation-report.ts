@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { errorMessage, ProgressDisplay } from '@sage/core';
 import { DataError, EXPERIMENTS, FULL, makeReport, QUICK } from '@sage/evaluation';
 import { type Command, EXIT_FAILED, EXIT_SUCCESS, EXIT_USAGE } from '../command.js';
 
+const STEP_PROGRAM = fileURLToPath(new URL('./evaluation-step.js', import.meta.url));
 const DATA = ['petshop', 'nezha', 'hotel'] as const;
 
 /** `sage evaluate report`: every figure and table, beside the paper's, in one page. */
@@ -54,6 +56,7 @@ What has been measured with the same seed, options and code is kept: when it was
         data,
         jobs: Number(flags.jobs ?? availableParallelism()),
         nowMs,
+        stepProgram: STEP_PROGRAM,
         now: () => new Date(),
         progress: (part, words) => display.show(part, words),
       });

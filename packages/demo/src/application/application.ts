@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorMessage, failure, type Logger, type Outcome, success } from '@sage/core';
 import type { ComponentConfig, ReadyMessage } from './component/config.js';
+import { createBareGround } from './isolation/bare-ground.js';
 import { CGROUP_ROOT } from './isolation/cgroups.js';
 import { awaitMessage, endChild } from './isolation/child.js';
-import type { AgentTarget, Ground, Isolation, Placed } from './isolation/ground.js';
+import type { AgentTarget, Ground, GroundKind, Placed } from './isolation/ground.js';
 import { createKernelGround } from './isolation/kernel-ground.js';
 import { ownedEnvironment } from './isolation/leftovers.js';
 import { createUserGround } from './isolation/user-ground.js';
@@ -31,14 +32,18 @@ const MAX_POOL_SIZE = 64;
 /** What the agent may raise a component to: never more than two cores, which every machine here has. */
 const MAX_CPU_CORES = 2;
 
+/** Where spans and metrics go. */
+export interface TelemetryTargets {
+  /** Base of OTLP/HTTP, as `http://127.0.0.1:4318`. */
+  readonly otlpUrl: string;
+  readonly jaegerHost: string;
+  readonly jaegerPort: number;
+}
+
 export interface ApplicationOptions {
-  readonly isolation: Isolation;
-  readonly telemetry: {
-    /** Base of OTLP/HTTP, as `http://127.0.0.1:4318`. */
-    readonly otlpUrl: string;
-    readonly jaegerHost: string;
-    readonly jaegerPort: number;
-  };
+  readonly isolation: GroundKind;
+  /** undefined: no component is instrumented. */
+  readonly telemetry: TelemetryTargets | undefined;
   /** For configurations and logs of the components. */
   readonly workDir: string;
   readonly seed?: number;
@@ -57,7 +62,7 @@ export interface RunningComponent extends Placed {
 }
 
 export interface Application {
-  readonly isolation: Isolation;
+  readonly isolation: GroundKind;
   /** Base URL of the front end, as clients reach it. */
   readonly entryUrl: string;
   readonly components: readonly RunningComponent[];
@@ -109,10 +114,11 @@ export async function startApplication(
 
 function checkOptions(options: ApplicationOptions): string[] {
   const mistakes: string[] = [];
-  const { otlpUrl, jaegerPort } = options.telemetry;
-  if (options.isolation !== 'kernel' && options.isolation !== 'user') {
-    mistakes.push(`isolation: expected kernel or user, got ${JSON.stringify(options.isolation)}`);
+  if (!['kernel', 'user', 'none'].includes(options.isolation)) {
+    mistakes.push(`isolation: expected kernel, user or none, got ${JSON.stringify(options.isolation)}`);
   }
+  if (options.telemetry === undefined) return mistakes;
+  const { otlpUrl, jaegerPort } = options.telemetry;
   if (!URL.canParse(otlpUrl)) {
     mistakes.push(
       `telemetry.otlpUrl: expected a URL such as http://127.0.0.1:4318, got ${JSON.stringify(otlpUrl)}`,
@@ -127,9 +133,14 @@ function checkOptions(options: ApplicationOptions): string[] {
 async function createGround(options: ApplicationOptions, topology: Topology): Promise<Ground> {
   const components = topology.components.map((component) => component.name);
   const { env } = options;
-  return options.isolation === 'kernel'
-    ? createKernelGround({ components, env, cgroupRoot: CGROUP_ROOT })
-    : createUserGround({ components, env, seed: options.seed ?? 1, log: options.log });
+  switch (options.isolation) {
+    case 'kernel':
+      return createKernelGround({ components, env, cgroupRoot: CGROUP_ROOT });
+    case 'user':
+      return createUserGround({ components, env, seed: options.seed ?? 1, log: options.log });
+    case 'none':
+      return createBareGround({ components, env });
+  }
 }
 
 /** All at once: what takes long is loading the programs, and callers need their callees only for requests. */
@@ -179,27 +190,33 @@ function configure(
   name: string,
   targets: readonly string[],
 ): ComponentConfig {
-  const { otlpUrl, jaegerHost, jaegerPort } = options.telemetry;
   const service = topology.components.find((component) => component.name === name)?.service;
   return {
     name,
     ...ground.bindAddress(name),
     peers: Object.fromEntries(targets.map((target) => [target, ground.peerAddress(target)])),
     telemetry:
-      service === undefined
+      service === undefined || options.telemetry === undefined
         ? undefined
-        : {
-            exporter: JAEGER_SERVICES.has(name)
-              ? { kind: 'jaeger', host: jaegerHost, port: jaegerPort }
-              : { kind: 'otlp', url: new URL('/v1/traces', otlpUrl).href },
-            metricsUrl: new URL('/v1/metrics', otlpUrl).href,
-          },
+        : exporters(name, options.telemetry),
     poolSize: POOL_SIZE,
     concurrency: 32,
     queue: 256,
     missRatio: MISS_RATIO,
     seed: options.seed ?? 1,
     neighbour: [process.execPath, HOG, NEIGHBOUR_NAME],
+  };
+}
+
+function exporters(
+  name: string,
+  { otlpUrl, jaegerHost, jaegerPort }: TelemetryTargets,
+): ComponentConfig['telemetry'] {
+  return {
+    exporter: JAEGER_SERVICES.has(name)
+      ? { kind: 'jaeger', host: jaegerHost, port: jaegerPort }
+      : { kind: 'otlp', url: new URL('/v1/traces', otlpUrl).href },
+    metricsUrl: new URL('/v1/metrics', otlpUrl).href,
   };
 }
 

@@ -3,6 +3,7 @@ export {
   type ApplicationOptions,
   type RunningComponent,
   startApplication,
+  type TelemetryTargets,
 } from './application.js';
 export { awaitMessage, endChild, runTool } from './isolation/child.js';
 export { forward, freePort } from './isolation/forwarding.js';
@@ -15,6 +16,6 @@ export {
   insideHub,
   leaveWithOuter,
 } from './isolation/hub.js';
-export { sweepLeftovers } from './isolation/leftovers.js';
+export { ownedEnvironment, sweepLeftovers } from './isolation/leftovers.js';
 export { DEFAULT_RATE, type Load, type LoadOptions, startLoad } from './load-process.js';
 export { supportsKernelIsolation } from './support.js';

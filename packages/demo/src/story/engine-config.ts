@@ -7,13 +7,17 @@ import type { DemoOptions } from './options.js';
 export const WINDOW_SECONDS = 10;
 export const SLIDE_SECONDS = 2;
 
+/** As many as are kept, and the most that can be waited for before anything is learnt. */
+export const HISTORY_WINDOWS = 2_000;
+
 export interface EngineConfigOptions {
   readonly port: number;
   readonly dataDir: string;
   /** Addresses at which the components reach the receivers. */
   readonly otlp: string;
   readonly jaeger: string;
-  readonly agentUrl: string;
+  /** undefined: there is no node agent, and nothing is acted on. */
+  readonly agentUrl: string | undefined;
   readonly grafana: DemoOptions['grafana'];
   readonly trigger: DemoOptions['trigger'];
   readonly learnSeconds: number;
@@ -38,7 +42,7 @@ export function engineConfigYaml(options: EngineConfigOptions): string {
     })),
     windows: { seconds: WINDOW_SECONDS, slide_seconds: SLIDE_SECONDS },
     receivers: { otlp_http: options.otlp, jaeger_udp: options.jaeger },
-    node_agents: [{ name: 'demo', url: options.agentUrl }],
+    node_agents: options.agentUrl === undefined ? [] : [{ name: 'demo', url: options.agentUrl }],
     ...(options.grafana === undefined
       ? {}
       : {
@@ -49,11 +53,11 @@ export function engineConfigYaml(options: EngineConfigOptions): string {
         }),
     learning: {
       min_windows: Math.round(options.learnSeconds / SLIDE_SECONDS),
-      history_windows: 2_000,
+      history_windows: HISTORY_WINDOWS,
       // Once is enough for a demo: the next time is a year away.
       schedule: '0 0 1 1 *',
     },
-    actuation: { mode: 'act', min_probability: 0.5 },
+    actuation: { mode: options.agentUrl === undefined ? 'observe' : 'act', min_probability: 0.5 },
     trigger: {
       collector: options.trigger === 'collector',
       // Two whole windows one after the other: one slow second stays in sight for a whole window.

@@ -1,4 +1,6 @@
+import type { ClosedLoopWorld } from '../closed-loop/closed-loop.js';
 import type { Section } from '../report/section.js';
+import type { Version } from './rollout-versions.js';
 import type { Step, StepRecord } from './step.js';
 
 /** How much is measured. All of it is written beside the results. */
@@ -15,6 +17,11 @@ export interface Sizes {
   readonly sampling: number;
   /** Shares of services without metrics, and the applications in which they are tried. */
   readonly uninstrumented: { readonly topologies: readonly string[]; readonly shares: readonly number[] };
+  /** An application that is acted on: so many times a fault, with calm around it. */
+  readonly closedLoop: Pick<
+    ClosedLoopWorld,
+    'topology' | 'calibrationFaults' | 'episodes' | 'calmWindows' | 'faultWindows'
+  >;
   /** What is varied one at a time, in one application. */
   readonly sensitivity: {
     readonly topology: string;
@@ -24,11 +31,33 @@ export interface Sizes {
     readonly windowSeconds: readonly number[];
     readonly trainWindows: readonly number[];
   };
+  /** An application that changes; the time before its first roll-out is `trainWindows`. */
+  readonly rollouts: {
+    readonly topology: string;
+    readonly versions: readonly Version[];
+    /** So many windows after a roll-out every policy makes a model of them; ascending. */
+    readonly windows: readonly number[];
+    /** Of each version. */
+    readonly faults: number;
+  };
   readonly scale: {
     readonly services: readonly number[];
     readonly windows: number;
     readonly epochs: number;
     readonly questions: number;
+  };
+  /** The live application, driven in every condition once a round. */
+  readonly overhead: {
+    readonly rounds: number;
+    /** Full load before the first round, for each of its two kinds. */
+    readonly startSeconds: number;
+    readonly warmUpSeconds: number;
+    readonly openSeconds: number;
+    readonly closedSeconds: number;
+    readonly connections: number;
+    /** Shares of requests that are traced, by Sage and by a receiver that drops. */
+    readonly attachedSamplings: readonly number[];
+    readonly droppedSamplings: readonly number[];
   };
 }
 

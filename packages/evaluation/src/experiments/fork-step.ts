@@ -17,12 +17,20 @@ export type StepMessage =
   | { readonly kind: 'result'; readonly result: unknown }
   | { readonly kind: 'failed'; readonly message: string };
 
+/** Answers with `answerStep` of nothing but this package; a live application is none of it. */
+const STEP_PROGRAM = fileURLToPath(new URL('./step-main.js', import.meta.url));
+
 /**
  * Runs a step in a process of its own, so that several run side by side and the memory of one is not that of all. Rejects
- * with a DataError for what cannot be measured, with another error where the process broke.
+ * with a DataError for what cannot be measured, with another error where the process broke. `program`: a file that calls
+ * `answerStep`.
  */
-export function forkStep(request: StepRequest, progress: Progress): Promise<unknown> {
-  const child = fork(fileURLToPath(new URL('./step-process.js', import.meta.url)));
+export function forkStep(
+  request: StepRequest,
+  progress: Progress,
+  program: string = STEP_PROGRAM,
+): Promise<unknown> {
+  const child = fork(program);
   return new Promise((resolve, reject) => {
     child.on('message', (message: StepMessage) => {
       if (message.kind === 'progress') progress(message.part, message.words);

@@ -1,7 +1,7 @@
 import { objectiveNode, type Percentile, type Window } from '@sage/core';
 import { FittedModel } from '@sage/gvae';
 import { isSupported } from '@sage/root-cause';
-import type { Suite } from '../observed.js';
+import type { Case } from '../observed.js';
 
 /** How closely a model gives back windows that it did not learn from. */
 export interface Reconstruction {
@@ -24,7 +24,7 @@ export interface Point {
 const PERCENTILE: Percentile = 'p95Ms';
 
 /** Encodes the windows of all cases and decodes them along the call graph. */
-export function reconstruct({ cases }: Suite): Reconstruction {
+export function reconstruct(cases: readonly Case[]): Reconstruction {
   const pairs = new Map<string, (readonly [observed: number, reconstructed: number])[]>();
   const points: Point[] = [];
   const seen = new Set<Window>();

@@ -2,6 +2,7 @@ import { DataError } from '../observed.js';
 import type { Progress } from '../progress.js';
 import type { Records } from './records.js';
 import type { Step, StepRecord, Versions } from './step.js';
+import { withPackages } from './versions.js';
 
 /** Runs one step, wherever that is; rejects with a DataError for what cannot be measured. */
 export type Execute = (step: Step, progress: Progress) => Promise<unknown>;
@@ -29,8 +30,9 @@ export interface StepsOutcome {
 
 /** Measures what has not been measured yet; steps of the same id once. */
 export async function runSteps(wanted: readonly Step[], options: RunStepsOptions): Promise<StepsOutcome> {
-  const { seed, versions, records, execute, jobs, nowMs, now, progress, log } = options;
+  const { seed, records, execute, jobs, nowMs, now, progress, log } = options;
   const steps = [...new Map(wanted.map((step) => [step.id, step])).values()];
+  const versionsOf = ({ packages }: Step) => withPackages(options.versions, packages);
   const found = new Map<string, StepRecord>();
   const failed: { id: string; message: string }[] = [];
   const parts = new Map<string, number>();
@@ -39,7 +41,7 @@ export async function runSteps(wanted: readonly Step[], options: RunStepsOptions
     progress(part, `${found.size + failed.length} of ${steps.length} measured; ${words}`);
   };
   for (const step of steps) {
-    const before = records.find(step, seed, versions);
+    const before = records.find(step, seed, versionsOf(step));
     if (before === undefined) continue;
     found.set(step.id, before);
     parts.set(step.id, 1);
@@ -55,6 +57,7 @@ export async function runSteps(wanted: readonly Step[], options: RunStepsOptions
       });
       const seconds = (nowMs() - began) / 1000;
       const { id, options: own } = step;
+      const versions = versionsOf(step);
       const record: StepRecord = { id, seed, options: own, versions, startedAt, seconds, result };
       records.write(record);
       found.set(id, record);

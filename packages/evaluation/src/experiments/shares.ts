@@ -1,5 +1,5 @@
-import { createRng, quantile } from '@sage/core';
 import type { CaseResult } from '../scoring.js';
+import { bootstrapInterval } from './bootstrap.js';
 
 /** How a method fared in incidents, as the paper counts: shares of cases. */
 export interface Shares {
@@ -14,9 +14,6 @@ export interface Share {
   /** 95 %, by resampling the cases. */
   readonly interval: readonly [low: number, high: number];
 }
-
-const RESAMPLES = 2000;
-const TAIL = 0.025;
 
 /**
  * Over the cases in which an objective broke and somebody is to blame. Accurate: every culprit was blamed and nobody
@@ -57,11 +54,8 @@ function wrongs({ ranked, blamed, truth }: CaseResult): boolean {
   return ranked.slice(0, blamed).some((entry) => !truth.some(({ service }) => service === entry.service));
 }
 
-/** The mean, with the percentile interval of the bootstrap (Efron 1979). */
 function shareOf(outcomes: readonly number[], seed: number): Share {
-  const rng = createRng(seed).fork('bootstrap');
-  const means = Array.from({ length: RESAMPLES }, () => mean(outcomes.map(() => rng.pick(outcomes))));
-  return { value: mean(outcomes), interval: [quantile(means, TAIL), quantile(means, 1 - TAIL)] };
+  return { value: mean(outcomes), interval: bootstrapInterval(outcomes, mean, seed) };
 }
 
 function mean(values: readonly number[]): number {

@@ -1,5 +1,6 @@
 import { TOPOLOGY_NAMES } from '@sage/simulator';
 import type { Sizes } from './experiment.js';
+import { SOCIAL_NETWORK_ROLLOUTS } from './rollout-versions.js';
 
 /** Minutes on two cores: an hour learnt from, few faults. For a first look; intervals are wide. */
 export const QUICK: Sizes = {
@@ -12,6 +13,13 @@ export const QUICK: Sizes = {
   requestsPerSecond: 50,
   sampling: 0.3,
   uninstrumented: { topologies: ['social-network'], shares: [0.05, 0.1, 0.2, 0.5] },
+  closedLoop: {
+    topology: 'social-network',
+    calibrationFaults: 12,
+    episodes: 4,
+    calmWindows: 7,
+    faultWindows: 7,
+  },
   sensitivity: {
     topology: 'chain',
     samplings: [1, 0.1, 0.01, 0.001],
@@ -19,7 +27,23 @@ export const QUICK: Sizes = {
     windowSeconds: [15, 30, 60],
     trainWindows: [60, 120, 240],
   },
+  rollouts: {
+    topology: 'social-network',
+    versions: SOCIAL_NETWORK_ROLLOUTS.filter(({ letter }) => ['A', 'D', 'F'].includes(letter)),
+    windows: [1, 10, 20],
+    faults: 24,
+  },
   scale: { services: [27, 188, 1000], windows: 60, epochs: 5, questions: 10 },
+  overhead: {
+    rounds: 3,
+    startSeconds: 6,
+    warmUpSeconds: 0.3,
+    openSeconds: 0.6,
+    closedSeconds: 0.4,
+    connections: 16,
+    attachedSamplings: [1, 0.1, 0.01],
+    droppedSamplings: [0.01],
+  },
 };
 
 /** Hours: a day learnt from, faults enough that an accuracy of 0.93 is known to within a few hundredths. */
@@ -36,6 +60,13 @@ export const FULL: Sizes = {
     topologies: ['social-network', 'media', 'hotel'],
     shares: [0.05, 0.1, 0.2, 0.5],
   },
+  closedLoop: {
+    topology: 'social-network',
+    calibrationFaults: 96,
+    episodes: 10,
+    calmWindows: 10,
+    faultWindows: 10,
+  },
   sensitivity: {
     topology: 'social-network',
     samplings: [1, 0.1, 0.01, 0.001],
@@ -43,5 +74,21 @@ export const FULL: Sizes = {
     windowSeconds: [10, 30, 60, 120],
     trainWindows: [120, 480, 2880],
   },
+  rollouts: {
+    topology: 'social-network',
+    versions: SOCIAL_NETWORK_ROLLOUTS,
+    windows: [1, 10, 20, 40, 80, 160],
+    faults: 120,
+  },
   scale: { services: [27, 188, 1000], windows: 200, epochs: 10, questions: 40 },
+  overhead: {
+    rounds: 14,
+    startSeconds: 20,
+    warmUpSeconds: 0.5,
+    openSeconds: 2.5,
+    closedSeconds: 1.5,
+    connections: 16,
+    attachedSamplings: [1, 0.1, 0.01],
+    droppedSamplings: [1, 0.1, 0.01],
+  },
 };

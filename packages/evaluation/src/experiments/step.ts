@@ -1,4 +1,5 @@
 import type { Progress } from '../progress.js';
+import type { StartLiveApplication } from './live-application.js';
 
 /** What a step gets from outside, beside its own options. */
 export interface StepContext {
@@ -7,6 +8,8 @@ export interface StepContext {
   readonly progress: Progress;
   /** Memory of the process that runs it. */
   readonly memoryBytes: () => number;
+  /** undefined where there is none to be driven. */
+  readonly startApplication?: StartLiveApplication | undefined;
 }
 
 /** The smallest piece of work whose result is kept: a simulated world, a data set, a model of one size. */
@@ -15,6 +18,8 @@ export interface Step<R = unknown> {
   readonly id: string;
   /** All that decides the result beside seed and code, as JSON. */
   readonly options: object;
+  /** Folders of further packages that decide the result: what `startApplication` starts is not this package's. */
+  readonly packages?: readonly string[];
   /** Measures time or memory: nothing else may run beside it. */
   readonly alone?: boolean;
   /** The result must survive JSON. Throws a DataError or a FitError for what cannot be measured. */

@@ -8,7 +8,7 @@ import type { Versions } from './step.js';
 const PACKAGES = fileURLToPath(new URL('../../../../', import.meta.url));
 const SCOPE = '@sage/';
 /** Of each package that this one uses, what decides a result. */
-const DECIDING_THERE = ['dist/src', 'topologies'];
+const DECIDING_THERE = ['dist/src', 'topologies', 'topology'];
 /** Of this package: how a result is shown decides nothing, and steps have their options beside them. */
 const DECIDING_HERE = [
   'data',
@@ -17,6 +17,8 @@ const DECIDING_HERE = [
   'evaluate.js',
   'learn.js',
   'scoring.js',
+  'shuffled.js',
+  'experiments/overhead-rounds.js',
   'experiments/reconstruct.js',
   'experiments/real-faults.js',
   'experiments/tree-questions.js',
@@ -41,13 +43,26 @@ export async function versionsHere(): Promise<Versions> {
   };
 }
 
+/** The same where the code of further packages, by their folders, decides a result as well. */
+export function withPackages(versions: Versions, folders: readonly string[] = []): Versions {
+  if (folders.length === 0) return versions;
+  return { ...versions, code: digestOf(PACKAGES, placesIn(folders), versions.code) };
+}
+
 function codeDigest(packages: string, { dependencies }: Manifest): string {
   const used = Object.keys(dependencies).filter((name) => name.startsWith(SCOPE));
-  const places = [
-    ...used.flatMap((name) => DECIDING_THERE.map((part) => join(name.slice(SCOPE.length), part))),
+  return digestOf(packages, [
+    ...placesIn(used.map((name) => name.slice(SCOPE.length))),
     ...DECIDING_HERE.map((part) => join('evaluation/dist/src', part)),
-  ];
-  const hash = createHash('sha256');
+  ]);
+}
+
+function placesIn(folders: readonly string[]): string[] {
+  return folders.flatMap((folder) => DECIDING_THERE.map((part) => join(folder, part)));
+}
+
+function digestOf(packages: string, places: readonly string[], start = ''): string {
+  const hash = createHash('sha256').update(start);
   for (const path of places.flatMap((place) => filesBelow(join(packages, place)))) {
     hash.update(path.slice(packages.length)).update('\0').update(readFileSync(path)).update('\0');
   }

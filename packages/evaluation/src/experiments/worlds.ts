@@ -4,6 +4,7 @@ import { FitError } from '@sage/gvae';
 import { type EvaluationResult, evaluate, prepare } from '../evaluate.js';
 import { METHODS } from '../methods/index.js';
 import { DataError, type Suite } from '../observed.js';
+import type { CaseResult } from '../scoring.js';
 import { type SimulatedOptions, simulatedSuite } from '../suites/simulated.js';
 import type { Sizes } from './experiment.js';
 import { type Reconstruction, reconstruct } from './reconstruct.js';
@@ -17,6 +18,7 @@ export interface SuiteResult {
   readonly methods: readonly EvaluationResult[];
   /** Held-out R² as the training measured it, mean of its trainings. */
   readonly heldOutR2: number;
+  readonly foretoldR2: number;
   readonly trainSeconds: number;
   readonly reconstruction: Reconstruction;
 }
@@ -70,19 +72,24 @@ export async function measureSuite(suite: Suite, context: StepContext): Promise<
     const method = await prepare(suite, candidate, context);
     if (method === undefined) continue;
     const result = await evaluate(suite, method, context);
-    const cases = result.cases.map((item) => ({
-      ...item,
-      ranked: item.ranked.slice(0, Math.max(RANKED_KEPT, item.blamed)),
-    }));
-    methods.push({ ...result, cases });
+    methods.push({ ...result, cases: withoutTail(result.cases) });
   }
   const { trainings } = suite;
   return {
     methods,
     heldOutR2: trainings.reduce((sum, { r2 }) => sum + r2, 0) / trainings.length,
+    foretoldR2: trainings.reduce((sum, { foretoldR2 }) => sum + foretoldR2, 0) / trainings.length,
     trainSeconds: trainings.reduce((sum, { seconds }) => sum + seconds, 0),
-    reconstruction: reconstruct(suite),
+    reconstruction: reconstruct(suite.cases),
   };
+}
+
+/** Of each answer the blamed, and some who were ranked below: what is kept of it in a file. */
+export function withoutTail(cases: readonly CaseResult[]): readonly CaseResult[] {
+  return cases.map((item) => ({
+    ...item,
+    ranked: item.ranked.slice(0, Math.max(RANKED_KEPT, item.blamed)),
+  }));
 }
 
 /** The application's name for people, and a digest of the rest. */

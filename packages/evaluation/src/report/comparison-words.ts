@@ -17,6 +17,7 @@ export function verdictOf(
 }
 
 function oursWords({ ours, interval, unit }: Comparison): string {
+  if (unit === 'change') return changeWords(ours, interval);
   const words = {
     share: () => percent(ours),
     ratio: () => `${ours.toFixed(2)} times`,
@@ -26,6 +27,18 @@ function oursWords({ ours, interval, unit }: Comparison): string {
   return interval === undefined
     ? words
     : `${words} (${interval.map((end) => (100 * end).toFixed(0)).join('–')})`;
+}
+
+/** `+2.6 % (−0.4 to +5.1)`: a change, and where it may lie. */
+export function changeWords(value: number, interval: Comparison['interval']): string {
+  const words = `${signedPercent(value)} %`;
+  return interval === undefined ? words : `${words} (${interval.map(signedPercent).join(' to ')})`;
+}
+
+function signedPercent(value: number): string {
+  const text = Math.abs(100 * value).toFixed(1);
+  if (Number(text) === 0) return text;
+  return `${value < 0 ? '−' : '+'}${text}`;
 }
 
 function percent(value: number): string {

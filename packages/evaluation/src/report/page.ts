@@ -50,7 +50,7 @@ function summaryOf(comparisons: readonly Comparison[]): string {
     `Of ${comparisons.length} figures that the paper gives, Sage is as good or better here in ${good.length}, worse in ${worse.length}`,
     rest > 0 ? `, and behind the paper, but by no more than chance may do, in ${rest}.` : '.',
     worse.length > 0 ? ' Those that are worse come first.' : '',
-    ' The paper’s were measured on its clusters, these on a simulated world: the same kinds of faults in the same call graphs, not the same machines.',
+    ' The paper’s were measured on its clusters, these on a simulated world: the same kinds of faults in the same call graphs, not the same machines; what tracing costs on a real application, but a small one.',
   ].join('');
 }
 

@@ -28,8 +28,10 @@ export interface ReportOptions {
   readonly progress: Progress;
   /** Default: all. */
   readonly experiments?: readonly Experiment[];
-  /** Default: each step in a process of its own. */
+  /** Default: each step in a process of its own, which runs `stepProgram`. */
   readonly execute?: Execute;
+  /** A file that calls `answerStep` with what its steps may use. Default: with nothing. */
+  readonly stepProgram?: string | undefined;
 }
 
 export interface Report {
@@ -50,7 +52,8 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
   const log = openLog(out, now);
   const versions = await versionsHere();
   log({ event: 'begun', seed, sizes, data, versions });
-  const execute: Execute = options.execute ?? (({ id }, told) => forkStep({ id, seed, sizes, data }, told));
+  const execute: Execute =
+    options.execute ?? (({ id }, told) => forkStep({ id, seed, sizes, data }, told, options.stepProgram));
   const { records, failed } = await runSteps(stepsOf(experiments, sizes, data), {
     ...{ seed, versions, execute, jobs, nowMs, now, progress, log },
     records: new Records(join(out, 'steps')),

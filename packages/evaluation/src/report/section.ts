@@ -29,7 +29,8 @@ export interface Comparison {
   /** As the paper has it: `above 0.91`. */
   readonly paperWords: string;
   readonly better: 'higher' | 'lower';
-  readonly unit: 'share' | 'ratio' | 'ms' | 'R²';
+  /** `change`: by how much something is more or less than it was, 0.026 is 2.6 % more. */
+  readonly unit: 'share' | 'ratio' | 'change' | 'ms' | 'R²';
   /** Why the two are not quite the same thing. */
   readonly caveat?: string | undefined;
 }

@@ -1,7 +1,7 @@
 import type { CallGraph } from '@sage/causal-graph';
 import type { CollectorStats } from '@sage/collector-extension';
 import type { Window } from '@sage/core';
-import { type SimulationTotals, simulate } from '@sage/simulator';
+import { type Controls, operate, type SimulationTotals } from '@sage/simulator';
 import { type Delivery, deliver } from '../data/replay.js';
 import type { QueueDepths } from '../observed.js';
 import type { Progress } from '../progress.js';
@@ -10,6 +10,7 @@ import type { Plan, WorldOptions } from './simulated-world.js';
 /** Exporters are scraped as often as usual, and in short windows often enough. */
 const SCRAPE_SECONDS = 10;
 const LEAST_SCRAPES = 3;
+
 export interface RunOptions extends WorldOptions {
   readonly requestsPerSecond: number;
   /** Share of the requests that are traced. */
@@ -34,27 +35,42 @@ export interface Run {
   readonly simulatorSeconds: number;
 }
 
-/** Simulates all that is planned and sends it through the collector, second by second; only windows are kept. */
-export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
+/** A simulation under way, when a window of it is given out. */
+export interface UnderWay {
+  readonly controls: Controls;
+  /** Some seconds after the end of the window, for whose late spans the collector waits. */
+  readonly nowMs: number;
+}
+
+/**
+ * Simulates all that is planned and sends it through the collector, second by second; only windows are kept. `onWindow`
+ * is told each of them when it is given out, with the call graph as known then, and may act on what goes on.
+ */
+export async function listen(
+  options: RunOptions,
+  plan: Plan,
+  onWindow: (window: Window, callGraph: () => CallGraph, underWay: UnderWay) => void = () => {},
+): Promise<Run> {
   const { nowMs, progress } = options;
   const windows: Window[] = [];
   const seconds: Float32Array[] = [];
   let callGraph: CallGraph | undefined;
   let totals: SimulationTotals | undefined;
   let simulatorMs = 0;
+  let simulatedMs = plan.startMs;
+  const { batches: simulation, controls } = operate(plan.topology, {
+    seed: options.seed,
+    startMs: plan.startMs,
+    durationMs: plan.endMs - plan.startMs,
+    requestsPerSecond: options.requestsPerSecond,
+    sampling: options.sampling,
+    scrapeSeconds: Math.min(SCRAPE_SECONDS, options.windowSeconds / LEAST_SCRAPES),
+    replicas: options.replicas,
+    uninstrumented: options.uninstrumented,
+    queueDepths: true,
+    faults: [...plan.disturbances, ...plan.cases.flatMap(({ faults }) => faults)],
+  });
   function* batches(): Generator<Delivery> {
-    const simulation = simulate(plan.topology, {
-      seed: options.seed,
-      startMs: plan.startMs,
-      durationMs: plan.endMs - plan.startMs,
-      requestsPerSecond: options.requestsPerSecond,
-      sampling: options.sampling,
-      scrapeSeconds: Math.min(SCRAPE_SECONDS, options.windowSeconds / LEAST_SCRAPES),
-      replicas: options.replicas,
-      uninstrumented: options.uninstrumented,
-      queueDepths: true,
-      faults: [...plan.disturbances, ...plan.cases.flatMap(({ faults }) => faults)],
-    });
     for (;;) {
       const beganMs = nowMs();
       const { value, done } = simulation.next();
@@ -63,6 +79,7 @@ export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
         totals = value;
         return;
       }
+      simulatedMs = value.nowMs;
       seconds.push(Float32Array.from(value.queueDepths ?? []));
       yield { timeMs: value.nowMs, spans: value.spans, readings: value.readings };
     }
@@ -74,7 +91,9 @@ export async function listen(options: RunOptions, plan: Plan): Promise<Run> {
       if (window.startMs < plan.trainStartMs) return;
       windows.push(window);
       if (window.endMs === plan.trainEndMs) callGraph = graph();
-      progress(window.endMs / plan.endMs, `simulated ${hours(window.endMs)} of ${hours(plan.endMs)}`);
+      onWindow(window, graph, { controls, nowMs: simulatedMs });
+      const part = (window.endMs - plan.startMs) / (plan.endMs - plan.startMs);
+      progress(part, `simulated ${hours(window.endMs)} of ${hours(plan.endMs)}`);
     },
   });
   return {

@@ -78,16 +78,24 @@ export interface Plan {
   readonly leftOut: readonly FaultKind[];
 }
 
-/** Lays out a whole run. Throws a DataError for what cannot be simulated. */
+/** Lays out a whole run, from midnight on. Throws a DataError for what cannot be simulated. */
 export function planRun(options: WorldOptions): Plan {
+  return planTopology(topologyOf(options.topology), options, 0);
+}
+
+/** As `planRun`, of an application however it came to be, from a time on at which a window begins. */
+export function planTopology(
+  topology: Topology,
+  options: Omit<WorldOptions, 'topology'>,
+  startMs: number,
+): Plan {
   const { faults, trainWindows, windowSeconds, concurrent, replicas, calmTraining, seed } = options;
   if (!(trainWindows >= MIN_WINDOWS)) {
     throw new DataError(`training takes at least ${MIN_WINDOWS} windows, not ${trainWindows}`);
   }
-  const topology = topologyOf(options.topology);
   const kinds = faultKindsOf(options.kinds ?? SIMULATED_KINDS);
   const windowMs = 1000 * windowSeconds;
-  const trainStartMs = windowMs * Math.ceil(WARM_UP_MS / windowMs);
+  const trainStartMs = startMs + windowMs * Math.ceil(WARM_UP_MS / windowMs);
   const trainEndMs = trainStartMs + windowMs * trainWindows;
   const calmEndMs =
     trainEndMs + windowMs * Math.max(LEAST_CALM_WINDOWS, Math.round(CALM_SHARE * trainWindows));
@@ -117,7 +125,7 @@ export function planRun(options: WorldOptions): Plan {
     return {
       topology,
       windowMs,
-      startMs: 0,
+      startMs,
       trainStartMs,
       trainEndMs,
       calmEndMs,
@@ -139,18 +147,25 @@ export function planAlone(
   plan: Plan,
   { item, fault, untilMs }: { readonly item: FaultCase; readonly fault: Fault; readonly untilMs: number },
 ): Plan {
+  const period = { startMs: item.startMs, endMs: Math.max(item.endMs, untilMs) + plan.windowMs };
+  return planCases(plan, [{ ...item, faults: [fault], truths: truthOf(fault) }], period);
+}
+
+/** Cases in a time of their own, all of whose windows are given out: the application is warmed up before it. */
+export function planCases(
+  plan: Plan,
+  cases: readonly FaultCase[],
+  { startMs, endMs }: { readonly startMs: number; readonly endMs: number },
+): Plan {
   const { windowMs } = plan;
-  const calmEndMs = windowMs * Math.floor(item.startMs / windowMs);
-  const startMs = calmEndMs - windowMs * Math.ceil(WARM_UP_MS / windowMs);
-  const endMs = Math.max(item.endMs, untilMs) + windowMs + LATENESS_MS;
-  const cases = [{ ...item, faults: [fault], truths: truthOf(fault) }];
+  const calmEndMs = windowMs * Math.floor(startMs / windowMs);
   return {
     ...plan,
-    startMs,
+    startMs: calmEndMs - windowMs * Math.ceil(WARM_UP_MS / windowMs),
     trainStartMs: calmEndMs,
     trainEndMs: calmEndMs,
     calmEndMs,
-    endMs,
+    endMs: endMs + LATENESS_MS,
     disturbances: [],
     cases,
   };
@@ -167,7 +182,8 @@ export function isUndisturbed(
   );
 }
 
-function topologyOf(name: string): Topology {
+/** A topology by name or file. Throws a DataError that names the nearest where there is none. */
+export function topologyOf(name: string): Topology {
   try {
     return loadTopology(name);
   } catch (error) {

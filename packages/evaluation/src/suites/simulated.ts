@@ -72,7 +72,7 @@ export async function suiteOf(plan: Plan, run: Run, options: SimulatedOptions): 
  * The same application in a run of its own, whose disturbances and faults are labelled; everything that is drawn is drawn
  * anew, and nothing of the scored run is in it.
  */
-async function calibrationOf(given: SimulatedOptions): Promise<Calibration> {
+export async function calibrationOf(given: SimulatedOptions): Promise<Calibration> {
   const options: SimulatedOptions = {
     ...given,
     seed: createRng(given.seed)
@@ -91,7 +91,7 @@ async function calibrationOf(given: SimulatedOptions): Promise<Calibration> {
 }
 
 /** What a run's calm windows let be promised, and who calls whom in it. */
-function promisesOf(
+export function promisesOf(
   plan: Plan,
   { windows, callGraph }: Run,
   { topology, windowSeconds }: RunOptions,

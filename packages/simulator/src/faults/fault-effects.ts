@@ -1,22 +1,12 @@
-import type { Rng } from '@sage/core';
 import type { ConnectionPool } from '../world/connection-pool.js';
-import type { Host } from '../world/host.js';
-import type { Replica } from '../world/replica.js';
+import { QUOTA_PERIOD_MS, type Replica } from '../world/replica.js';
 import type { World } from '../world/world.js';
 import type { Fault } from './fault.js';
 
-/** The other program's bursts: cores taken for so long on average at full intensity, and its share of their time. */
-const CPU_BURST_MS = 20;
-const CPU_SHARE = 0.24;
-/** The other program's disk requests. */
-const DISK_REQUEST_MS = 6;
-const DISK_SHARE = 0.9;
 const DELAY_MS = 40;
 const LOSS = 0.06;
 /** Share of the working set that no longer fits. */
 const MEMORY_DEFICIT = 0.6;
-/** Share of its working set in the cache that a service loses. */
-const LLC_LOSS = 0.95;
 /** A lock, a connection, a link that is busy for so long per call, unless its calls come too fast for that. */
 const LONGEST_SLOT_MS = 60;
 const MOST_UTILISATION = 0.9;
@@ -34,8 +24,8 @@ export function hitBy(fault: Fault, world: World): readonly Replica[] {
   return all.slice(fault.replica ?? 0, (fault.replica ?? 0) + 1);
 }
 
-/** Puts everything that faults can turn back to what it is without them. */
-export function withoutFaults(world: World): void {
+/** Puts everything that faults and operators can turn back to what it is without them. */
+export function asDeployed(world: World): void {
   for (const host of world.hosts) host.strangerLlcShare = 0;
   for (const pool of world.pools) {
     pool.size = pool.max;
@@ -43,17 +33,19 @@ export function withoutFaults(world: World): void {
     pool.leakShare = 0;
   }
   for (const replica of world.replicas.flat()) {
+    replica.quotaMs = replica.cpuLimit * QUOTA_PERIOD_MS;
     replica.memoryLimitMb = replica.service.memoryLimitMb;
     replica.workingSetMb = replica.service.memoryMb;
     replica.linkDelayMs = 0;
     replica.linkLoss = 0;
-    replica.bytesPerMs = replica.linkBytesPerMs;
+    replica.sendBytesPerMs = replica.linkBytesPerMs;
+    replica.receiveBytesPerMs = replica.linkBytesPerMs;
     replica.lockHoldMs = 0;
     replica.scavengerShare = 0;
   }
 }
 
-/** Turns what one active fault turns in one replica. Its bursts, where it has some, are `stress`'s. */
+/** Turns what one active fault turns in one replica. What other programs on its host take is theirs (`Stranger`). */
 export function applyFault({ kind, intensity }: Fault, replica: Replica): void {
   const owned = replica.pools.filter((pool) => pool !== undefined);
   switch (kind) {
@@ -70,14 +62,7 @@ export function applyFault({ kind, intensity }: Fault, replica: Replica): void {
       replica.linkLoss = 1 - (1 - replica.linkLoss) * (1 - LOSS * intensity);
       return;
     case 'network-bandwidth':
-      replica.bytesPerMs = Math.min(
-        replica.bytesPerMs,
-        Math.max(MEAN_MESSAGE_BYTES / LONGEST_SLOT_MS, replica.expected.bytesPerMs / MOST_UTILISATION) /
-          intensity,
-      );
-      return;
-    case 'llc':
-      crowdCache(replica.host, LLC_LOSS * intensity);
+      narrowLink(replica, intensity);
       return;
     case 'lock':
       replica.lockHoldMs +=
@@ -95,10 +80,12 @@ export function applyFault({ kind, intensity }: Fault, replica: Replica): void {
   }
 }
 
-function crowdCache(host: Host, lost: number): void {
-  const wanted = host.replicas.reduce((sum, { service }) => sum + service.llcMb, 0);
-  const left = Math.min(1, wanted / host.llcMb) * (1 - lost);
-  host.strangerLlcShare = Math.max(host.strangerLlcShare, 1 - left);
+function narrowLink(replica: Replica, intensity: number): void {
+  const narrow =
+    Math.max(MEAN_MESSAGE_BYTES / LONGEST_SLOT_MS, replica.expected.bytesPerMs / MOST_UTILISATION) /
+    intensity;
+  replica.sendBytesPerMs = Math.min(replica.sendBytesPerMs, narrow);
+  replica.receiveBytesPerMs = Math.min(replica.receiveBytesPerMs, narrow);
 }
 
 /** Just enough connections for the usual calls, and each comes back late. */
@@ -116,21 +103,4 @@ function leak(pool: ConnectionPool, intensity: number): void {
   pool.leakShare = LEAK.share;
   const spare = Math.max(0, MOST_UTILISATION * intensity * pool.size - connections);
   pool.leakMs = Math.min(LONGEST_LEAK_MS, spare / Math.max(1e-9, callsPerMs * LEAK.share));
-}
-
-/** Whether a fault comes in bursts of use of the host. */
-export function isStress({ kind }: Fault): boolean {
-  return kind === 'cpu' || kind === 'bad-replica' || kind === 'disk';
-}
-
-/** One burst of another program on the host; returns when the next comes. */
-export function stress({ kind, intensity }: Fault, host: Host, nowMs: number, rng: Rng): number {
-  if (kind === 'disk') {
-    const requestMs = DISK_REQUEST_MS * (0.3 + 0.7 * intensity);
-    host.useDisk(nowMs, rng.exponential(requestMs));
-    return nowMs + rng.exponential(requestMs / (DISK_SHARE * intensity));
-  }
-  const burstMs = CPU_BURST_MS * intensity;
-  host.occupyAll(nowMs, burstMs * (0.5 + rng.uniform()));
-  return nowMs + rng.exponential(burstMs / CPU_SHARE);
 }

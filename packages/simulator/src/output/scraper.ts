@@ -38,6 +38,11 @@ export class ReplicaTarget {
     );
   }
 
+  /** There is nothing to scrape any more. */
+  get isGone(): boolean {
+    return this.replica.retired;
+  }
+
   /** `nowMs`: of the world; `timestampMs`: what the scrape is filed under. */
   scrape(nowMs: number, timestampMs: number, readings: ExporterReading[]): void {
     this.replica.host.settle(nowMs);
@@ -77,7 +82,7 @@ export class ReplicaTarget {
     const queuedMs =
       Math.max(0, replica.receiveFreeMs - nowMs - this.networkDelayMs) +
       Math.max(0, replica.sendFreeMs - nowMs) +
-      (2 * PING_BYTES) / replica.bytesPerMs;
+      (PING_BYTES / replica.sendBytesPerMs + PING_BYTES / replica.receiveBytesPerMs);
     const rttMs = PING_MS * Math.exp(PING_NOISE * rng.normal()) + replica.linkDelayMs + queuedMs;
     const name = 'probe_icmp_duration_seconds';
     readings.push({ name, labels: { ...labels, phase: 'rtt' }, timestampMs, value: rttMs / 1000 });
@@ -110,6 +115,10 @@ export class HostTarget {
     this.user = cores.map((core) => ({ instance, cpu: String(core), mode: 'user' }));
     this.idle = cores.map((core) => ({ instance, cpu: String(core), mode: 'idle' }));
     this.disk = { instance, device: 'nvme0n1' };
+  }
+
+  get isGone(): boolean {
+    return this.host.replicas.every(({ retired }) => retired);
   }
 
   scrape(nowMs: number, timestampMs: number, readings: ExporterReading[]): void {

@@ -31,6 +31,11 @@ export class ConnectionPool {
     this.size = max;
   }
 
+  /** As many connections to the same service, of another replica. */
+  another(index: number): ConnectionPool {
+    return new ConnectionPool(index, this.name, this.max, this.waitMs);
+  }
+
   /** True: the call has its connection. False: it waits. */
   take(frame: Frame, nowMs: number): boolean {
     this.taken += 1;

@@ -92,7 +92,9 @@ export class Engine {
 
   private nextReplica(service: number): Replica {
     const replicas = this.parts.replicas[service] as readonly Replica[];
-    const turn = this.turns[service] as number;
+    const next = this.turns[service] as number;
+    // There may be fewer of them than at the last turn.
+    const turn = next < replicas.length ? next : 0;
     this.turns[service] = turn + 1 < replicas.length ? turn + 1 : 0;
     return replicas[turn] as Replica;
   }

@@ -22,6 +22,8 @@ export const EVENT = {
   scrape: 9,
   /** A burst of load begins or ends. */
   loadBurst: 10,
+  /** A replica that was asked for is up. */
+  replicaUp: 11,
 } as const;
 
 /** A binary heap of events on typed arrays: no object is made for an event. */

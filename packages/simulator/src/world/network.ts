@@ -22,10 +22,10 @@ export class Network {
     const bytes = Math.round(meanBytes * (0.5 + rng.uniform()));
     from.counters.sentBytes += bytes;
     to.counters.receivedBytes += bytes;
-    const sendMs = bytes / from.bytesPerMs;
+    const sendMs = bytes / from.sendBytesPerMs;
     from.sendFreeMs = queued(from.sendFreeMs, nowMs) + sendMs;
     const delayMs = Math.max(0.4 * network.delayMs, network.delayMs + network.jitterMs * rng.normal());
-    const receiveMs = bytes / to.bytesPerMs;
+    const receiveMs = bytes / to.receiveBytesPerMs;
     // What still waits at a slow sender must not keep the receiver's link from what others send meanwhile.
     to.receiveFreeMs = queued(to.receiveFreeMs, nowMs + delayMs) + receiveMs;
     const receivedMs = Math.max(to.receiveFreeMs, from.sendFreeMs + delayMs + receiveMs);

@@ -5,7 +5,7 @@ import type { Host } from './host.js';
 import { WaitingTime } from './waiting-time.js';
 
 /** The kernel's period of processor quotas. */
-const QUOTA_PERIOD_MS = 100;
+export const QUOTA_PERIOD_MS = 100;
 
 /** What a container has done since it was started, as its exporters count it. */
 export class ReplicaCounters {
@@ -30,7 +30,7 @@ export interface ExpectedUse {
   readonly bytesPerMs: number;
 }
 
-/** One container of a service. Fields that faults turn are plain numbers; what follows from them is the engine's. */
+/** One container of a service. Fields that faults and operators turn are plain numbers; what follows from them is the engine's. */
 export class Replica {
   readonly counters = new ReplicaCounters();
   readonly waiting = new FrameQueue();
@@ -39,8 +39,10 @@ export class Replica {
   busyWorkers = 0;
   /** Calls sent to it and not answered: on the way, waiting and being served. */
   outstanding = 0;
+  /** Taken out of rotation: it ends what it has begun, and nothing tells of it any more. */
+  retired = false;
   // Processor.
-  readonly quotaMs: number;
+  quotaMs: number;
   private quotaPeriod = -1;
   private quotaUsedMs = 0;
   /** Share of the host's idle time that low-priority work of the container takes. */
@@ -55,7 +57,8 @@ export class Replica {
   // Link.
   linkDelayMs = 0;
   linkLoss = 0;
-  bytesPerMs: number;
+  sendBytesPerMs: number;
+  receiveBytesPerMs: number;
   sendFreeMs = 0;
   receiveFreeMs = 0;
   // Software.
@@ -68,15 +71,22 @@ export class Replica {
     readonly service: TopologyService,
     readonly name: string,
     readonly host: Host,
-    cpuLimit: number,
+    readonly cpuLimit: number,
     readonly linkBytesPerMs: number,
     readonly expected: ExpectedUse,
   ) {
     this.quotaMs = cpuLimit * QUOTA_PERIOD_MS;
     this.memoryLimitMb = service.memoryLimitMb;
     this.workingSetMb = service.memoryMb;
-    this.bytesPerMs = linkBytesPerMs;
+    this.sendBytesPerMs = linkBytesPerMs;
+    this.receiveBytesPerMs = linkBytesPerMs;
     host.replicas.push(this);
+  }
+
+  /** One like it on another host, as deployed. */
+  another(index: number, name: string, host: Host): Replica {
+    const { serviceIndex, service, cpuLimit, linkBytesPerMs, expected } = this;
+    return new Replica(index, serviceIndex, service, name, host, cpuLimit, linkBytesPerMs, expected);
   }
 
   /** When the quota lets a burst start; the burst counts for the period in which it does. */

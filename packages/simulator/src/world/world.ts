@@ -2,6 +2,7 @@ import type { Topology, TopologyService } from '../topology.js';
 import { ConnectionPool } from './connection-pool.js';
 import { demandOf } from './demand.js';
 import { Host } from './host.js';
+import { BYTES_PER_MS_OF_A_MBIT } from './link-units.js';
 import { Replica } from './replica.js';
 
 /** Cache of a host. */
@@ -9,7 +10,6 @@ const HOST_LLC_MB = 24;
 /** Quotas that a topology leaves open: so many times the expected use, as operators leave room; and never less than. */
 const QUOTA_ROOM = 8;
 const LEAST_QUOTA = 0.2;
-const BYTES_PER_MS_OF_A_MBIT = 125;
 
 export interface WorldOptions {
   readonly requestsPerSecond: number;
@@ -22,11 +22,15 @@ export interface WorldOptions {
 /** What the application runs on. */
 export interface World {
   readonly hosts: readonly Host[];
-  /** By the index of the service in the topology. */
+  /** Those in rotation, by the index of the service in the topology. */
   readonly replicas: readonly (readonly Replica[])[];
   readonly pools: readonly ConnectionPool[];
   /** How many times the nominal load the busiest quota lets through. */
   readonly headroom: number;
+  /** One more replica of a service, like its others: on the next of the hosts that all share, or on one of its own. */
+  addReplica(serviceIndex: number): Replica;
+  /** Takes the newest replica of a service out of rotation. */
+  removeReplica(serviceIndex: number): void;
 }
 
 export function createWorld(topology: Topology, options: WorldOptions): World {
@@ -39,6 +43,11 @@ export function createWorld(topology: Topology, options: WorldOptions): World {
   const bytesPerMs = topology.network.bandwidthMbit * BYTES_PER_MS_OF_A_MBIT;
   const shared = Array.from({ length: options.hosts ?? 0 }, (_, index) => newHost(index, topology.services));
   const hosts = [...shared];
+  const hostFor = (index: number, service: TopologyService) => {
+    const host = shared[index % Math.max(1, shared.length)] ?? newHost(index, [service]);
+    if (shared.length === 0) hosts.push(host);
+    return host;
+  };
   let made = 0;
   const replicas = topology.services.map((service, serviceIndex) => {
     const { calls = 0, receivedBytes = 0, sentBytes = 0 } = demands.get(service.name) ?? {};
@@ -48,17 +57,40 @@ export function createWorld(topology: Topology, options: WorldOptions): World {
     };
     return Array.from({ length: count }, (_, number) => {
       const index = made++;
-      const host = shared[index % Math.max(1, shared.length)] ?? newHost(index, [service]);
-      if (shared.length === 0) hosts.push(host);
+      const host = hostFor(index, service);
       const name = `${service.label}-${number}`;
       return new Replica(index, serviceIndex, service, name, host, limitOf(service), bytesPerMs, expected);
     });
   });
   for (const host of hosts) host.shareCache();
+  const pools = connect(topology, replicas);
+  const numbers = replicas.map(() => count);
   return {
     hosts,
     replicas,
-    pools: connect(topology, replicas),
+    pools,
+    addReplica: (serviceIndex) => {
+      const all = replicas[serviceIndex] as Replica[];
+      const like = all[0] as Replica;
+      const index = made++;
+      const number = numbers[serviceIndex] as number;
+      numbers[serviceIndex] = number + 1;
+      const replica = like.another(index, `${like.service.label}-${number}`, hostFor(index, like.service));
+      like.pools.forEach((pool, to) => {
+        if (pool === undefined) return;
+        const own = pool.another(pools.length);
+        replica.pools[to] = own;
+        pools.push(own);
+      });
+      replica.host.shareCache();
+      all.push(replica);
+      return replica;
+    },
+    removeReplica: (serviceIndex) => {
+      const all = replicas[serviceIndex] as Replica[];
+      if (all.length < 2) throw new RangeError('the last replica of a service cannot be removed');
+      (all.pop() as Replica).retired = true;
+    },
     headroom: Math.min(
       ...topology.services.map((service) => limitOf(service) / Math.max(1e-9, usedCores(service))),
     ),

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorMessage, type Rng } from '@sage/core';
-import type { Pool } from '@sage/instrumentation';
+import type { Pool } from '@sage/instrumentation/pool';
 import { type BatchJob, startBatchJob } from './batch-job.js';
 import type { Neighbours } from './neighbours.js';
 
@@ -11,12 +11,15 @@ export interface AdminOptions {
   readonly pools: readonly Pool[];
   readonly neighbours: Neighbours;
   readonly rng: Rng;
+  /** Undefined where nothing is sampled. */
+  readonly setSamplingRatio: ((ratio: number) => void) | undefined;
 }
 
 type Answer = { readonly status: number; readonly body: unknown };
 
 /**
- * `/-/healthy`; `/-/pools` (GET: all pools; PUT `/-/pools/<pool>` `{size}`); faults: POST `/-/faults/leak`
+ * `/-/healthy`; `/-/pools` (GET: all pools; PUT `/-/pools/<pool>` `{size}`); PUT `/-/sampling`
+ * `{ratio}`; `/-/cpu`, processor time since the start in µs; faults: POST `/-/faults/leak`
  * `{pool, connections, holdMs}` (0 connections end it) and POST `/-/faults/neighbours` `{count}`.
  */
 export class Admin {
@@ -48,6 +51,8 @@ export class Admin {
     const route = `${request.method} ${path}`;
     if (route === 'GET /-/healthy') return { status: 200, body: { healthy: true } };
     if (route === 'GET /-/pools') return ok(this.#options.pools.map((pool) => pool.state()));
+    if (route === 'GET /-/cpu') return ok(process.cpuUsage());
+    if (route === 'PUT /-/sampling') return this.#sample(await readJson(request));
     if (route.startsWith('PUT /-/pools/')) return this.#resize(path.slice('/-/pools/'.length), request);
     if (route === 'POST /-/faults/leak') return this.#leak(await readJson(request));
     if (route === 'POST /-/faults/neighbours') {
@@ -62,6 +67,13 @@ export class Admin {
     if (pool === undefined) return this.#noSuchPool(name);
     pool.resize(wholeNumber('size', (await readJson(request)).size, 1, MAX_POOL));
     return ok(pool.state());
+  }
+
+  #sample({ ratio }: Record<string, unknown>): Answer {
+    const { setSamplingRatio } = this.#options;
+    if (setSamplingRatio === undefined) return { status: 404, body: { error: 'nothing is sampled here' } };
+    setSamplingRatio(Number(ratio));
+    return ok({ ratio });
   }
 
   async #leak(input: Record<string, unknown>): Promise<Answer> {

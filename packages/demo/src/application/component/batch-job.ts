@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Rng } from '@sage/core';
-import type { Pool } from '@sage/instrumentation';
+import type { Pool } from '@sage/instrumentation/pool';
 
 export interface BatchJob {
   readonly pool: string;

@@ -1,6 +1,7 @@
 import { Agent, request } from 'node:http';
-import { type Pool, traceHeaders, withClientSpan } from '@sage/instrumentation';
+import type { Pool } from '@sage/instrumentation/pool';
 import type { Address } from './config.js';
+import type { Tracing } from './tracing.js';
 
 /** A call is given up after this: longer than any healthy or faulty answer of the demo. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -14,11 +15,16 @@ export interface CallRequest {
   readonly clientSpan: string | undefined;
 }
 
+export interface CallerOptions {
+  readonly address: Address;
+  readonly pool: Pool;
+  readonly tracing: Tracing;
+}
+
 /** Calls one target over kept-alive HTTP connections, as many at once as its pool has. */
 export class Caller {
   readonly #target: string;
-  readonly #address: Address;
-  readonly #pool: Pool;
+  readonly #options: CallerOptions;
   readonly #agent = new Agent({
     keepAlive: true,
     maxFreeSockets: 256,
@@ -26,21 +32,19 @@ export class Caller {
     timeout: IDLE_SOCKET_MS,
   });
 
-  constructor(target: string, address: Address, pool: Pool) {
+  constructor(target: string, options: CallerOptions) {
     this.#target = target;
-    this.#address = address;
-    this.#pool = pool;
+    this.#options = options;
   }
 
   /** The answer's body; throws where the pool gave no connection, the call failed or the answer was an error. */
   async call(call: CallRequest): Promise<string> {
-    const lease = await this.#pool.acquire();
+    const { pool, tracing } = this.#options;
+    const lease = await pool.acquire();
     if (!lease.ok) throw new Error(lease.message);
     try {
       const url = `${call.path}?operation=${encodeURIComponent(call.operation)}`;
-      return call.clientSpan === undefined
-        ? await this.#send(url, traceHeaders())
-        : await withClientSpan(this.#target, call.clientSpan, (headers) => this.#send(url, headers));
+      return await tracing.withCall(this.#target, call.clientSpan, (headers) => this.#send(url, headers));
     } finally {
       lease.value.release();
     }
@@ -53,7 +57,7 @@ export class Caller {
   #send(path: string, headers: Record<string, string>): Promise<string> {
     return new Promise((resolve, reject) => {
       const outgoing = request(
-        { ...this.#address, path, headers, agent: this.#agent, timeout: CALL_TIMEOUT_MS },
+        { ...this.#options.address, path, headers, agent: this.#agent, timeout: CALL_TIMEOUT_MS },
         (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createRng, errorMessage, type Logger } from '@sage/core';
-import { type Instrumentation, Pool, type PoolOptions, startInstrumentation } from '@sage/instrumentation';
+import type { Pool } from '@sage/instrumentation/pool';
 import type { Topology } from '../topology/topology.js';
 import { Admin } from './admin.js';
 import { Admission } from './admission.js';
@@ -10,6 +10,7 @@ import type { ComponentConfig } from './config.js';
 import { Neighbours } from './neighbours.js';
 import { createService, type RequestHandler } from './service.js';
 import { createCache, createDatabase } from './store.js';
+import { startTracing, type Tracing } from './tracing.js';
 
 /** Longer than callers keep idle connections. */
 const KEEP_ALIVE_MS = 120_000;
@@ -25,18 +26,19 @@ export async function startComponent(
   options: { readonly topology: Topology; readonly log: Logger },
 ): Promise<Component> {
   const { log } = options;
-  const instrumentation = instrument(config);
+  const tracing = await startTracing(config);
   const callers = new Map<string, Caller>();
   const pools: Pool[] = [];
   for (const [target, address] of Object.entries(config.peers)) {
-    const poolOptions: PoolOptions = { name: target, size: config.poolSize };
-    const pool = instrumentation?.createPool(poolOptions) ?? new Pool(poolOptions);
+    const pool = tracing.createPool({ name: target, size: config.poolSize });
     pools.push(pool);
-    callers.set(target, new Caller(target, address, pool));
+    callers.set(target, new Caller(target, { address, pool, tracing }));
   }
   const rng = createRng(config.seed).fork(config.name);
-  const admin = new Admin({ pools, neighbours: new Neighbours(config.neighbour), rng: rng.fork('faults') });
-  const handle = createHandler(config, { ...options, callers, rng });
+  const neighbours = new Neighbours(config.neighbour);
+  const { setSamplingRatio } = tracing;
+  const admin = new Admin({ pools, neighbours, rng: rng.fork('faults'), setSamplingRatio });
+  const handle = createHandler(config, { ...options, callers, rng, tracing });
   const admission = new Admission({ concurrency: config.concurrency, queue: config.queue });
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     const done = request.url?.startsWith('/-/')
@@ -55,17 +57,10 @@ export async function startComponent(
       server.close();
       server.closeAllConnections();
       for (const caller of callers.values()) caller.close();
-      const flushed = await instrumentation?.shutdown();
-      if (flushed?.ok === false) log.warn(flushed.message);
+      const flushed = await tracing.shutdown();
+      if (!flushed.ok) log.warn(flushed.message);
     },
   };
-}
-
-function instrument(config: ComponentConfig): Instrumentation | undefined {
-  if (config.telemetry === undefined) return undefined;
-  const started = startInstrumentation({ serviceName: config.name, ...config.telemetry });
-  if (!started.ok) throw new Error(started.message);
-  return started.value;
 }
 
 function createHandler(
@@ -74,10 +69,11 @@ function createHandler(
     readonly topology: Topology;
     readonly callers: ReadonlyMap<string, Caller>;
     readonly rng: ReturnType<typeof createRng>;
+    readonly tracing: Tracing;
     readonly log: Logger;
   },
 ): RequestHandler {
-  const { topology, callers, rng, log } = options;
+  const { topology, callers, rng, tracing, log } = options;
   const description = topology.components.find((component) => component.name === config.name);
   if (description === undefined) throw new Error(`the topology has no component ${config.name}`);
   if (description.kind === 'web' || description.kind === 'logic') {
@@ -86,6 +82,7 @@ function createHandler(
       name: config.name,
       callers,
       rng,
+      tracing,
       missRatio: config.missRatio,
       onAsyncError: (error) => log.warn('work that nobody waits for failed', { error: errorMessage(error) }),
     });

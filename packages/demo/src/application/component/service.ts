@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Rng } from '@sage/core';
-import { withServerSpan } from '@sage/instrumentation';
 import { type Effects, runTree } from '../topology/interpreter.js';
 import { collectHandlers, type Handler, type Topology } from '../topology/topology.js';
 import type { Caller } from './caller.js';
+import type { Tracing } from './tracing.js';
 import { createWork } from './work.js';
 
 export interface ServiceOptions {
@@ -11,6 +11,7 @@ export interface ServiceOptions {
   readonly name: string;
   readonly callers: ReadonlyMap<string, Caller>;
   readonly rng: Rng;
+  readonly tracing: Tracing;
   readonly missRatio: number;
   readonly onAsyncError: (error: unknown) => void;
 }
@@ -34,7 +35,7 @@ export function createService(options: ServiceOptions): RequestHandler {
         ? operations.get(url.searchParams.get('operation') ?? '')
         : entries.get(`${request.method} ${url.pathname}`);
     if (handler === undefined) return undefined;
-    return withServerSpan(request, handler.span, () => serve(handler, options, work));
+    return options.tracing.withServerSpan(request, handler.span, () => serve(handler, options, work));
   };
 }
 

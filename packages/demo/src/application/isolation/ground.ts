@@ -4,6 +4,9 @@ import type { Address } from '../component/config.js';
 /** What keeps the components apart: namespaces and control groups, or what an ordinary user has. */
 export type Isolation = 'kernel' | 'user';
 
+/** Nothing keeps them apart, and nothing stands between them, where what is measured is the application alone. */
+export type GroundKind = Isolation | 'none';
+
 /** One target of the node agent, as its YAML writes it. */
 export interface AgentTarget {
   readonly name: string;
@@ -26,7 +29,7 @@ export interface Placed {
 
 /** The ground that components stand on. */
 export interface Ground {
-  readonly isolation: Isolation;
+  readonly isolation: GroundKind;
   /** Where a component shall listen; port 0 where it may choose. */
   bindAddress(name: string): Address;
   /** Where callers reach it. */

@@ -1,9 +1,9 @@
-import { Agent, request } from 'node:http';
+import type { Agent } from 'node:http';
 import type { Rng } from '@sage/core';
 import type { Endpoint } from '../topology/topology.js';
 import { drawEndpoint, nextArrivalMs } from './arrivals.js';
+import { clientAgent, sendRequest } from './request.js';
 
-const REQUEST_TIMEOUT_MS = 15_000;
 /** Arrivals this late are sent at once; a longer backlog means this process was held up, and is skipped. */
 const MAX_LAG_MS = 1000;
 
@@ -22,11 +22,12 @@ export interface GeneratorOptions {
 /** Open loop: requests leave when they arrive, whether or not earlier ones were answered. */
 export class LoadGenerator {
   readonly #options: GeneratorOptions;
-  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo', timeout: 60_000 });
+  readonly #agent: Agent = clientAgent();
   readonly #startMs: number;
   #nextMs: number;
   #outstanding = 0;
   #timer: NodeJS.Timeout | undefined;
+  #onQuiet: (() => void) | undefined;
 
   constructor(options: GeneratorOptions) {
     this.#options = options;
@@ -52,6 +53,17 @@ export class LoadGenerator {
     this.#agent.destroy();
   }
 
+  /** No more arrivals; resolves when all that were sent have been answered or given up. */
+  async drain(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (this.#outstanding > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onQuiet = resolve;
+      });
+    }
+    this.#agent.destroy();
+  }
+
   /** Latency counts from when the request arrived, not from when this process came to sending it. */
   #arrive(atMs: number): void {
     const endpoint = drawEndpoint(this.#options.rng, this.#options.endpoints);
@@ -60,24 +72,10 @@ export class LoadGenerator {
       return;
     }
     this.#outstanding += 1;
-    let settled = false;
-    const settle = (code: number) => {
-      if (settled) return;
-      settled = true;
+    sendRequest(endpoint, { entryUrl: this.#options.entryUrl, agent: this.#agent }, (code) => {
       this.#outstanding -= 1;
       this.#options.onLatency(endpoint, this.#options.nowMs() - atMs, code);
-    };
-    const outgoing = request(
-      new URL(endpoint.path, this.#options.entryUrl),
-      { method: endpoint.method, agent: this.#agent, timeout: REQUEST_TIMEOUT_MS },
-      (response) => {
-        response.resume();
-        response.on('end', () => settle(response.statusCode ?? 0));
-        response.on('error', () => settle(0));
-      },
-    );
-    outgoing.on('timeout', () => outgoing.destroy());
-    outgoing.on('error', () => settle(0));
-    outgoing.end();
+      if (this.#outstanding === 0) this.#onQuiet?.();
+    });
   }
 }

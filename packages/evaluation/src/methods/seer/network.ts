@@ -1,5 +1,6 @@
 import type { Rng } from '@sage/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { shuffled } from '../../shuffled.js';
 import type { DepthSpan } from './examples.js';
 
 /** The convolution sees so many seconds, and a tier with so many neighbours on either side. */
@@ -184,14 +185,4 @@ function meanLoss(parameters: readonly tf.Tensor[], examples: readonly Example[]
 
 function* batches(examples: readonly Example[]): Generator<readonly Example[]> {
   for (let from = 0; from < examples.length; from += BATCH) yield examples.slice(from, from + BATCH);
-}
-
-/** Fisher and Yates. */
-function shuffled<T>(items: readonly T[], rng: Rng): readonly T[] {
-  const order = [...items];
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = rng.integer(i + 1);
-    [order[i], order[j]] = [order[j] as T, order[i] as T];
-  }
-  return order;
 }

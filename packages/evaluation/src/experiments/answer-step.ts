@@ -1,16 +1,25 @@
-/** The program that `forkStep` starts: one request in, progress and one answer out, the end. */
 import { FitError } from '@sage/gvae';
 import { DataError } from '../observed.js';
 import type { StepMessage, StepRequest } from './fork-step.js';
 import { EXPERIMENTS, stepsOf } from './index.js';
+import type { StepContext } from './step.js';
 
 /** Told of progress so often at most: a message costs more than a window simulated. */
 const PROGRESS_EVERY_MS = 500;
 
-// Nobody is left to answer: the parent has what it wanted, or was ended.
-process.once('disconnect', () => process.exit());
+/** What steps can do beyond this package. */
+export type StepTools = Pick<StepContext, 'startApplication'>;
 
-process.once('message', async ({ id, seed, sizes, data }: StepRequest) => {
+/** The program of a process that `forkStep` starts: one request in, progress and one answer out, the end. */
+export function answerStep(tools: StepTools = {}): void {
+  // Nobody is left to answer: the parent has what it wanted, or was ended.
+  process.once('disconnect', () => process.exit());
+  // So that what is undone at the end is undone at this one, too.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit());
+  process.once('message', (request: StepRequest) => answer(request, tools));
+}
+
+async function answer({ id, seed, sizes, data }: StepRequest, tools: StepTools): Promise<void> {
   const tell = (message: StepMessage) =>
     new Promise<void>((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
   const step = stepsOf(EXPERIMENTS, sizes, data).find((candidate) => candidate.id === id);
@@ -18,6 +27,7 @@ process.once('message', async ({ id, seed, sizes, data }: StepRequest) => {
   let toldMs = 0;
   try {
     const result = await step.run({
+      ...tools,
       seed,
       nowMs: () => performance.now(),
       memoryBytes: () => process.memoryUsage().rss,
@@ -33,4 +43,4 @@ process.once('message', async ({ id, seed, sizes, data }: StepRequest) => {
     await tell({ kind: 'failed', message: error.message });
   }
   process.disconnect();
-});
+}

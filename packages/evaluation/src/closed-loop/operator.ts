@@ -1,0 +1,247 @@
+import {
+  cleanWindows,
+  judgeOutcome,
+  morePatience,
+  type Placement,
+  place,
+  planActions,
+  releaseDue,
+  restsUntil,
+  type TurnedKnob,
+  takesOver,
+} from '@sage/actuation';
+import { ObjectiveWatcher } from '@sage/collector-extension';
+import {
+  type Action,
+  type Objective,
+  type Resource,
+  readObjective,
+  type ScaleBounds,
+  type Window,
+} from '@sage/core';
+import type { Controls } from '@sage/simulator';
+import type { Observed } from '../observed.js';
+import { worstOf } from '../suites/simulated-objectives.js';
+import type { UnderWay } from '../suites/simulated-run.js';
+import type { Decision, Policy } from './policy.js';
+import { type Held, Treatment } from './treatment.js';
+
+/** Something that was turned, or turned back. */
+export interface Deed {
+  readonly atMs: number;
+  readonly objective: string;
+  readonly service: string;
+  readonly resource: Resource;
+  readonly kind: Action['kind'];
+  /** `undone`: it did harm. `back`: the objective broke soon after it was released. */
+  readonly what: 'done' | 'released' | 'undone' | 'back';
+}
+
+export interface OperatorOptions {
+  readonly policy: Policy;
+  readonly objectives: readonly Objective[];
+  readonly windowSeconds: number;
+  /** What the policy is shown of a window that is asked about. */
+  readonly observe: (window: Window, objective: Objective) => Observed;
+}
+
+/** As an installation is configured unless it says otherwise, with room to scale. */
+const MOST_ACTIONS = 8;
+const SCALE: ScaleBounds = { min: 1, max: 4 };
+
+/**
+ * What goes from a broken objective to knobs: a policy says whom to help, and everything after that is what Sage does of it.
+ * The planner chooses the rung; after two windows it is judged, and taken back where it did harm; while nothing waits to be
+ * judged, every window that breaks an objective is asked about anew, and the same answer means the next rung; after ten
+ * clean windows the newest action is released, and comes back at once if the objective breaks without it.
+ */
+export class Operator {
+  readonly deeds: Deed[] = [];
+  readonly #options: OperatorOptions;
+  readonly #watcher = new ObjectiveWatcher({ brokenWindows: 1 });
+  #treatments: readonly Treatment[] = [];
+  readonly #windows: Window[] = [];
+  #resting: (TurnedKnob & { readonly untilMs: number })[] = [];
+  #made = 0;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+  }
+
+  onWindow(window: Window, { controls, nowMs }: UnderWay): void {
+    this.#windows.push(window);
+    this.#resting = this.#resting.filter(({ untilMs }) => untilMs > nowMs);
+    const hands: Hands = { window, controls, nowMs, placement: place(controls.read(), controls.instances()) };
+    this.#openAndClose(window);
+    for (const treatment of this.#treatments) this.#bringBack(treatment, hands);
+    for (const treatment of this.#treatments) this.#judge(treatment, hands);
+    if (this.#treatments.every(({ pending }) => pending === undefined)) this.#ask(hands);
+    for (const treatment of this.#treatments) this.#release(treatment, hands);
+  }
+
+  #openAndClose(window: Window): void {
+    const { objectives } = this.#options;
+    this.#watcher.observe(window, objectives);
+    for (const treatment of this.#treatments) {
+      treatment.open &&= this.#watcher.isBroken(treatment.objective);
+    }
+    this.#treatments = this.#treatments.filter(({ isOver }) => !isOver);
+    for (const objective of objectives) if (this.#watcher.isBroken(objective)) this.#treatmentOf(objective);
+  }
+
+  /** The open one, or a new one. */
+  #treatmentOf(objective: Objective): Treatment {
+    const found = this.#treatments.find((treatment) => treatment.open && treatment.objective === objective);
+    if (found !== undefined) return found;
+    const treatment = new Treatment(objective);
+    this.#treatments = [...this.#treatments, treatment];
+    return treatment;
+  }
+
+  /** About all objectives on the same window, before anything is done. */
+  #ask(hands: Hands): void {
+    const { policy, objectives, observe } = this.#options;
+    const { window } = hands;
+    const asked = policy.asksAlways
+      ? [worstOf(window, objectives).objective]
+      : objectives.filter((objective) => readObjective(objective, window).broken);
+    const decisions = asked.map((objective) => ({
+      treatment: this.#treatmentOf(objective),
+      decision: policy.decide(observe(window, objective)),
+    }));
+    for (const { treatment, decision } of decisions) this.#act(treatment, decision, hands);
+  }
+
+  #act(treatment: Treatment, { diagnosis, aims }: Decision, hands: Hands): void {
+    const { policy } = this.#options;
+    const { controls, placement } = hands;
+    const added: Held[] = [];
+    for (const { culprit, relief } of aims) {
+      if (this.#isTreatedElsewhere(culprit.service, treatment)) continue;
+      for (const other of this.#treatments) {
+        if (other !== treatment) treatment.adopt(other, culprit.service);
+      }
+      const scale = controls.scaleState(culprit.service);
+      const plan = planActions({
+        diagnosis,
+        culprit,
+        placement,
+        ...(scale === undefined ? {} : { scale }),
+        ...(relief === undefined ? {} : { relief }),
+        inForce: this.#treatments.flatMap(({ held }) => held),
+        resting: this.#resting,
+        limits: {
+          minProbability: policy.minProbability,
+          maxActions: MOST_ACTIONS,
+          scale: SCALE,
+          ...(policy.allow === undefined ? {} : { allow: policy.allow }),
+        },
+      });
+      const { service, resource } = plan;
+      for (const { node, action } of plan.actions) {
+        const held = { id: String(this.#made++), node, action, service, resource };
+        if (this.#turn(treatment, held, 'done', hands)) added.push(held);
+      }
+    }
+    this.#pend(treatment, added, hands);
+  }
+
+  /** What was released too early, before anything else is looked for. */
+  #bringBack(treatment: Treatment, hands: Hands): void {
+    if (!treatment.open || !treatment.isBroken(hands.window)) return;
+    const origin = this.#treatments.find(
+      ({ objective, released }) => objective === treatment.objective && released !== undefined,
+    );
+    if (origin?.released === undefined) return;
+    const held = { ...origin.released, id: String(this.#made++) };
+    origin.released = undefined;
+    if (origin !== treatment) treatment.adopt(origin);
+    treatment.patience = morePatience(Math.max(treatment.patience, origin.patience));
+    if (this.#turn(treatment, held, 'back', hands)) this.#pend(treatment, [held], hands);
+  }
+
+  #judge(treatment: Treatment, hands: Hands): void {
+    const { pending } = treatment;
+    if (pending === undefined) return;
+    const { doneMs, before, ids } = pending;
+    const judgement = judgeOutcome(before, treatment.readingsSince(doneMs, this.#windows));
+    if (judgement === 'wait') return;
+    treatment.pending = undefined;
+    if (judgement !== 'undo') return;
+    for (const held of treatment.held.filter(({ id }) => ids.has(id)).toReversed()) {
+      this.#turnBack(treatment, held, 'undone', hands);
+      this.#rest(held, hands.nowMs);
+    }
+  }
+
+  #release(treatment: Treatment, hands: Hands): void {
+    const readings = treatment.readingsSince(treatment.changedMs, this.#windows);
+    if (!releaseDue(cleanWindows(readings), treatment.patience)) return;
+    const newest = treatment.held.at(-1);
+    treatment.released = newest;
+    if (newest === undefined) treatment.patience = 1;
+    else this.#turnBack(treatment, newest, 'released', hands);
+  }
+
+  /** No two treat one service at a time. */
+  #isTreatedElsewhere(service: string, treatment: Treatment): boolean {
+    return this.#treatments.some(
+      (other) =>
+        other !== treatment &&
+        other.pending !== undefined &&
+        other.held.some((held) => held.service === service),
+    );
+  }
+
+  #turn(treatment: Treatment, held: Held, what: Deed['what'], hands: Hands): boolean {
+    if (!hands.controls.apply(held.id, held.node, held.action).ok) {
+      this.#rest(held, hands.nowMs);
+      return false;
+    }
+    const overtaken = treatment.held.filter(
+      ({ node, action }) => node === held.node && takesOver(held.action, action),
+    );
+    for (const { id } of overtaken) {
+      hands.controls.release(id);
+      treatment.forget(id);
+    }
+    treatment.held = [...treatment.held, held];
+    this.#note(treatment, held, what, hands);
+    return true;
+  }
+
+  #turnBack(treatment: Treatment, held: Held, what: Deed['what'], hands: Hands): void {
+    hands.controls.release(held.id);
+    treatment.forget(held.id);
+    this.#note(treatment, held, what, hands);
+  }
+
+  #pend(treatment: Treatment, added: readonly Held[], { window, nowMs }: Hands): void {
+    if (added.length === 0) return;
+    const before = readObjective(treatment.objective, window);
+    treatment.pending = { doneMs: nowMs, before, ids: new Set(added.map(({ id }) => id)) };
+  }
+
+  #rest({ node, action }: TurnedKnob, nowMs: number): void {
+    this.#resting.push({ node, action, untilMs: restsUntil(nowMs, this.#options.windowSeconds) });
+  }
+
+  #note(
+    treatment: Treatment,
+    { service, resource, action }: Held,
+    what: Deed['what'],
+    { nowMs }: Hands,
+  ): void {
+    treatment.changedMs = nowMs;
+    const { name: objective } = treatment.objective;
+    this.deeds.push({ atMs: nowMs, objective, service, resource, kind: action.kind, what });
+  }
+}
+
+/** What an operator has at hand when a window comes. */
+interface Hands {
+  readonly window: Window;
+  readonly controls: Controls;
+  readonly nowMs: number;
+  readonly placement: Placement;
+}

@@ -1,0 +1,3 @@
+import { answerStep } from './answer-step.js';
+
+answerStep();
