@@ -12,7 +12,7 @@ import { viewGraph } from './graph-view.js';
 import { type Inquiry, openInquiry } from './inquiry.js';
 import { isOwedToLoad, isSurge, suffersFromLoad, workloadFinding } from './judge-load.js';
 import { judgeResources } from './judge-resources.js';
-import { blame, judgeServices, undeterminedFinding } from './judge-services.js';
+import { blame, blameForExcess, judgeServices, undeterminedFinding } from './judge-services.js';
 import { normalReference } from './normal-reference.js';
 import { type DiagnoseInput, type DiagnoseOptions, resolveOptions } from './options.js';
 import { violationText } from './reason.js';
@@ -58,13 +58,13 @@ function search(inquiry: Inquiry): Finding {
   }
 
   const best = blame(inquiry, services);
-  if (best.blamed.length === 0 || best.probability < inquiry.settings.minProbability) {
-    return isOwedToLoad(inquiry)
-      ? workloadFinding(inquiry, services.candidates)
-      : undeterminedFinding(inquiry, services, best);
-  }
+  const restores = best.blamed.length > 0 && best.probability >= inquiry.settings.minProbability;
+  if (!restores && isOwedToLoad(inquiry)) return workloadFinding(inquiry, services.candidates);
 
-  return judgeBlamed(inquiry, services.candidates, best.blamed);
+  const { blamed } = restores ? best : blameForExcess(inquiry, best);
+  if (blamed.length === 0) return undeterminedFinding(inquiry, services, best);
+
+  return judgeBlamed(inquiry, services.candidates, blamed);
 }
 
 /** Which resource of each who is blamed; whoever wants it no more than all do is not to blame. */
