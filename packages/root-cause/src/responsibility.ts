@@ -1,6 +1,6 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
-import { CONVINCING, type NodeAnomaly, ownPart, type ServiceSigns, strength } from './anomaly.js';
+import { type NodeAnomaly, ownPart, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { lendHiddenWays } from './hidden-ways.js';
@@ -118,7 +118,7 @@ interface Standing {
 
 /** How all that a service shares with one peer fares. */
 interface EdgeStanding {
-  /** Largest z above noise, less what the peer's own waiting explains of it. */
+  /** Largest z above noise. */
   readonly worst: number;
   /** Whether there are retransmissions. */
   readonly isLossy: boolean;
@@ -147,22 +147,15 @@ export function contentionOf(signs: ServiceSigns): number {
   return Math.max(0, ...strengths);
 }
 
-function standingOf(
-  signs: ServiceSigns,
-  callers: readonly NodeAnomaly[],
-  contentions: ReadonlyMap<string, number>,
-): Standing {
-  const contention = contentions.get(signs.service) ?? 0;
-  // What its peer waits for explains an edge, which then says nothing of the link.
-  const unexplained = (peer: string): number =>
-    1 - Math.min(1, Math.max(0, (contentions.get(peer) ?? 0) - contention) / CONVINCING);
+function standingOf(signs: ServiceSigns, callers: readonly NodeAnomaly[]): Standing {
+  const contention = contentionOf(signs);
   const edges = new Map<string, EdgeStanding>();
   for (const entry of [...signs.shared, ...callers]) {
     const peer = peerOf(signs.service, entry.node);
     if (peer === undefined) continue;
     const known = edges.get(peer);
     edges.set(peer, {
-      worst: Math.max(known?.worst ?? 0, unexplained(peer) * (entry.z - NOISE_Z)),
+      worst: Math.max(known?.worst ?? 0, entry.z - NOISE_Z),
       isLossy: (known?.isLossy ?? false) || entry.isLossy,
       isHidden: (known?.isHidden ?? true) && callers.includes(entry),
     });
@@ -187,12 +180,8 @@ export function assignResponsibility(
   { owned, hiddenWays }: Pick<GraphView, 'owned' | 'hiddenWays'>,
 ): Responsibility {
   const parts = new Map<LatencyNodeId, ReadonlyMap<string, number>>();
-  const contentions = new Map([...signs].map(([service, own]) => [service, contentionOf(own)]));
   const standings = new Map(
-    [...signs].map(([service, own]) => [
-      service,
-      standingOf(own, callersOf(service, signs, hiddenWays), contentions),
-    ]),
+    [...signs].map(([service, own]) => [service, standingOf(own, callersOf(service, signs, hiddenWays))]),
   );
   const lent = lendHiddenWays(signs, hiddenWays);
   const between = new Map<string, { readonly z: number; readonly split: ReadonlyMap<string, number> }>();

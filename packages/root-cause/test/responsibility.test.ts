@@ -147,20 +147,6 @@ describe('assignResponsibility', () => {
     shared: entries.filter(({ node }) => node.owners.length > 1),
   });
 
-  it('an edge that its peer’s waiting explains says nothing of the link', () => {
-    const partOfMiddle = (ofMiddleToLeaf: number) => {
-      const entry = link('front', 'middle', 7);
-      const onward = link('middle', 'leaf', ofMiddleToLeaf);
-      const signs = new Map<string, ServiceSigns>([
-        ['front', hub('front', [entry])],
-        ['middle', hub('middle', [entry, onward])],
-        ['leaf', hub('leaf', [onward], [feature('cpu_runqueue_wait_ratio', 40)])],
-      ]);
-      return assignResponsibility(signs, NOTHING_ELSE)('middle', entry.node.id);
-    };
-    expect(partOfMiddle(200)).to.be.closeTo(partOfMiddle(0), 1e-9);
-  });
-
   it('retransmissions on all edges are those of the link they share, the rarer ones too', () => {
     const lost = (callee: string, observedMs: number): NodeAnomaly => ({
       ...link('front', callee, 3 * observedMs),
