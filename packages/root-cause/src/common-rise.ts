@@ -3,14 +3,12 @@ import type { NormalReference } from './normal-reference.js';
 
 /** Services that a feature is measured of, from which on they tell what is common to them. */
 const COMMON_FROM = 4;
-/** So many tell a median as well as a thousand would, and what is usual is dear to know. */
-const ASKED = 64;
 
 /** How far above its usual value a reading would be by what is common to all services, in the feature's unit. */
 export type CommonRise = (feature: FeatureName, usual: RobustScale) => number;
 
 /**
- * What all suffer alike is nobody's own, over the services of the window, whether or not the requests that are judged
+ * What all suffer alike is nobody's own, over all services of the window, whether or not the requests that are judged
  * meet them. Where a machine is short of something, each turn of all that run there is longer by about the same factor,
  * and who has the most turns waits the most longer; where that cannot be told, they show it by as much beyond their
  * noise:
@@ -21,10 +19,8 @@ export type CommonRise = (feature: FeatureName, usual: RobustScale) => number;
  */
 export function commonRise(window: Window, reference: NormalReference): CommonRise {
   const known = new Map<FeatureName, { readonly factor: number; readonly z: number }>();
-  const step = Math.ceil(window.metrics.size / ASKED);
-  const asked = [...window.metrics].filter((_, index) => index % step === 0);
   const read = (feature: FeatureName) => {
-    const readings = asked.flatMap(([service, features]) => {
+    const readings = [...window.metrics].flatMap(([service, features]) => {
       const observed = features.get(feature);
       const scale = reference.features(service).get(feature);
       return observed === undefined || !Number.isFinite(observed) || !scale ? [] : [{ observed, ...scale }];
