@@ -8,7 +8,7 @@ import {
   type Resource,
   type Window,
 } from '@sage/core';
-import { commonRise } from './common-rise.js';
+import { commonPart } from './common-factor.js';
 import type { GraphView } from './graph-view.js';
 import { callsBeyond, judgedPercentiles } from './judged-percentiles.js';
 import type { NormalReference } from './normal-reference.js';
@@ -20,7 +20,7 @@ export interface FeatureAnomaly {
   readonly expected: number;
   /** (observed − expected) / robust spread; positive is worse for every feature. */
   readonly z: number;
-  /** What of `z` is above what most services show alike, by amount or in proportion: that is nobody's own. */
+  /** What of `z` is above what most services show alike, in times of what is usual: that is nobody's own. */
   readonly ownZ: number;
 }
 
@@ -219,14 +219,14 @@ export function readFeatures(
   window: Window,
   reference: NormalReference,
 ): ReadonlyMap<string, readonly FeatureAnomaly[]> {
-  const common = commonRise(window, reference);
+  const common = commonPart(window, reference);
   const readOne = (service: string, feature: FeatureName, observed: number): FeatureAnomaly[] => {
     const scale = reference.features(service).get(feature);
     if (scale === undefined || !Number.isFinite(observed)) return [];
     const { center: expected, spread } = scale;
     const z = (observed - expected) / spread;
     // What is common is dear to know, and of what is ordinary there is no need to.
-    const ownZ = z < ORDINARY_Z ? z : z - common(feature, scale) / spread;
+    const ownZ = z < ORDINARY_Z ? z : (observed - common(service, feature)) / spread;
     return [{ feature, observed, expected, z, ownZ }];
   };
   return new Map(
