@@ -3,12 +3,12 @@ import {
   callsPerSecond,
   FEATURES,
   type FeatureName,
+  median,
   PERCENTILES,
   type Percentile,
   type Resource,
   type Window,
 } from '@sage/core';
-import { commonPart } from './common-factor.js';
 import type { GraphView } from './graph-view.js';
 import { callsBeyond, judgedPercentiles } from './judged-percentiles.js';
 import type { NormalReference } from './normal-reference.js';
@@ -20,7 +20,7 @@ export interface FeatureAnomaly {
   readonly expected: number;
   /** (observed − expected) / robust spread; positive is worse for every feature. */
   readonly z: number;
-  /** What of `z` is above what most services show alike, in times of what is usual: that is nobody's own. */
+  /** What of `z` is above that of most other services: a sign that all of them show is nobody's own. */
   readonly ownZ: number;
 }
 
@@ -199,19 +199,8 @@ function excessOf(nodes: readonly NodeAnomaly[], window: Window): number {
   );
 }
 
-/** What is left of a service's readings without what most services show alike. */
-export function ownPart(signs: ServiceSigns): ServiceSigns {
-  const features = signs.features.map((reading) => {
-    const { observed, expected, z, ownZ } = reading;
-    return z === ownZ
-      ? reading
-      : { ...reading, observed: expected + (observed - expected) * (ownZ / z), z: ownZ };
-  });
-  return { ...signs, features };
-}
-
-/** Below it nothing follows from a reading. */
-const ORDINARY_Z = 1;
+/** Services that a feature is measured of, from which on they tell what is common to them. */
+const COMMON_FROM = 4;
 
 /** Readings of services beside what is normal. */
 export function readFeatures(
@@ -219,21 +208,27 @@ export function readFeatures(
   window: Window,
   reference: NormalReference,
 ): ReadonlyMap<string, readonly FeatureAnomaly[]> {
-  const common = commonPart(window, reference);
-  const readOne = (service: string, feature: FeatureName, observed: number): FeatureAnomaly[] => {
-    const scale = reference.features(service).get(feature);
-    if (scale === undefined || !Number.isFinite(observed)) return [];
-    const { center: expected, spread } = scale;
-    const z = (observed - expected) / spread;
-    // What is common is dear to know, and of what is ordinary there is no need to.
-    const ownZ = z < ORDINARY_Z ? z : (observed - common(service, feature)) / spread;
-    return [{ feature, observed, expected, z, ownZ }];
-  };
+  const read = services.map((service) => {
+    const normal = reference.features(service);
+    const features = [...(window.metrics.get(service) ?? [])].flatMap(([feature, observed]) => {
+      const scale = normal.get(feature);
+      if (scale === undefined || !Number.isFinite(observed)) return [];
+      return [{ feature, observed, expected: scale.center, z: (observed - scale.center) / scale.spread }];
+    });
+    return { service, features };
+  });
+  const zs = new Map<FeatureName, number[]>();
+  for (const { features } of read) {
+    for (const { feature, z } of features) zs.set(feature, [...(zs.get(feature) ?? []), z]);
+  }
+  const common = new Map(
+    [...zs].map(([feature, list]) => [feature, list.length < COMMON_FROM ? 0 : Math.max(0, median(list))]),
+  );
   return new Map(
-    services.map((service) => {
-      const readings = [...(window.metrics.get(service) ?? [])];
-      return [service, readings.flatMap(([feature, observed]) => readOne(service, feature, observed))];
-    }),
+    read.map(({ service, features }) => [
+      service,
+      features.map((reading) => ({ ...reading, ownZ: reading.z - (common.get(reading.feature) ?? 0) })),
+    ]),
   );
 }
 
@@ -246,15 +241,14 @@ const WAITS: readonly FeatureName[] = [
   'disk_wait_ratio',
 ];
 /** A wait from which on it is asked how much latency it explains… */
-export const NOTED_Z = 3;
-/** …or of a service that waits longer than it runs, which it usually does not: so many seconds per second at least. */
+const NOTED_Z = 3;
+/** …or of a service that waits longer than it runs: so many seconds per second at least. */
 const LEAST_WAIT = 0.01;
 
 function isNoted({ z, observed, expected }: FeatureAnomaly, { features }: ServiceSigns): boolean {
   if (z >= NOTED_Z) return true;
   const ran = features.find(({ feature }) => feature === 'cpu_usage_cores');
-  if (ran === undefined || expected >= ran.expected) return false;
-  return observed - expected >= Math.max(LEAST_WAIT, ran.observed);
+  return ran !== undefined && observed - expected >= Math.max(LEAST_WAIT, ran.observed);
 }
 
 /** Cache held, of what is usual, from which on somebody else has taken some; and misses that go with it. */

@@ -1,11 +1,4 @@
-import {
-  type Candidate,
-  type Diagnosis,
-  type ObjectiveReading,
-  objectiveNode,
-  readObjective,
-} from '@sage/core';
-import { commonWantFinding, isCommonWant } from './common-want.js';
+import { type Diagnosis, type ObjectiveReading, objectiveNode, readObjective } from '@sage/core';
 import { searchFaithfully } from './faithful.js';
 import { culpritsFinding, type Finding } from './finding.js';
 import { viewGraph } from './graph-view.js';
@@ -64,21 +57,11 @@ function search(inquiry: Inquiry): Finding {
   const { blamed } = restores ? best : blameForExcess(inquiry, best);
   if (blamed.length === 0) return undeterminedFinding(inquiry, services, best);
 
-  return judgeBlamed(inquiry, services.candidates, blamed);
-}
-
-/** Which resource of each who is blamed; whoever wants it no more than all do is not to blame. */
-function judgeBlamed(inquiry: Inquiry, services: readonly Candidate[], blamed: readonly string[]): Finding {
-  const { culprits, candidates } = judgeResources(inquiry, blamed);
-  const common = culprits.filter((culprit) => isCommonWant(inquiry, culprit));
-  const found = { services, resources: candidates };
-  if (common.length === 0) return culpritsFinding(inquiry, culprits, found);
-
-  const own = blamed.filter((service) => !common.some((culprit) => culprit.service === service));
-  const { probability } = inquiry.ask(own.map((service) => ({ service })));
-  return own.length === 0 || probability < inquiry.settings.minProbability
-    ? commonWantFinding(inquiry, common, found)
-    : culpritsFinding(inquiry, judgeResources(inquiry, own).culprits, found);
+  const resources = judgeResources(inquiry, blamed);
+  return culpritsFinding(inquiry, resources.culprits, {
+    services: services.candidates,
+    resources: resources.candidates,
+  });
 }
 
 /** Where the objective is broken, the reason begins with by how much. */

@@ -1,8 +1,6 @@
 import {
   type Culprit,
   type Evidence,
-  FEATURES,
-  isFeatureName,
   measured,
   measurementName,
   milliseconds,
@@ -41,16 +39,6 @@ export function culpritsText(culprits: readonly Culprit[], victims: readonly Vic
   const explained = culprits.reduce((sum, { share }) => sum + share, 0);
   const gone = probability < 0.5 ? `${Math.floor(100 * explained)} % of the excess would be gone, and ` : '';
   return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, ${gone}the objective would hold with probability ${probability.toFixed(2)}${others}.`;
-}
-
-/** “It is for want of processor time of frontend and geo, but most services want it alike…” */
-export function commonWantText(culprits: readonly Culprit[]): string {
-  const wants = culprits.map(({ service, resource, evidence }) => {
-    const wait = evidence.find(({ name }) => isFeatureName(name) && FEATURES[name].role === 'contention');
-    const told = wait === undefined ? '' : ` (${evidenceText(wait)})`;
-    return `${RESOURCE_WORDS[resource]} of ${service}${told}`;
-  });
-  return `It is for want of ${list(wants)}, but most services want more of it alike: what they share is short, and none of them is the cause.`;
 }
 
 export function workloadText(load: number, reference: NormalReference): string {

@@ -1,6 +1,6 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
-import { type NodeAnomaly, ownPart, type ServiceSigns, strength } from './anomaly.js';
+import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { lendHiddenWays } from './hidden-ways.js';
@@ -139,9 +139,9 @@ function callersOf(
   );
 }
 
-/** Largest strength of what a service waits for and not all do alike, pools discounted. */
+/** Largest strength of what a service waits for, pools discounted. */
 export function contentionOf(signs: ServiceSigns): number {
-  const strengths = [...directContention(ownPart(signs), () => 0)].map(
+  const strengths = [...directContention(signs, () => 0)].map(
     ([resource, value]) => (resource === 'software' ? POOL_PART : 1) * (value ?? 0),
   );
   return Math.max(0, ...strengths);

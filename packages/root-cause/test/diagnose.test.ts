@@ -43,8 +43,6 @@ const single = (kind: Fault['kind'], services: readonly string[], rest: Partial<
 const CALLERS = ['frontend', 'search', 'rate', 'reservation', 'profile'];
 const UNMEASURED = ['search', 'geo', 'rate', 'memcached-rate', 'memcached-profile'];
 
-const LOGIN: Partial<Objective> = { service: 'user', operation: '/user', thresholdMs: 12 };
-
 const CASES: readonly Case[] = [
   ...single('cpu', SERVICES),
   ...single('cpu', SERVICES, { name: 'known to the model', model: { knowsContention: true } }),
@@ -86,21 +84,6 @@ const CASES: readonly Case[] = [
     objective: { thresholdMs: 150 },
     faults: [{ kind: 'link', service: 'geo', ms: 300 }],
     blamed: ['geo network'],
-  },
-  { name: 'a machine that is short of processor time', verdict: 'undetermined', shortage: 5 },
-  {
-    name: 'the same, seen by a user of one service alone',
-    verdict: 'undetermined',
-    shortage: 5,
-    objective: LOGIN,
-  },
-  {
-    name: 'who wants processor time in such a machine far more than the others',
-    verdict: 'culprits',
-    shortage: 3,
-    faults: [{ kind: 'cpu', service: 'user', ms: 150 }],
-    objective: LOGIN,
-    blamed: ['user cpu'],
   },
   {
     name: 'two at once',
@@ -176,13 +159,6 @@ describe('diagnose', () => {
     const share = new Map(culprits.map((culprit) => [culprit.service, culprit.share]));
     expect(share.get('search')).to.be.closeTo(2 / 3, 0.08);
     expect(share.get('profile')).to.be.closeTo(1 / 3, 0.08);
-  });
-
-  it('says of what most services want alike that it is nobody’s own', () => {
-    const { reason } = run({ shortage: 5, objective: LOGIN });
-    expect(reason).to.match(
-      /It is for want of processor time of user \(cpu runqueue wait 2\d %, normally 5 %\), but most services want more of it alike/,
-    );
   });
 
   it('does not blame a whole path: caller of a slow store with a full pool', () => {

@@ -31,8 +31,6 @@ export interface ScenarioOptions {
   /** Requests per second in the last window. */
   readonly load?: number;
   readonly historyWindows?: number;
-  /** How many times their usual length everybody's turns on the processor are waited for in the last window. */
-  readonly shortage?: number;
   /** Services none of whose metrics are read. */
   readonly unmeasured?: readonly string[];
 }
@@ -43,8 +41,6 @@ export interface Scenario {
 }
 
 const WINDOW_MS = 30_000;
-/** Of what a service takes, what it usually waits for its turns. */
-const WAITED_PART = 0.5;
 
 export function scenario(graph: CausalGraph, options: ScenarioOptions = {}): Scenario {
   const rng = createRng(options.seed ?? 1);
@@ -56,7 +52,6 @@ export function scenario(graph: CausalGraph, options: ScenarioOptions = {}): Sce
       startMs: index * WINDOW_MS,
       load: last ? (options.load ?? NORMAL_LOAD) : NORMAL_LOAD * (0.85 + 0.3 * rng.uniform()),
       faults: last ? (options.faults ?? []) : [],
-      shortage: last ? (options.shortage ?? 1) : 1,
       unmeasured,
     });
   });
@@ -70,22 +65,14 @@ function makeWindow(
     startMs,
     load,
     faults,
-    shortage,
     unmeasured,
-  }: {
-    startMs: number;
-    load: number;
-    faults: readonly Fault[];
-    shortage: number;
-    unmeasured: ReadonlySet<string>;
-  },
+  }: { startMs: number; load: number; faults: readonly Fault[]; unmeasured: ReadonlySet<string> },
 ): Window {
   const added = addedLatency(graph, faults);
   const latency = new Map<string, LatencyStats>();
   for (const node of graph.latency) {
     const value = (percentile: Percentile) => {
-      const ownMs = ownTimeMs(node) * PERCENTILE_FACTOR[percentile];
-      let ms = ownMs * loadFactor(load) + ownMs * WAITED_PART * (shortage - 1) + (added.get(node.id) ?? 0);
+      let ms = ownTimeMs(node) * PERCENTILE_FACTOR[percentile] * loadFactor(load) + (added.get(node.id) ?? 0);
       for (const parent of node.parents) ms += latency.get(parent.node)?.[percentile] ?? 0;
       return ms + noiseMs(node, percentile) * rng.normal();
     };
@@ -94,7 +81,7 @@ function makeWindow(
   }
   const metrics = new Map<string, ReadonlyMap<FeatureName, number>>();
   for (const service of [...SERVICES, 'user']) {
-    const readings = makeMetrics(service, rng, { load, faults, shortage });
+    const readings = makeMetrics(service, rng, { load, faults });
     if (!unmeasured.has(service)) metrics.set(service, readings);
   }
   return { startMs, endMs: startMs + WINDOW_MS, latency, metrics };
@@ -129,14 +116,14 @@ function addedLatency(graph: CausalGraph, faults: readonly Fault[]): ReadonlyMap
 function makeMetrics(
   service: string,
   rng: Rng,
-  { load, faults, shortage }: { load: number; faults: readonly Fault[]; shortage: number },
+  { load, faults }: { load: number; faults: readonly Fault[] },
 ): ReadonlyMap<FeatureName, number> {
   const busy = load / NORMAL_LOAD;
   const around = (mean: number, spread: number) => Math.max(0, mean + spread * rng.normal());
   const metrics = new Map<FeatureName, number>([
     ['cpu_usage_cores', around(0.2 * busy, 0.01)],
     ['cpu_host_busy_ratio', around(0.4 * busy, 0.02)],
-    ['cpu_runqueue_wait_ratio', around(NORMAL_RUNQUEUE * loadFactor(load) * shortage, 0.01)],
+    ['cpu_runqueue_wait_ratio', around(NORMAL_RUNQUEUE * loadFactor(load), 0.01)],
     ['cpu_throttled_ratio', 0],
     ['network_probe_ms', around(0.3, 0.05)],
     ['network_receive_bytes_per_second', around(1e5 * busy, 5e3)],
