@@ -5,9 +5,11 @@ import {
   emptyState,
   hostileState,
   hotelIncident,
+  overtakenAdviceIncident,
   proposedIncident,
   replicaIncident,
   trainingState,
+  twoCulpritsIncident,
 } from './fixtures/hotel-incident.js';
 import { collectErrors, countColours, launchChromium } from './support/browser.js';
 import { type PageServer, startPageServer } from './support/page-server.js';
@@ -159,6 +161,22 @@ describe('the incident page in Chromium', function () {
       'What a person should do',
     ]);
     expect(await page.locator('#waiting').count()).to.equal(0);
+  });
+
+  it('gives advice of an earlier diagnosis no more once a later one has its plan', async () => {
+    await open(overtakenAdviceIncident());
+    expect(await page.locator('.recommendations li').allTextContents()).to.deep.equal([
+      'Give rate a processor of its own, or a second replica.',
+    ]);
+    expect(await textOf('.timeline')).to.contain('Look at it yourself');
+  });
+
+  it('gives the latest advice about each cause', async () => {
+    await open(twoCulpritsIncident());
+    expect(await page.locator('.recommendations li').allTextContents()).to.deep.equal([
+      'Give rate a processor of its own, or a second replica.',
+      'Move geo to another node.',
+    ]);
   });
 
   const states: [string, object, string[]][] = [

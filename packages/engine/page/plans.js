@@ -47,11 +47,24 @@ export function planSections(incident) {
     ...section(
       'What a person should do',
       'recommendations',
-      [...new Set(incident.actions.flatMap((entry) => entry.plan.recommendations ?? []))].map((text) =>
-        html('li', {}, text),
-      ),
+      [...new Set(adviceOf(incident))].map((text) => html('li', {}, text)),
     ),
   ];
+}
+
+/**
+ * What still holds of the words for people: those of each blamed service's latest plan. Where nobody is blamed, the
+ * latest plan of all speaks for the whole. What was advised before stands in the timeline.
+ */
+function adviceOf({ actions, diagnosis }) {
+  const blamed = diagnosis?.culprits.map(({ service }) => service) ?? [];
+  const latest = {
+    culprits: () => blamed.map((service) => actions.findLast(({ plan }) => plan.service === service)),
+    workload: () => actions.slice(-1),
+    undetermined: () => actions.slice(-1),
+    'no-violation': () => [],
+  };
+  return (latest[diagnosis?.verdict]?.() ?? []).flatMap((entry) => entry?.plan.recommendations ?? []);
 }
 
 /** Each plan with its number in requests, its place in the list from 1. */

@@ -81,6 +81,7 @@ export async function startEngine(config: Config, deps: EngineDeps): Promise<Out
     bounds: (service) => scaleBoundsOf(engine?.config ?? config, service),
   });
   if (!orchestrator.ok) {
+    await data.value.journal.close();
     await data.value.lock.release();
     return failure('orchestrator', `orchestrator: ${orchestrator.message}`);
   }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLogger, success, systemClock } from '@sage/core';
 import type { Orchestrator } from '@sage/orchestrator';
@@ -6,6 +6,19 @@ import { expect } from 'chai';
 import { startEngine } from '../src/engine.js';
 import { sageParts } from '../src/wiring.js';
 import { configOf, rigsOfEachTest, tempDir } from './support.js';
+
+/** Paths of this process's open files in a folder. */
+function openFilesOf(folder: string): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      return path.startsWith(folder) ? [path] : [];
+    } catch {
+      // That of the listing itself.
+      return [];
+    }
+  });
+}
 
 describe('what runs the services', () => {
   const startRig = rigsOfEachTest();
@@ -53,6 +66,7 @@ describe('what runs the services', () => {
       },
     );
     expect(refused.ok ? '' : refused.message).to.match(/^orchestrator: the placement cannot be read: ENOENT/);
+    if (process.platform === 'linux') expect(openFilesOf(dataDir)).to.deep.equal([]);
     await startRig({ dataDir });
   });
 

@@ -139,7 +139,9 @@ describe('a journal on a disk that fails', () => {
     expect(ids(unwrap(Journal.open('/j', files)).journal)).to.deep.equal(['b']);
   });
 
-  it('goes on with the long file when compacting fails', () => {
+  it('goes on with the long file when compacting fails', function () {
+    // Five thousand lines, of each of which the files in memory keep what is synced: slow on a busy machine.
+    this.timeout(60_000);
     const faults = new Faults([]);
     const files = new MemoryFiles(faults);
     const { journal } = unwrap(Journal.open('/j', files));

@@ -8,27 +8,32 @@ const WARM_UP_MS = 700;
 /** What a container of the lab runs, as an allow-list may name it. */
 export const CONTAINER_COMMAND = `sage-test-container-${process.pid}`;
 
+/** One connection alone leaves a link idle while it makes good what it has lost. */
+const CONNECTIONS = 4;
+
 const RECEIVER = `
 const [host, port, warmUpMs, seconds] = process.argv.slice(1);
+let bytes = 0;
 const server = require('node:net').createServer((socket) => {
-  let bytes = 0;
   socket.on('error', () => {}).on('data', (chunk) => { bytes += chunk.length; });
-  setTimeout(() => {
-    const [start, before] = [process.hrtime.bigint(), bytes];
-    setTimeout(() => {
-      const elapsed = Number(process.hrtime.bigint() - start) / 1e9;
-      process.stdout.write(String((bytes - before) / elapsed) + '\\n', () => process.exit(0));
-    }, 1000 * seconds);
-  }, warmUpMs);
 });
+server.once('connection', () => setTimeout(() => {
+  const [start, before] = [process.hrtime.bigint(), bytes];
+  setTimeout(() => {
+    const elapsed = Number(process.hrtime.bigint() - start) / 1e9;
+    process.stdout.write(String((bytes - before) / elapsed) + '\\n', () => process.exit(0));
+  }, 1000 * seconds);
+}, warmUpMs));
 server.listen({ host, port }, () => process.stdout.write('listening\\n'));
 `;
 const SENDER = `
-const [host, port, local] = process.argv.slice(1);
+const [host, port, connections] = process.argv.slice(1);
 const chunk = Buffer.alloc(65536);
-const socket = require('node:net').connect({ host, port, localAddress: local || undefined });
-const send = () => { while (socket.write(chunk)); };
-socket.on('connect', send).on('drain', send).on('error', () => {}).on('close', () => process.exit(0));
+for (let i = 0; i < connections; i++) {
+  const socket = require('node:net').connect({ host, port });
+  const send = () => { while (socket.write(chunk)); };
+  socket.on('connect', send).on('drain', send).on('error', () => {}).on('close', () => process.exit(0));
+}
 `;
 
 /** An end of a link, as the lab names it. */
@@ -110,7 +115,7 @@ export class NetworkLab {
     };
   }
 
-  /** Mbit/s on the wire of one TCP connection. */
+  /** Mbit/s on the wire of TCP connections that send all they can. */
   async throughput(
     from: Place,
     to: Exclude<Place, 'node'>,
@@ -122,7 +127,7 @@ export class NetworkLab {
     const receiver = this.#node(to, RECEIVER, host, port, String(WARM_UP_MS), String(seconds));
     const lines = receiver.stdout as NodeJS.ReadableStream;
     await once(lines, 'data');
-    const sender = this.#node(from, SENDER, host, port, '');
+    const sender = this.#node(from, SENDER, host, port, String(CONNECTIONS));
     const [answer] = (await once(lines, 'data')) as [Buffer];
     // Whoever looks who runs in a namespace finds neither of them any more.
     await Promise.all([sender, receiver].map(end));

@@ -31,7 +31,9 @@ export interface NodeAnomaly {
   readonly expectedMs: number;
   readonly z: number;
   readonly slowness: number;
-  /** How much longer than expected it took at the median… */
+  /** How much longer than expected it took at the objective's percentile… */
+  readonly excessMs: number;
+  /** …at the median… */
   readonly medianExcessMs: number;
   /** …and in the mean, as far as three quantiles tell. */
   readonly meanExcessMs: number;
@@ -102,13 +104,15 @@ export function readSigns(
     const read = judgedPercentiles(count, options.percentile, node.parents.length === 0).flatMap(
       ({ percentile, belief }) => {
         const residual = abduction.residual(node.id, percentile);
-        return residual === undefined ? [] : [{ percentile, ...residual, z: believed(residual.z, belief) }];
+        return residual === undefined
+          ? []
+          : [{ percentile, belief, ...residual, z: believed(residual.z, belief) }];
       },
     );
     if (read.length === 0) return undefined;
-    const { percentile, observedMs, expectedMs, z } = read.reduce((a, b) => (b.z > a.z ? b : a));
+    const { percentile, belief, observedMs, expectedMs, z } = read.reduce((a, b) => (b.z > a.z ? b : a));
     let slowness: number | undefined;
-    const excessMs = PERCENTILES.map((each) => {
+    const excessesMs = PERCENTILES.map((each) => {
       const residual = abduction.residual(node.id, each);
       return residual === undefined ? 0 : Math.max(0, residual.observedMs - residual.expectedMs);
     });
@@ -121,13 +125,15 @@ export function readSigns(
       get slowness() {
         if (slowness === undefined) {
           const normal = reference.latency(node.id, percentile);
-          slowness = normal === undefined ? 0 : (observedMs - normal.center) / normal.spread;
+          slowness =
+            normal === undefined ? 0 : believed((observedMs - normal.center) / normal.spread, belief);
         }
         return slowness;
       },
-      medianExcessMs: excessMs[0] ?? 0,
-      meanExcessMs: meanOfQuantiles(excessMs),
-      isLossy: looksLost(excessMs, count),
+      excessMs: excessesMs[PERCENTILES.indexOf(options.percentile)] ?? 0,
+      medianExcessMs: excessesMs[0] ?? 0,
+      meanExcessMs: meanOfQuantiles(excessesMs),
+      isLossy: looksLost(excessesMs, count),
     };
   };
   const features = readFeatures([...view.owned.keys()], window, reference);
@@ -261,15 +267,30 @@ function cacheLost({ features }: ServiceSigns): number {
   return 1 - held.observed / held.expected;
 }
 
+/** Part of the processor time that a service uses which it does not need usually; 0 where it does not tell. */
+function addedUse({ features }: ServiceSigns): number {
+  const used = features.find(({ feature }) => feature === 'cpu_usage_cores');
+  return used === undefined || used.observed <= used.expected ? 0 : 1 - used.expected / used.observed;
+}
+
+/** Waits for a processor, and how much of them is owed to what a service itself uses: its quota bounds nobody else. */
+const OWN_DEMAND: Partial<Readonly<Record<FeatureName, (signs: ServiceSigns) => number>>> = {
+  cpu_throttled_ratio: () => 1,
+  cpu_runqueue_wait_ratio: addedUse,
+  cpu_pressure_ratio: addedUse,
+};
+
 /**
  * How convincing a reading is. Misses are the more so the more of its cache a service has lost; it then computes longer
- * for the same and may run into its quota, for which throttling is the less so.
+ * for the same, and what it waits for a processor is the less so, as far as it uses more of one itself: neighbours that
+ * take its turns leave it less, and not more.
  */
 function strengthOf(reading: FeatureAnomaly, signs: ServiceSigns): number {
   const lost = CONVINCING * cacheLost(signs);
   if (reading.feature === 'llc_misses_per_second') return Math.max(strength(reading.z), lost);
   const wait = waitStrength(reading, signs);
-  return reading.feature === 'cpu_throttled_ratio' ? Math.max(0, wait - lost) : wait;
+  const ownDemand = OWN_DEMAND[reading.feature];
+  return ownDemand === undefined || lost === 0 ? wait : Math.max(0, wait - lost * ownDemand(signs));
 }
 
 /** A wait that explains most of what its service is slow by is beyond doubt, however small it is for a wait. */

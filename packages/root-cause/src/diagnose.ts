@@ -5,7 +5,7 @@ import { viewGraph } from './graph-view.js';
 import { type Inquiry, openInquiry } from './inquiry.js';
 import { isOwedToLoad, isSurge, suffersFromLoad, workloadFinding } from './judge-load.js';
 import { judgeResources } from './judge-resources.js';
-import { blame, judgeServices, undeterminedFinding } from './judge-services.js';
+import { blame, blameForExcess, judgeServices, undeterminedFinding } from './judge-services.js';
 import { normalReference } from './normal-reference.js';
 import { type DiagnoseInput, type DiagnoseOptions, resolveOptions } from './options.js';
 import { violationText } from './reason.js';
@@ -51,13 +51,13 @@ function search(inquiry: Inquiry): Finding {
   }
 
   const best = blame(inquiry, services);
-  if (best.blamed.length === 0 || best.probability < inquiry.settings.minProbability) {
-    return isOwedToLoad(inquiry)
-      ? workloadFinding(inquiry, services.candidates)
-      : undeterminedFinding(inquiry, services, best);
-  }
+  const restores = best.blamed.length > 0 && best.probability >= inquiry.settings.minProbability;
+  if (!restores && isOwedToLoad(inquiry)) return workloadFinding(inquiry, services.candidates);
 
-  const resources = judgeResources(inquiry, best.blamed);
+  const { blamed } = restores ? best : blameForExcess(inquiry, best);
+  if (blamed.length === 0) return undeterminedFinding(inquiry, services, best);
+
+  const resources = judgeResources(inquiry, blamed);
   return culpritsFinding(inquiry, resources.culprits, {
     services: services.candidates,
     resources: resources.candidates,

@@ -40,21 +40,31 @@ export function resourceEvidence(
   return mostTelling([...features.map(ofFeature), ...nodes.filter(isTelling).map(ofNode)]);
 }
 
+/** z of ordinary noise. */
+const NOISE_Z = 2;
+
 /**
  * How far a service is from normal by its own doing: its largest z, where usage counts for a third and shared
  * latencies for the part that is its own. `decisive` leaves usage out, which makes a suspect only where all there is is
  * used up, and of waiting what most services suffer alike.
+ *
+ * A model that has learnt how slow waiting makes a service expects it to be: where it suffers some, a latency that waits
+ * for nobody counts as it is beside normal, or whoever is known best would be suspected least.
  */
 export function ownAnomaly(
   signs: ServiceSigns,
   responsibility: Responsibility,
 ): { readonly anomaly: number; readonly decisive: number } {
   const contention = signs.features.filter(({ feature }) => FEATURES[feature].role === 'contention');
+  const waits = contention.map(({ ownZ }) => ownZ).filter(Number.isFinite);
+  const suffers = waits.some((z) => z > NOISE_Z);
+  const oddity = (entry: NodeAnomaly): number =>
+    suffers && entry.node.parents.length === 0 ? Math.max(entry.z, entry.slowness) : entry.z;
   const decisive = Math.max(
     hasUsedUp(signs) ? USED_UP_Z : 0,
-    ...contention.map(({ ownZ }) => ownZ).filter(Number.isFinite),
+    ...waits,
     ...[...signs.exclusive, ...signs.shared]
-      .map((entry) => responsibility(signs.service, entry.node.id) * entry.z)
+      .map((entry) => responsibility(signs.service, entry.node.id) * oddity(entry))
       .filter(Number.isFinite),
   );
   const all = signs.features.map(({ feature, z }) => weightOf(feature) * z).filter(Number.isFinite);

@@ -2,9 +2,8 @@ import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
 import type { FeatureAnomaly, NodeAnomaly, ServiceSigns } from './anomaly.js';
 import type { GraphView, HiddenWay } from './graph-view.js';
+import { PROBE_NOTED_Z } from './probe.js';
 
-/** Of a probe: from here on it is asked how much of what callers are slow by it explains. */
-const PROBE_NOTED_Z = 3;
 /** Probes tell a mean; of exponential waits, as queues make them, the p95 is about three times as long. */
 const TAIL_RATIO = 3;
 /** Calls a request, below which what they take does not reach its p95. */

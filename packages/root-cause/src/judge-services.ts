@@ -2,11 +2,20 @@ import type { Candidate } from '@sage/core';
 import { ownAnomaly } from './evidence.js';
 import { blamelessFinding, type Finding, resourceCandidate, serviceCandidate } from './finding.js';
 import type { Inquiry } from './inquiry.js';
-import { findCulprits, type RankedSuspect, rankSuspects, type Suspect } from './level-one.js';
+import {
+  fewestThatExplain,
+  findCulprits,
+  type RankedSuspect,
+  rankSuspects,
+  type Suspect,
+} from './level-one.js';
 import { rankResources } from './level-two.js';
+import type { Counterfactuals } from './outlook.js';
 
 /** How many services beside the suspects are listed. */
 const LISTED = 5;
+/** Of the threshold of oddity: what is no chance where something has to be the cause beside another. */
+const LESSER = 0.5;
 
 /** Level 1 of the search: which services. */
 export interface JudgedServices {
@@ -14,6 +23,8 @@ export interface JudgedServices {
   readonly ranked: readonly RankedSuspect[];
   /** Whether any of them is out of the ordinary. */
   readonly areSuspect: boolean;
+  /** Those, and whoever is so by half as much. */
+  readonly withLesser: readonly RankedSuspect[];
   /** Those and, beside them, some out of the question: that restoring them would not help is an answer, too. */
   readonly candidates: readonly Candidate[];
 }
@@ -24,6 +35,7 @@ export function judgeServices(inquiry: Inquiry): JudgedServices {
     .map((service) => ({ service, ...ownAnomaly(scene.signsOf(service), scene.facts.responsibility) }))
     .sort((a, b) => b.anomaly - a.anomaly);
   const suspects: readonly Suspect[] = all.filter(({ decisive }) => decisive >= settings.anomalyThreshold);
+  const lesser = all.filter(({ decisive }) => decisive >= LESSER * settings.anomalyThreshold);
   const judged = { ...settings, excessMs };
   const ranked = rankSuspects(suspects.length > 0 ? suspects : all.slice(0, LISTED), ask, judged);
   const others = all
@@ -32,24 +44,52 @@ export function judgeServices(inquiry: Inquiry): JudgedServices {
   const candidates = rankSuspects([...ranked, ...others], ask, judged).map((entry) =>
     serviceCandidate(inquiry, entry),
   );
-  return { ranked, areSuspect: suspects.length > 0, candidates };
+  const areSuspect = suspects.length > 0;
+  return { ranked, areSuspect, withLesser: rankSuspects(lesser, ask, judged), candidates };
 }
 
-/** Whom to blame, and the probability that restoring them all restores the objective. */
+/** What the search for whom to blame asks. */
+type Search = Pick<Inquiry, 'settings' | 'ask' | 'excessMs'>;
+
+/** The best explanation that was found. */
+export interface Blamed {
+  readonly blamed: readonly string[];
+  /** That restoring them all restores the objective. */
+  readonly probability: number;
+}
+
+/**
+ * Whom to blame. Of many services one or the other is a little odd by chance; but where somebody beyond doubt explains
+ * most of a broken objective and leaves it broken, somebody else has a part in it: beside him whoever is odd by half as
+ * much is believed, as far as the objective then holds.
+ */
 export function blame(
-  { settings, ask, excessMs }: Inquiry,
-  { ranked, areSuspect }: JudgedServices,
-): { readonly blamed: readonly string[]; readonly probability: number } {
-  const blamed = areSuspect ? findCulprits(ranked, ask, { ...settings, excessMs }) : [];
-  const { probability } = ask(blamed.map((service) => ({ service })));
-  return { blamed, probability };
+  { settings, ask, excessMs }: Search,
+  { ranked, areSuspect, withLesser }: Omit<JudgedServices, 'candidates'>,
+): Blamed {
+  const best = (suspects: readonly RankedSuspect[]) =>
+    outlookFor(findCulprits(suspects, ask, { ...settings, excessMs }), ask);
+  const sure = best(areSuspect ? ranked : []);
+  if (sure.blamed.length === 0 || sure.probability >= settings.minProbability) return sure;
+  const likely = best(withLesser);
+  const isBeside = sure.blamed.every((service) => likely.blamed.includes(service));
+  return isBeside && likely.probability >= settings.minProbability ? likely : sure;
+}
+
+/** Who explains nearly all of the excess, where restoring the best that was found does not restore the objective. */
+export function blameForExcess({ ask, excessMs }: Omit<Search, 'settings'>, { blamed }: Blamed): Blamed {
+  return outlookFor(fewestThatExplain(blamed, ask, excessMs), ask);
+}
+
+function outlookFor(blamed: readonly string[], ask: Counterfactuals): Blamed {
+  return { blamed, probability: ask(blamed.map((service) => ({ service }))).probability };
 }
 
 /** Restoring `blamed`, the best that was found, is not sure enough to restore the objective. */
 export function undeterminedFinding(
   inquiry: Inquiry,
   { ranked, areSuspect, candidates }: JudgedServices,
-  { blamed, probability }: ReturnType<typeof blame>,
+  { blamed, probability }: Blamed,
 ): Finding {
   const { ask, scene, settings } = inquiry;
   const names = ranked.map(({ service }) => service).join(', ');

@@ -39,15 +39,13 @@ export function rankSuspects(
 const REAL_GAIN = 0.1;
 /** Nothing more to win. */
 const CERTAIN = 0.98;
-/** A member whose absence costs less probability than this was not needed. */
-const DISPENSABLE = 0.15;
 
 /**
  * The smallest set of services that restores the objective: greedy forward, each time the one whose restoration lowers
  * the median most, as long as it falls by more than 10 % of the excess that is left, until the objective is sure to
- * hold and enough of the excess is explained; then members that are not needed, or that are but another explanation of
- * the same, are taken out, the latest first. Empty where no single restoration has a real gain, or where the set found
- * does not explain enough of the excess.
+ * hold and enough of the excess is explained; then members without whom it is likelier to hold than not are taken out,
+ * the latest first: nobody is blamed for what most likely breaks nothing. Empty where no single restoration has a real
+ * gain, or where the set found does not explain enough of the excess.
  */
 export function findCulprits(
   suspects: readonly RankedSuspect[],
@@ -80,12 +78,28 @@ export function findCulprits(
     const rest = chosen.filter((other) => other !== service);
     if (rest.length === 0) break;
     const without = outlook(rest);
-    // Where it would have done alone what the rest does not, it is another explanation and not another cause.
-    const loss = outlook(chosen).probability - without.probability - outlook([service]).probability;
-    if (without.probability >= options.minProbability && loss <= DISPENSABLE && explains(without))
-      chosen = rest;
+    if (without.probability >= options.minProbability && explains(without)) chosen = rest;
   }
   return explains(outlook(chosen)) ? chosen : [];
+}
+
+/**
+ * Of culprits whose restoration does not restore the objective the fewest, in their order, that explain all of the
+ * excess but what is noise beside it. Counterfactuals are off by a part of what they take away: of an excess of twenty
+ * times the objective, what they leave may well be over it. Empty where all of them do not explain as much.
+ */
+export function fewestThatExplain(
+  culprits: readonly string[],
+  ask: Counterfactuals,
+  excessMs: number,
+): readonly string[] {
+  const before = ask([]).medianMs;
+  for (let size = 1; size <= culprits.length; size++) {
+    const few = culprits.slice(0, size);
+    const { medianMs } = ask(few.map((service) => ({ service })));
+    if (before - medianMs >= (1 - REAL_GAIN) * excessMs) return few;
+  }
+  return [];
 }
 
 /** Each part's share of the excess, by exact Shapley values of the fall of the median; at least 0, at most 1 in sum. */

@@ -1,10 +1,16 @@
 import type { LatencyNode } from '@sage/causal-graph';
+import type { FeatureName } from '@sage/core';
 import { CONVINCING, type NodeAnomaly, type ServiceSigns } from './anomaly.js';
 
 /** Slowness from which on a callee serves slowly. */
 const SERVED_SLOWLY_Z = 6;
-/** Wait for a pool from which on it is asked how much of a slow way there it explains. */
+/**
+ * Of a pool's queue, which is seen twice: by how long one waits in it and by how many do, the rate of calls times as
+ * long (Little's law), so that of many calls the latter shows first. From here on of either it is asked how much of a
+ * slow way there the wait explains.
+ */
 const POOL_NOTED_Z = 3;
+const POOL_QUEUE: readonly FeatureName[] = ['software_pool_wait_ms', 'software_pool_pending'];
 
 /** Whether a callee serves a kind of call, and answers it, as fast as ever. */
 export type Serving = 'as usual' | 'slowly' | 'unseen';
@@ -24,12 +30,13 @@ export function poolWaitClaim(
   if (node.rpc.caller !== signs.service || meanExcessMs <= 0) return 0;
   if (node.kind !== 'request' && node.kind !== 'client') return 0;
   const wait = signs.features.find(({ feature }) => feature === 'software_pool_wait_ms');
-  if (wait === undefined || wait.z < POOL_NOTED_Z) return 0;
+  const isNoted = signs.features.some(({ feature, z }) => POOL_QUEUE.includes(feature) && z >= POOL_NOTED_Z);
+  if (wait === undefined || !isNoted) return 0;
   const serving = calleeServes();
   const isWay = node.kind === 'request' && serving === 'as usual';
   const isBare = node.kind === 'client' && serving === 'unseen';
   if (!isWay && !isBare) return 0;
-  const explained = Math.min(1, (wait.observed - wait.expected) / meanExcessMs);
+  const explained = Math.min(1, Math.max(0, wait.observed - wait.expected) / meanExcessMs);
   // A slow callee holds connections, too; what then is left unexplained is the time that it takes itself.
   return CONVINCING * (isBare ? UNSEEN_PART * explained : 1) * explained;
 }

@@ -21,3 +21,12 @@ export function isClearedByProbe(signs: ServiceSigns, { isLossy }: NodeAnomaly):
   if (measured === undefined || measured >= FINE_BELOW || isLossy) return false;
   return !meetsQueue(signs);
 }
+
+/** Of a probe: from here on it is asked how much of what is slow it explains. */
+export const PROBE_NOTED_Z = 3;
+
+/** How much longer than usual probes over a service's link take, ms; 0 where that may be noise, or is not measured. */
+export function probedDelayMs({ features }: ServiceSigns): number {
+  const probe = features.find(({ feature }) => feature === 'network_probe_ms');
+  return probe === undefined || probe.z < PROBE_NOTED_Z ? 0 : probe.observed - probe.expected;
+}

@@ -36,7 +36,9 @@ export function culpritsText(culprits: readonly Culprit[], victims: readonly Vic
       ? ''
       : `; ${list(names)} ${names.length === 1 ? 'is' : 'are'} slow, too, but not the cause`;
   const probability = Math.min(...culprits.map((culprit) => culprit.probability));
-  return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, the objective would hold with probability ${probability.toFixed(2)}${others}.`;
+  const explained = culprits.reduce((sum, { share }) => sum + share, 0);
+  const gone = probability < 0.5 ? `${Math.floor(100 * explained)} % of the excess would be gone, and ` : '';
+  return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, ${gone}the objective would hold with probability ${probability.toFixed(2)}${others}.`;
 }
 
 export function workloadText(load: number, reference: NormalReference): string {

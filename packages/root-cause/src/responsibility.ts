@@ -5,7 +5,7 @@ import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { lendHiddenWays } from './hidden-ways.js';
 import { poolWaitClaim, type Serving, servingOf } from './pool-wait.js';
-import { isClearedByProbe } from './probe.js';
+import { isClearedByProbe, probedDelayMs } from './probe.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
 export interface Claim {
@@ -37,6 +37,29 @@ export function splitBlame(claims: readonly Claim[]): ReadonlyMap<string, number
   );
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return new Map(claims.map((claim, index) => [claim.owner, (weights[index] as number) / total]));
+}
+
+/**
+ * What probes over one owner's link take longer every call over it does, and no more than what is left of the node's
+ * excess can be the other's, however strong the claim: strengths tell how sure a cause is and not how much it causes. Of
+ * two slow links each has its part of both.
+ */
+function boundByProbes(
+  split: ReadonlyMap<string, number>,
+  { excessMs }: NodeAnomaly,
+  owners: readonly ServiceSigns[],
+): ReadonlyMap<string, number> {
+  const [one, other] = owners;
+  if (one === undefined || other === undefined || excessMs <= 0) return split;
+  const [oneMs, otherMs] = [probedDelayMs(one), probedDelayMs(other)];
+  const least = Math.min(1, oneMs / excessMs);
+  const most = 1 - Math.min(1, otherMs / excessMs);
+  const claimed = split.get(one.service) ?? 0;
+  const part = least > most ? oneMs / (oneMs + otherMs) : Math.min(Math.max(claimed, least), most);
+  return new Map([
+    [one.service, part],
+    [other.service, 1 - part],
+  ]);
 }
 
 /**
@@ -179,7 +202,7 @@ export function assignResponsibility(
         }),
         isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
       }));
-      const split = splitBlame(claims);
+      const split = boundByProbes(splitBlame(claims), shared, owners);
       parts.set(shared.node.id, split);
       const pair = pairOf(shared.node);
       if (shared.z > (between.get(pair)?.z ?? Number.NEGATIVE_INFINITY)) {

@@ -42,6 +42,7 @@ describe('assignResponsibility', () => {
     expectedMs: 1,
     z,
     slowness: z,
+    excessMs: 0,
     medianExcessMs: 0,
     meanExcessMs: 0,
     isLossy: false,
@@ -134,6 +135,27 @@ describe('assignResponsibility', () => {
       ['c', hub('c', [c])],
     ]);
     expect(assignResponsibility(signs, NOTHING_ELSE)('front', a.node.id)).to.be.at.least(0.7);
+  });
+
+  describe('a way over two slow links', () => {
+    const CASES: readonly (readonly [name: string, front: number, a: number, part: number])[] = [
+      ['each has what probes over it take longer, however much surer one is', 30, 60, 1 / 3],
+      ['what probes leave goes to the surer one', 10, 60, 1 / 9],
+      ['two that take longer together than the way share it alike', 60, 120, 1 / 3],
+      ['a probe within noise bounds nobody', 2, 90, 0],
+    ];
+    for (const [name, frontMs, aMs, part] of CASES) {
+      it(name, () => {
+        const way = { ...link('front', 'a', 90), excessMs: 90 };
+        const signs = new Map<string, ServiceSigns>([
+          ['front', hub('front', [way], [feature('network_probe_ms', frontMs)])],
+          ['a', hub('a', [way], [feature('network_probe_ms', aMs)])],
+        ]);
+        const responsibility = assignResponsibility(signs, NOTHING_ELSE);
+        expect(responsibility('front', way.node.id)).to.be.closeTo(part, 0.01);
+        expect(responsibility('a', way.node.id)).to.be.closeTo(1 - part, 0.01);
+      });
+    }
   });
 
   describe('a way without client spans', () => {

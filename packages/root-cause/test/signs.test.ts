@@ -35,6 +35,7 @@ function node(kind: LatencyKind, [caller, callee]: [string, string], z: number, 
     expectedMs: 1,
     z,
     slowness: z,
+    excessMs: 0,
     medianExcessMs: excessMs,
     meanExcessMs: excessMs,
     isLossy: false,
@@ -99,6 +100,23 @@ describe('what a service suffers', () => {
   });
 });
 
+describe('how far a service is from normal by itself', () => {
+  const expected: NodeAnomaly = { ...node('server', ['x', 'a'], 1), slowness: 40 };
+  const decisive = (waits: number, entry: NodeAnomaly) =>
+    ownAnomaly(
+      signs('a', { exclusive: [entry], features: [feature('cpu_runqueue_wait_ratio', waits)] }),
+      () => 1,
+    ).decisive;
+  it('counts what the model expects of one who waits', () => {
+    expect(decisive(3, expected)).to.equal(40);
+  });
+  it('leaves out what it expects of one who does not, or may have of those it waits for', () => {
+    expect(decisive(1, expected)).to.equal(1);
+    const parents = [{ node: 'client|a>b:/', weight: 1, callsPerChild: 1 }];
+    expect(decisive(3, { ...expected, node: { ...expected.node, parents } })).to.equal(3);
+  });
+});
+
 describe('the resource that explains a service', () => {
   const CASES: readonly [name: string, signs: Partial<ServiceSigns>, resource: Resource][] = [
     ['compute slow, nothing measured', { exclusive: [node('server', ['x', 'a'], 50)] }, 'software'],
@@ -115,6 +133,25 @@ describe('the resource that explains a service', () => {
       },
       'software',
     ],
+    ...(
+      [
+        ['as it computes longer', 3, 'llc'],
+        ['computing no longer', 1, 'cpu'],
+      ] as const
+    ).map(([how, ratio, resource]): (typeof CASES)[number] => [
+      `it has lost its cache and waits for a processor, ${how}`,
+      {
+        exclusive: [node('server', ['x', 'a'], 50)],
+        excessSeconds: 0.5,
+        features: [
+          feature('llc_occupancy_bytes', -1, { observed: 0.1, expected: 1 }),
+          feature('llc_misses_per_second', 20, { observed: 3, expected: 1 }),
+          feature('cpu_usage_cores', 10, { observed: ratio, expected: 1 }),
+          feature('cpu_runqueue_wait_ratio', 30),
+        ],
+      },
+      resource,
+    ]),
     [
       'its own time is longer by one retransmission, and holds ways that nobody sees',
       { exclusive: [{ ...unseenCalls(60, 201), medianExcessMs: 0, isLossy: true }] },
@@ -247,6 +284,17 @@ describe('whose a slow way is', () => {
       });
     expect(part([caller, callee(0)], 'a', request.node.id)).to.be.above(0.9);
     expect(part([caller, callee(100)], 'a', request.node.id)).to.be.below(0.5);
+
+    const queue = (pending: number) =>
+      signs('a', {
+        shared: [request],
+        features: [
+          feature('software_pool_wait_ms', 2, { observed: 9 }),
+          feature('software_pool_pending', pending),
+        ],
+      });
+    expect(part([queue(6), callee(0)], 'a', request.node.id), 'many that wait').to.be.above(0.9);
+    expect(part([queue(1), callee(0)], 'a', request.node.id), 'hardly any').to.be.below(0.5);
   });
 });
 

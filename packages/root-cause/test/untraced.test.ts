@@ -21,6 +21,7 @@ function slow(z: number): NodeAnomaly {
     expectedMs: 10,
     z,
     slowness: z,
+    excessMs: 0,
     medianExcessMs: 90,
     meanExcessMs: 90,
     isLossy: false,

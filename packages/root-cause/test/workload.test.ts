@@ -1,6 +1,7 @@
 import { FEATURES, type FeatureName, type Window } from '@sage/core';
 import { expect } from 'chai';
 import { type FeatureAnomaly, noSigns } from '../src/anomaly.js';
+import { sureLoad } from '../src/judge-load.js';
 import { isOverloaded, strainedBeyondLoad } from '../src/workload.js';
 
 /** A reading with its z by the feature's resolution. */
@@ -90,6 +91,19 @@ describe('an overloaded service', () => {
       expect(isOverloaded({ ...noSigns('a'), features }, { history, growth: 1, threshold: 6 })).to.equal(
         overloaded,
       );
+    });
+  }
+});
+
+describe('the load that is sure', () => {
+  const window: Window = { startMs: 0, endMs: 30_000, latency: new Map(), metrics: new Map() };
+  for (const [load, sure] of [
+    [500, 491.84],
+    [5, 4.18],
+    [0.1, -0.015],
+  ] as const) {
+    it(`of ${30 * load} calls counted in 30 s: ${sure} requests per second`, () => {
+      expect(sureLoad({ load, window })).to.be.closeTo(sure, 0.01);
     });
   }
 });

@@ -6,6 +6,8 @@ export interface Link {
   readonly callee: string;
   /** Whether they usually come with both spans: then a lone client span means a lost one. */
   paired: boolean;
+  /** Whether a client span was alone in a whole trace: the callee has no spans of its own. */
+  alone: boolean;
   readonly rpcs: Map<string, RpcKey>;
 }
 
@@ -13,7 +15,8 @@ type Links = Map<string, Map<string, Link>>;
 
 /**
  * Who calls whom for what, as seen lately. Equal calls are given one and the same key, which knows its id. Memory is
- * bounded: beyond `most` links and kinds of calls it begins anew, and of what was before only pairing is still known.
+ * bounded: beyond `most` links and kinds of calls it begins anew, and of what was before only whether spans come paired or
+ * alone is still known.
  */
 export class RpcLinks {
   readonly #most: number;
@@ -39,8 +42,8 @@ export class RpcLinks {
   }
 
   #add(caller: string, callee: string): Link {
-    const paired = this.#before.get(caller)?.get(callee)?.paired ?? false;
-    const link = { caller, callee, paired, rpcs: new Map() };
+    const { paired = false, alone = false } = this.#before.get(caller)?.get(callee) ?? {};
+    const link = { caller, callee, paired, alone, rpcs: new Map() };
     const ofCaller = this.#recent.get(caller);
     if (ofCaller === undefined) this.#recent.set(caller, new Map([[callee, link]]));
     else ofCaller.set(callee, link);

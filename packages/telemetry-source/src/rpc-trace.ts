@@ -8,7 +8,10 @@ export type UnusedSpan = 'unpaired-client' | 'lost-server' | 'orphan-server';
 
 export interface TraceOptions {
   readonly links: RpcLinks;
-  /** Parts of this trace were given out or evicted before: a lone client span proves nothing. */
+  /**
+   * Parts of this trace were given out or evicted before: a lone client span proves nothing, but where calls to its callee
+   * never had server spans.
+   */
   readonly partial: boolean;
   /** Added to. */
   readonly unused: Record<UnusedSpan, number>;
@@ -18,7 +21,8 @@ export interface TraceOptions {
  * The calls of one trace. Client and server spans (producer and consumer spans likewise) pair by parent id. For a
  * message `clientMs` is the time from sending until it was handled, because nobody waits in the client span for that.
  */
-export function traceRpcs({ spans }: TraceTree, options: TraceOptions): RpcObservation[] {
+export function traceRpcs({ spans, complete }: TraceTree, options: TraceOptions): RpcObservation[] {
+  const whole = complete && !options.partial;
   for (const span of spans) {
     if (span.isServer) enter(span, spans.length, options.links);
     else if (span.isClient && span.parent?.isClient && span.parent.span.service === span.span.service) {
@@ -30,7 +34,7 @@ export function traceRpcs({ spans }: TraceTree, options: TraceOptions): RpcObser
     if (span.isClient) {
       const within = enclosingServer(span, spans.length);
       if (span.servers !== undefined) addPairedCalls(span, span.servers, within, calls);
-      else if (!span.isOuterClient) calls.push(loneClient(span, within, options));
+      else if (!span.isOuterClient) calls.push(loneClient(span, within, { ...options, whole }));
     } else if (span.isServer) {
       const entry = span.entry;
       if (entry?.how === 'orphan') options.unused['orphan-server'] += 1;
@@ -114,7 +118,12 @@ function requestTimeUs(apartUs: number, clientUs: number, serverUs: number): num
   return Math.min(Math.max(0, apartUs), mostUs);
 }
 
-function loneClient(client: TracedSpan, within: TracedSpan | undefined, options: TraceOptions): PlacedCall {
+interface LoneOptions extends TraceOptions {
+  /** All spans of the trace are here. */
+  readonly whole: boolean;
+}
+
+function loneClient(client: TracedSpan, within: TracedSpan | undefined, options: LoneOptions): PlacedCall {
   const { endUs } = client;
   const { startUs, durationUs } = client.span;
   const rpc = calledStore(client, options);
@@ -137,17 +146,18 @@ function loneClient(client: TracedSpan, within: TracedSpan | undefined, options:
 /** What a client span without a server span called, if that has no spans of its own. */
 function calledStore(
   { span: { service, peerService, operation } }: TracedSpan,
-  { links, partial, unused }: TraceOptions,
+  { links, partial, whole, unused }: LoneOptions,
 ): RpcKey | undefined {
   if (peerService === undefined) {
     unused['unpaired-client'] += 1;
     return undefined;
   }
   const link = links.between(service, peerService);
-  if (partial || link.paired) {
+  if (link.paired || (partial && !link.alone)) {
     unused['lost-server'] += 1;
     return undefined;
   }
+  if (whole) link.alone = true;
   return links.rpc(link, operation);
 }
 

@@ -235,6 +235,22 @@ describe('RpcAssembler over time', () => {
     expect(assembler.stats().dropped['lost-server']).to.equal(1);
   });
 
+  it('takes it for one in such a trace, too, where a whole trace has shown that the callee has no spans', () => {
+    const { after, assembler } = timeline();
+    const store = { ...client, peerService: 'redis' };
+    after(0, root, store);
+    after(2_500);
+    const slow = (one: Span): Span => ({ ...one, traceId: 'u' });
+    after(0, slow({ ...server, spanId: 'early', parentSpanId: 'lost' }));
+    after(10_000);
+    after(0, slow(root), slow(store));
+    expect(after(2_500)).to.deep.equal([
+      'front>redis:op-c 50 - - - 1 < (outside)>front:op-s',
+      '(outside)>front:op-s - 100 - - - < -',
+    ]);
+    expect(assembler.stats().dropped['lost-server']).to.equal(0);
+  });
+
   it('takes no lone client span for a store where calls usually have both spans', () => {
     const { after, assembler } = timeline();
     after(0, root, client, server);

@@ -16,7 +16,7 @@ describe('RpcLinks', () => {
     expect(new Set([rpc, key(links, 'remove'), key(links, 'add', 'mail')]).size).to.equal(3);
   });
 
-  it('begins anew beyond its bound and still knows which links are paired', () => {
+  it('begins anew beyond its bound and still knows on which links spans are paired, and on which alone', () => {
     const links = new RpcLinks(5);
     const first = key(links, 'add');
     links.between('front', 'cart').paired = true;
@@ -26,6 +26,9 @@ describe('RpcLinks', () => {
     expect(rpcId(again)).to.equal(rpcId(first));
     expect(links.between('front', 'cart').paired).to.equal(true);
     expect(links.between('front', 'shop').paired).to.equal(false);
+    links.between('front', 'shop').alone = true;
+    for (let i = 0; i < 3; i++) key(links, `PUT /${i}`, 'mail');
+    expect(links.between('front', 'shop')).to.include({ paired: false, alone: true });
   });
 
   it('forgets a link that was not seen for a whole bound', () => {

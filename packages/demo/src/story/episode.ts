@@ -1,9 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { actionWords, type Diagnosis, errorMessage, milliseconds, type Objective } from '@sage/core';
 import type { EngineEvent, Incident } from '@sage/engine';
 import { type ActiveFault, type Fault, injectFault } from '../faults/index.js';
 import { WINDOW_SECONDS } from './engine-config.js';
 import { judge } from './judge.js';
 import { type Narrator, tellDiagnosis } from './narrator.js';
+import { othersProcessors, othersText, type ProcessorTimes } from './other-load.js';
 import type { DemoResult } from './result.js';
 import { pause, type Stage } from './stage.js';
 
@@ -25,6 +27,9 @@ export interface EpisodeContext {
   readonly narrator: Narrator;
   readonly objectives: readonly Objective[];
   readonly nowMs: () => number;
+  readonly processorTimes: () => Promise<ProcessorTimes | undefined>;
+  /** Processors that programs other than the demo kept busy while Sage learned. */
+  readonly othersWhileLearning: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -51,6 +56,7 @@ export async function quietEpisode(context: EpisodeContext): Promise<Episode> {
   narrator.say(`No fault is injected. Watching for ${QUIET_SECONDS} s whether anybody is blamed.`);
   const record = newRecord();
   const stop = stage.watch.listen((event) => follow(event, record, context));
+  const before = await context.processorTimes();
   try {
     for (let second = 0; second < QUIET_SECONDS; second++) {
       narrator.progress(second / QUIET_SECONDS, `${latencies(context)}`);
@@ -70,6 +76,7 @@ export async function quietEpisode(context: EpisodeContext): Promise<Episode> {
   );
   return conclude(context, null, record, {
     ...judgement,
+    others: await tellOthers(context, before),
     right: judgement.rightService,
     recovered: true,
     injected: null,
@@ -86,12 +93,15 @@ export async function faultEpisode(context: EpisodeContext, fault: Fault): Promi
   let active: ActiveFault | undefined;
   try {
     const injected = narrator.elapsedSeconds();
+    const before = await context.processorTimes();
     narrator.say(narrator.dim('A fault begins now. Sage is not told which, nor where.'));
     const injection = await injectFault(stage.app, fault, { log: stage.log });
     if (!injection.ok) throw new Error(injection.message);
     active = injection.value;
     await untilOver(context, record);
-    return tell(context, active, record, { injected, blamedInCalm });
+    const judged = tell(context, active, record, blamedInCalm);
+    const others = await tellOthers(context, before);
+    return conclude(context, active, record, { ...judged, injected, others });
   } finally {
     stop();
     // First what was done about it: undone later, it would bring back the value that the fault had set.
@@ -210,8 +220,8 @@ function tell(
   context: EpisodeContext,
   fault: ActiveFault,
   record: EpisodeRecord,
-  { injected, blamedInCalm }: { readonly injected: number; readonly blamedInCalm: readonly string[] },
-): Episode {
+  blamedInCalm: readonly string[],
+): Judged {
   const { narrator } = context;
   const diagnosis =
     record.primary === undefined
@@ -227,26 +237,33 @@ function tell(
   narrator.detail(
     `service ${mark(judgement.rightService)}  resource ${mark(judgement.rightResource)}  recovered ${mark(recovered)}${alsoBlamed.length > 0 ? `  also blamed: ${alsoBlamed.join(', ')}` : ''}`,
   );
-  return conclude(context, fault, record, {
-    ...judgement,
-    alsoBlamed,
-    right,
-    recovered,
-    injected,
-    diagnosis,
-  });
+  return { ...judgement, alsoBlamed, right, recovered, diagnosis };
+}
+
+/** Who slows the application from outside is no fault that was injected, and is told. */
+async function tellOthers(
+  { narrator, othersWhileLearning, processorTimes }: EpisodeContext,
+  before: ProcessorTimes | undefined,
+): Promise<number | undefined> {
+  const others = othersProcessors(before, await processorTimes());
+  const text = othersText({ learning: othersWhileLearning, episode: others }, availableParallelism());
+  if (text !== undefined) narrator.detail(text);
+  return others;
+}
+
+/** What came out of an episode. */
+interface Judged
+  extends Pick<Episode, 'rightService' | 'rightResource' | 'alsoBlamed' | 'right' | 'recovered'> {
+  readonly diagnosis: Diagnosis | undefined;
 }
 
 function conclude(
   context: EpisodeContext,
   fault: ActiveFault | null,
   record: EpisodeRecord,
-  found: Pick<Episode, 'rightService' | 'rightResource' | 'alsoBlamed' | 'right' | 'recovered'> & {
-    readonly injected: number | null;
-    readonly diagnosis: Diagnosis | undefined;
-  },
+  found: Judged & { readonly injected: number | null; readonly others: number | undefined },
 ): Episode {
-  const { injected, diagnosis, ...judgement } = found;
+  const { injected, others, diagnosis, ...judgement } = found;
   const { opened, diagnosed, acted, recovered } = record;
   return {
     fault: fault && {
@@ -261,6 +278,7 @@ function conclude(
     diagnosis: diagnosis ?? null,
     ...judgement,
     actions: record.actions,
+    othersProcessors: { learning: context.othersWhileLearning ?? null, episode: others ?? null },
     seconds: { trained: 0, injected, opened, diagnosed, acted, recovered },
   };
 }

@@ -27,6 +27,8 @@ export interface DemoResult {
    * without a fault always true.
    */
   readonly recovered: boolean;
+  /** Processors that programs other than the demo kept busy, in the mean; null where /proc does not tell. */
+  readonly othersProcessors: { readonly learning: number | null; readonly episode: number | null };
   readonly seconds: {
     readonly trained: number;
     readonly injected: number | null;

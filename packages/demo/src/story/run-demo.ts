@@ -27,6 +27,7 @@ import { type Episode, faultEpisode, quietEpisode } from './episode.js';
 import { hubRoutes, runInHub } from './hub-entry.js';
 import { Narrator } from './narrator.js';
 import type { DemoOptions, FaultChoice, IsolationChoice } from './options.js';
+import { othersProcessors, readProcessorTimes } from './other-load.js';
 import { type DemoResult, writeResult } from './result.js';
 import { engineConfigOf, pageUrl, pause, type Stage, setStage } from './stage.js';
 
@@ -99,11 +100,22 @@ export async function runDemo(
       `It runs: ${options.requestsPerSecond} requests/s, open loop. The page: ${narrator.bold(pageUrl(stage, routes))}`,
     );
     narrator.detail(`Requests as its clients see them, for a Prometheus: ${stage.loadMetricsUrl}`);
+    const processorTimes = () => readProcessorTimes('/proc', process.pid, () => options.clock.now());
+    const beforeLearning = await processorTimes();
     const r2 = await learn(stage, narrator, abort.signal);
+    const othersWhileLearning = othersProcessors(beforeLearning, await processorTimes());
     await pause(SETTLE_MS[options.trigger], abort.signal);
     const trained = narrator.elapsedSeconds();
     const objectives = await setObjectives(stage, narrator, options);
-    const context = { stage, narrator, objectives, nowMs: () => options.clock.now(), signal: abort.signal };
+    const context = {
+      stage,
+      narrator,
+      objectives,
+      nowMs: () => options.clock.now(),
+      processorTimes,
+      othersWhileLearning,
+      signal: abort.signal,
+    };
 
     for (let round = 0; ; round++) {
       const fault = round === 0 ? first : drawRound(round);

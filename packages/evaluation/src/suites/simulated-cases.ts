@@ -12,6 +12,7 @@ import {
   rememberAll,
 } from './simulated-questions.js';
 import { depthsWithin, listen, type Run, type RunOptions } from './simulated-run.js';
+import { guiltyOf, type Suspected, suspectedOf, truthsOf } from './simulated-truth.js';
 import { type Plan, planAlone } from './simulated-world.js';
 
 /** Of the calm windows after the training so many are skipped for one that is asked about. */
@@ -38,7 +39,12 @@ export async function casesOf(
     const question = questionDuring(fault, run.windows, objectives);
     if (question === undefined) throw new Error(`no window was given out inside ${fault.id}`);
     const startedClean = isCleanBefore(fault.startMs, run.windows, objectives);
-    asked.push({ fault, question, startedClean, truths: await truthsOf(fault, question, plan, options) });
+    const earlier = startedClean ? [] : (asked.at(-1)?.guilty ?? []);
+    const breaksAlone = (suspected: Suspected) => isBrokenAlone(suspected, question, { plan, options });
+    const guilty = isBroken(question)
+      ? await guiltyOf(fault, { earlier, breaksAlone })
+      : [...earlier, ...suspectedOf(fault)];
+    asked.push({ fault, question, startedClean, guilty });
   }
   const observe = (id: string, { window, objective }: Question): LabelledCase['observed'] => ({
     graph,
@@ -63,7 +69,7 @@ export async function casesOf(
       id,
       kind,
       observed: observe(id, question),
-      truth: () => (kind === 'quiet' ? [] : item.truths),
+      truth: () => (kind === 'quiet' ? [] : truthsOf(item.guilty, fault)),
     };
   });
   return { cases: [...undisturbed, ...faults], note: detectionNote(asked, plan.leftOut) };
@@ -90,26 +96,20 @@ interface AskedFault {
   readonly question: Question;
   /** The application had recovered from the one before. */
   readonly startedClean: boolean;
-  readonly truths: readonly Truth[];
+  /** What breaks the objective, or may be about to. */
+  readonly guilty: readonly Suspected[];
 }
 
-/** Whom to blame for the broken objective: of several faults those that break it alone. */
-async function truthsOf(
-  item: FaultCase,
-  question: Question,
-  plan: Plan,
-  options: RunOptions,
-): Promise<readonly Truth[]> {
-  if (item.faults.length < 2 || !isBroken(question)) return culpritsOf(item);
-  const alone: Truth[] = [];
-  for (const [index, fault] of item.faults.entries()) {
-    options.progress(index / item.faults.length, `${item.id}: ${fault.kind} of ${fault.service} alone`);
-    const single = planAlone(plan, item, fault);
-    const { windows } = await listen({ ...options, progress: () => {} }, single);
-    const answer = questionDuring(item, windows, [question.objective]);
-    if (answer !== undefined && isBroken(answer)) alone.push(...single.cases.flatMap(culpritsOf));
-  }
-  return alone.length > 0 ? alone : culpritsOf(item);
+async function isBrokenAlone(
+  { item, fault }: Suspected,
+  { window: { startMs, endMs }, objective }: Question,
+  { plan, options }: { readonly plan: Plan; readonly options: RunOptions },
+): Promise<boolean> {
+  options.progress(0, `${item.id}: ${fault.kind} of ${fault.service} alone`);
+  const single = planAlone(plan, { item, fault, untilMs: endMs });
+  const { windows } = await listen({ ...options, progress: () => {} }, single);
+  const window = windows.find((candidate) => candidate.startMs === startMs);
+  return window !== undefined && readObjective(objective, window).broken;
 }
 
 function isCleanBefore(
@@ -125,7 +125,8 @@ function nameOf({ faults }: FaultCase): string {
   return [...new Set(faults.map(({ kind }) => kind))].join('+');
 }
 
-function kindOf({ fault, question }: AskedFault): string {
+function kindOf({ fault, question, guilty }: AskedFault): string {
+  if (isBroken(question) && guilty.some(({ item }) => item !== fault)) return 'unrecovered';
   const isHarmless = fault.faults.every(({ kind }) => HARMLESS.has(kind));
   return isHarmless || isBroken(question) ? nameOf(fault) : 'quiet';
 }

@@ -139,9 +139,15 @@ export function planTopology(
   }
 }
 
-/** One of a case's faults by itself at its time, the application warmed up before and otherwise undisturbed. */
-export function planAlone(plan: Plan, item: FaultCase, fault: Fault): Plan {
-  const period = { startMs: item.startMs, endMs: item.endMs + plan.windowMs };
+/**
+ * One of a case's faults by itself at its time, and on to `untilMs` at least, the application warmed up before and otherwise
+ * undisturbed.
+ */
+export function planAlone(
+  plan: Plan,
+  { item, fault, untilMs }: { readonly item: FaultCase; readonly fault: Fault; readonly untilMs: number },
+): Plan {
+  const period = { startMs: item.startMs, endMs: Math.max(item.endMs, untilMs) + plan.windowMs };
   return planCases(plan, [{ ...item, faults: [fault], truths: truthOf(fault) }], period);
 }
 

@@ -23,7 +23,9 @@ export interface SimulatedOptions extends RunOptions, LearnOptions {
  * first window wholly inside that breaks an objective. Kinds of cases:
  *
  * - a fault's own (several at a time: joined by `+`): it broke an objective. Of several at a time those are the truth that
- *   break it alone, which a run with each of them by itself shows; all of them where none does.
+ *   break it alone in the window in question, which a run with each of them by itself shows; all of them where none does.
+ * - `unrecovered`: a fault that began before the application had recovered from an earlier one, which still breaks the
+ *   objective, by itself, too: it is to blame then, alone or beside the other.
  * - `quiet`: broke none; whoever is blamed is blamed without need.
  * - `decoy`, `surge`: no culprit, whatever the objectives did.
  * - `undisturbed`: calm windows after the training: all that break an objective, and one in five of the others.
