@@ -1,7 +1,7 @@
 /**
  * A knob that did harm, or that was refused or failed, rests for so many windows, whoever asks: what did not work a
  * moment ago is not tried again, and the ladder goes on beside it. What is released needs no rest: if the objective
- * breaks without it, it is what comes back first (see `releaseDue`).
+ * breaks without it, it is what comes back (see `comesBack`).
  */
 const COOL_DOWN_WINDOWS = 10;
 

@@ -9,4 +9,4 @@ export {
   type Relief,
   type TurnedKnob,
 } from './plan-actions.js';
-export { cleanWindows, morePatience, releaseDue, WINDOWS_TO_RELEASE } from './release.js';
+export { cleanWindows, comesBack, morePatience, releaseDue, WINDOWS_TO_RELEASE } from './release.js';

@@ -1,4 +1,4 @@
-import type { ObjectiveReading } from '@sage/core';
+import type { Diagnosis, ObjectiveReading } from '@sage/core';
 
 /** Clean windows after which one action is released. */
 export const WINDOWS_TO_RELEASE = 10;
@@ -13,7 +13,7 @@ export function cleanWindows(readings: readonly ObjectiveReading[]): number {
 
 /**
  * True after ten clean windows, times `patience`, since the last thing that was done: then the newest action may be
- * undone, one at a time. It comes back if the objective breaks within as many windows.
+ * undone, one at a time. If the objective breaks within as many windows, it may have to come back (see `comesBack`).
  */
 export function releaseDue(clean: number, patience = 1): boolean {
   return clean >= WINDOWS_TO_RELEASE * patience;
@@ -22,4 +22,18 @@ export function releaseDue(clean: number, patience = 1): boolean {
 /** What had to come back is needed: the next release waits twice as long, so that nothing flaps. */
 export function morePatience(patience: number): number {
   return Math.min(MOST_PATIENCE, 2 * patience);
+}
+
+/**
+ * Whether what was released of a service comes back when the objective breaks soon after. `diagnosis` is of the time since,
+ * and undefined where there is none. Culprits that are others clear the service: a violation has a cause of its own then, and
+ * what comes back would take the time that they need. Without a culprit nothing does, and what was changed last is the first
+ * suspect.
+ */
+export function comesBack(
+  service: string,
+  diagnosis: Pick<Diagnosis, 'verdict' | 'culprits'> | undefined,
+): boolean {
+  if (diagnosis?.verdict !== 'culprits') return true;
+  return diagnosis.culprits.some((culprit) => culprit.service === service);
 }

@@ -1,7 +1,8 @@
-import type { ObjectiveReading } from '@sage/core';
+import type { Culprit, ObjectiveReading, Verdict } from '@sage/core';
 import { expect } from 'chai';
 import {
   cleanWindows,
+  comesBack,
   type Judgement,
   judgeOutcome,
   morePatience,
@@ -65,6 +66,31 @@ describe('release', () => {
     expect(patience).to.deep.equal([1, 2, 4, 8, 8]);
     expect(releaseDue(19, 2)).to.equal(false);
     expect(releaseDue(20, 2)).to.equal(true);
+  });
+});
+
+describe('what was released', () => {
+  const CASES: readonly [name: string, verdict: Verdict, blamed: readonly string[], back: boolean][] = [
+    ['it is to blame', 'culprits', ['cart'], true],
+    ['it and another', 'culprits', ['db', 'cart'], true],
+    ['others alone', 'culprits', ['db', 'front'], false],
+    ['the load', 'workload', [], true],
+    ['nobody knows', 'undetermined', [], true],
+    ['nothing is wrong', 'no-violation', [], true],
+  ];
+  for (const [name, verdict, blamed, back] of CASES) {
+    it(`${back ? 'comes back' : 'stays released'}: ${name}`, () => {
+      const culprits = blamed.map(
+        (service): Culprit => ({
+          ...{ service, resource: 'cpu', probability: 0.9, share: 1, effectMs: 10, evidence: [] },
+        }),
+      );
+      expect(comesBack('cart', { verdict, culprits })).to.equal(back);
+    });
+  }
+
+  it('comes back: there is no diagnosis', () => {
+    expect(comesBack('cart', undefined)).to.equal(true);
   });
 });
 

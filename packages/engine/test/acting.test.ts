@@ -1,92 +1,19 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { success, type Verdict } from '@sage/core';
-import type { LoadRelief } from '@sage/root-cause';
+import type { Verdict } from '@sage/core';
 import { expect } from 'chai';
 import type { Parts } from '../src/parts.js';
-import { Cluster, planning } from './cluster.js';
-import { fakeDiagnosis, type Rig, type RigOptions, rigsOfEachTest, settled, tempDir } from './support.js';
-
-const BAD = 220;
-const GOOD = 40;
-const LEARNT = 22;
-/** Of 30 s, in slides of 10 s. */
-const WHOLE = 3;
-
-const CART = {
-  target: 'cart',
-  cpuQuotaCores: { current: 1, max: 4 },
-  cpuWeight: { current: 100, max: 10_000 },
-};
-const SCALE = { scale: { max: 4 } };
-
-/** An engine on a cluster, and its windows in the order in which they close. */
-class Timeline {
-  #next = 0;
-
-  constructor(
-    readonly rig: Rig,
-    readonly cluster: Cluster,
-  ) {}
-
-  async slides(count: number, p99Ms: number): Promise<void> {
-    for (let i = 0; i < count; i++) {
-      const before = this.cluster.log.length;
-      await this.rig.window(this.#next++, p99Ms);
-      if (this.cluster.log.length !== before) await settled();
-    }
-  }
-
-  /** Windows that do not overlap. */
-  async windows(count: number, p99Ms: number): Promise<void> {
-    await this.slides(WHOLE * count, p99Ms);
-  }
-
-  /** Until something is done for the first time. */
-  async breakDown(): Promise<void> {
-    await this.slides(LEARNT, GOOD);
-    await this.slides(3, BAD);
-  }
-
-  get incidents() {
-    return this.rig.engine.state().incidents;
-  }
-
-  get story(): string {
-    return (
-      this.incidents
-        .at(-1)
-        ?.timeline.map(({ text }) => text)
-        .join('\n') ?? ''
-    );
-  }
-}
+import { type Cluster, planning } from './cluster.js';
+import { fakeDiagnosis, settled, tempDir } from './support.js';
+import { BAD, CART, GOOD, SCALE, type Timeline, timelinesOfEachTest, tooMuch } from './timeline.js';
 
 describe('treatment', () => {
-  const startRig = rigsOfEachTest();
+  const suite = timelinesOfEachTest();
+  const { start, done } = suite;
   let cluster: Cluster;
-
   beforeEach(() => {
-    cluster = new Cluster();
-    cluster.targets.set('n1', [CART]);
-    cluster.replicas.set('cart', 2);
+    cluster = suite.cluster;
   });
-
-  const start = async (
-    { actuation = {}, ...extra }: { actuation?: object } & Record<string, unknown> = {},
-    rest: Partial<RigOptions> = {},
-  ) =>
-    new Timeline(
-      await startRig({
-        ...rest,
-        extra: { ...cluster.extra, ...extra, actuation: { mode: 'act', ...actuation } },
-        deps: { fetch: cluster.fetch, ...rest.deps },
-        parts: { ...planning(), orchestrator: async () => success(cluster.orchestrator), ...rest.parts },
-      }),
-      cluster,
-    );
-  /** But for leases that were renewed. */
-  const done = () => cluster.log.filter((line) => !line.includes(' again '));
 
   it('climbs rung by rung, out to more replicas, then further, and at last tells a person', async () => {
     cluster.targets.set('n1', [{ ...CART, cpuQuotaCores: { current: 1, max: 2 } }]);
@@ -157,80 +84,6 @@ describe('treatment', () => {
     await at.slides(5, BAD);
     expect(at.incidents).to.have.length(2);
     expect(cluster.log.at(-1)).to.equal('n1 applied cpu-quota of cart 1.5');
-  });
-
-  describe('release', () => {
-    /** Two rungs were needed. */
-    const recovered = async () => {
-      const at = await start();
-      await at.breakDown();
-      await at.slides(8, BAD);
-      expect(cluster.log).to.have.length(2);
-      await at.slides(4, GOOD);
-      expect(at.incidents.map(({ status }) => status)).to.deep.equal(['closed']);
-      return at;
-    };
-
-    it('is one action for ten clean windows, the newest first', async () => {
-      const at = await recovered();
-      await at.windows(7, GOOD);
-      expect(done()).to.have.length(2);
-      await at.windows(1, GOOD);
-      expect(done().slice(2)).to.deep.equal(['n1 released cpu-quota of cart 1.5']);
-      await at.windows(9, GOOD);
-      expect(done()).to.have.length(3);
-      await at.windows(2, GOOD);
-      expect(done().slice(3)).to.deep.equal(['n1 released cpu-weight of cart 200']);
-      expect(cluster.targets.get('n1')).to.deep.equal([CART]);
-    });
-
-    it('is taken back if the objective breaks without it, and waits twice as long the next time', async () => {
-      const at = await recovered();
-      await at.windows(10, GOOD);
-      expect(done().slice(2)).to.deep.equal(['n1 released cpu-quota of cart 1.5']);
-      const diagnosed = at.rig.diagnoses();
-      await at.slides(2, BAD);
-      expect(done().slice(3)).to.deep.equal(['n1 applied cpu-quota of cart 1.5']);
-      await at.slides(3, GOOD);
-      expect(at.rig.diagnoses()).to.equal(diagnosed);
-      expect(at.incidents.map(({ status }) => status)).to.deep.equal(['closed', 'closed']);
-      expect(at.incidents[0]?.timeline.map(({ text }) => text)).to.include(
-        'cpu-quota of cart on n1: front broke without it',
-      );
-      await at.windows(15, GOOD);
-      expect(done()).to.have.length(4);
-      await at.windows(6, GOOD);
-      expect(done().slice(4)).to.deep.equal(['n1 released cpu-quota of cart 1.5']);
-      await at.windows(21, GOOD);
-      expect(done().slice(5)).to.deep.equal(['n1 released cpu-weight of cart 200']);
-    });
-
-    it('goes on, where what comes back does not help, with a new diagnosis and the next rung', async () => {
-      const at = await recovered();
-      await at.windows(10, GOOD);
-      await at.slides(14, BAD);
-      expect(done().slice(2, 5)).to.deep.equal([
-        'n1 released cpu-quota of cart 1.5',
-        'n1 applied cpu-quota of cart 1.5',
-        'n1 applied cpu-weight of cart 400',
-      ]);
-    });
-
-    it('of replicas is back to the number before, unless somebody else has changed it', async () => {
-      for (const [meanwhile, after] of [
-        [4, 2],
-        [3, 3],
-      ] as const) {
-        cluster.targets.set('n1', []);
-        cluster.replicas.set('cart', 2);
-        const at = await start({ actuation: SCALE });
-        await at.breakDown();
-        expect(cluster.replicas.get('cart')).to.equal(4);
-        cluster.replicas.set('cart', meanwhile);
-        await at.windows(13, GOOD);
-        expect(cluster.replicas.get('cart')).to.equal(after);
-      }
-    });
   });
 
   describe('of two incidents on one target', () => {
@@ -310,21 +163,16 @@ describe('treatment', () => {
         };
       },
     });
-    const load = (share: number) => ({
-      ...{ service: 'front', resource: 'cpu', evidence: [], probability: 0.9, restoredMs: 40 },
-      ...{ enough: 0.5, expectedMs: 80, share },
-    });
-
     it('a load that is too large is shared by more replicas', async () => {
       cluster.replicas.set('front', 3);
-      const parts = { ...verdict('workload'), loadRelief: () => load(0.25) as LoadRelief };
+      const parts = { ...verdict('workload'), loadRelief: () => tooMuch('front', 0.25) };
       const at = await start({ actuation: SCALE }, { parts });
       await at.breakDown();
       expect(cluster.log).to.deep.equal(['kubernetes front × 4']);
     });
 
     it('and where it may not be scaled, that is recommended', async () => {
-      const parts = { ...verdict('workload'), loadRelief: () => load(0.25) as LoadRelief };
+      const parts = { ...verdict('workload'), loadRelief: () => tooMuch('front', 0.25) };
       const at = await start({}, { parts });
       await at.breakDown();
       expect(cluster.log).to.deep.equal([]);

@@ -1,8 +1,9 @@
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import type { Parts } from '../src/parts.js';
 import { Cluster, planning } from './cluster.js';
-import { post, type Rig, rigsOfEachTest, settled, tempDir, until } from './support.js';
+import { fakeBlame, post, type Rig, rigsOfEachTest, settled, tempDir, until } from './support.js';
 
 const BAD = 220;
 const GOOD = 40;
@@ -21,7 +22,7 @@ describe('a plan that waits for approval', () => {
     next = 0;
   });
 
-  const start = (extra: Record<string, unknown> = {}, dataDir = tempDir()) =>
+  const start = (extra: Record<string, unknown> = {}, dataDir = tempDir(), parts: Partial<Parts> = {}) =>
     startRig({
       dataDir,
       extra: {
@@ -31,7 +32,7 @@ describe('a plan that waits for approval', () => {
         ...extra,
       },
       deps: { fetch: cluster.fetch },
-      parts: planning(),
+      parts: { ...planning(), ...parts },
     });
   const slides = async (rig: Rig, count: number, p99Ms: number) => {
     for (let i = 0; i < count; i++) await rig.window(next++, p99Ms);
@@ -87,6 +88,27 @@ describe('a plan that waits for approval', () => {
     expect(cluster.log.filter((line) => !line.includes(' again '))).to.deep.equal([
       WEIGHT,
       'n1 released cpu-weight of cart 200',
+    ]);
+  });
+
+  it('is needed for whom else a diagnosis names, not for what was released and comes back', async () => {
+    cluster.targets.set('n1', [CART, { ...CART, target: 'db' }]);
+    const blamed = ['cart'];
+    const diagnose: Parts['diagnose'] = ({ window, objective }) => fakeBlame(window, objective, blamed);
+    const rig = await start({ trigger: { broken_windows: 3 } }, tempDir(), { diagnose });
+    await slides(rig, 22, GOOD);
+    await slides(rig, 3, BAD);
+    await decide(rig, 'approve');
+    await slides(rig, 36, GOOD);
+    expect(cluster.log.at(-1)).to.equal('n1 released cpu-weight of cart 200');
+    const before = cluster.log.length;
+    blamed.push('db');
+    await slides(rig, 3, BAD);
+    expect(cluster.log.slice(before)).to.deep.equal([WEIGHT]);
+    const [newest] = rig.engine.state().incidents;
+    expect(newest?.actions.map(({ plan, state }) => [plan.service, state])).to.deep.equal([
+      ['cart', 'done'],
+      ['db', 'proposed'],
     ]);
   });
 

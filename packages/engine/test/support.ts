@@ -115,6 +115,19 @@ export function fakeDiagnosis(of: Window, objective: Config['objectives'][number
   };
 }
 
+/** The same where it is broken, with these to blame; undetermined where that is nobody. */
+export function fakeBlame(
+  of: Window,
+  objective: Config['objectives'][number],
+  services: readonly string[],
+): Diagnosis {
+  const diagnosis = fakeDiagnosis(of, objective);
+  const [culprit] = diagnosis.culprits;
+  if (culprit === undefined) return diagnosis;
+  const culprits = services.map((service) => ({ ...culprit, service }));
+  return { ...diagnosis, verdict: culprits.length > 0 ? 'culprits' : 'undetermined', culprits };
+}
+
 export interface Rig {
   readonly engine: Engine;
   readonly config: Config;

@@ -157,6 +157,29 @@ describe('an operator', () => {
     ]);
   });
 
+  describe('asked about a violation soon after a release', () => {
+    const NOBODY_KNOWN: Answer = { verdict: 'undetermined', blamed: [], ranked: [] };
+    const both: Answer = { ...blame('back'), blamed: [...blame('back').blamed, ...blame('front').blamed] };
+    const table: readonly (readonly [what: string, answer: Answer, text: string])[] = [
+      ['leaves it released where others are to blame', blame('front'), '+limit-corunner'],
+      ['brings it back where that is to blame', blame('back'), '+cpu-quota'],
+      ['brings it back and helps others beside it', both, '+cpu-quota +limit-corunner'],
+      ['brings it back where nobody is known to be', NOBODY_KNOWN, '+cpu-quota'],
+    ];
+    for (const [what, answer, text] of table) {
+      it(what, () => {
+        const answers = [blame('back'), answer];
+        const policy = answeringPolicy({ name: 'p', answer: () => answers.shift() ?? NOBODY_KNOWN });
+        const latenciesMs = [BAD, ...Array.from({ length: 11 }, () => OK), BAD, OK, OK, BAD];
+        const { log, asked } = operate(latenciesMs, policy);
+        expect(log[11]).to.equal('-cpu-quota');
+        // Not by a later violation either.
+        expect(log.slice(12)).to.deep.equal([text, '', '', '']);
+        expect(asked).to.deep.equal([0, 12, 15]);
+      });
+    }
+  });
+
   it('releases what was done in one violation whatever was done in another', () => {
     const answers = [blame('back'), blame('front')];
     const policy = answeringPolicy({ name: 'both', answer: () => answers.shift() ?? blame('back') });

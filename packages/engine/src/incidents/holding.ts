@@ -1,12 +1,13 @@
 import {
   cleanWindows,
+  comesBack,
   morePatience,
   releaseDue,
   restsUntil,
   type TurnedKnob,
   takesOver,
 } from '@sage/actuation';
-import { type Clock, type Objective, readObjective, type Window } from '@sage/core';
+import { type Clock, type Diagnosis, type Objective, readObjective, type Window } from '@sage/core';
 import type { Controller } from '../acting/controller.js';
 import type { ExecutedAction } from '../acting/executor.js';
 import type { Config } from '../config/config.js';
@@ -15,7 +16,7 @@ import { brokenRun } from './broken-run.js';
 import { type HeldAction, type IncidentAction, type IncidentRecord, noted } from './incident.js';
 import type { IncidentStore } from './incident-store.js';
 import { wholeWindows } from './whole-windows.js';
-import { leaseEndedText, outcomeText } from './words.js';
+import { leaseEndedText, outcomeText, staysReleasedText } from './words.js';
 
 export interface HoldingOptions {
   readonly store: IncidentStore;
@@ -125,28 +126,39 @@ export class Holding {
   }
 
   /**
-   * The objective of an open incident broke soon after something was released: that comes back before anything else is
-   * looked for. The plan that brings it back, to be carried out; undefined where nothing was released lately.
+   * The objective of an open incident broke soon after something was released: what the diagnosis since then does not clear
+   * has to come back, and none of it is waited for any more. The plans that bring it back, to be carried out; empty where
+   * nothing was released lately.
    */
-  comeBack(id: string): Pick<IncidentAction, 'plan' | 'replicasBefore'> | undefined {
+  comeBack(id: string): readonly Pick<IncidentAction, 'plan' | 'replicasBefore'>[] {
     const { store, controller } = this.#options;
     const incident = store.get(id);
     const objective = incident && this.#objective(incident.objective);
-    if (incident?.status !== 'open' || objective === undefined) return undefined;
-    if (controller.modeOf(objective.name) === 'observe') return undefined;
-    const origin = store.all.find((other) => other.objective === objective.name && other.released !== null);
-    if (!origin?.released || !this.#brokenSince(objective, origin.released.atMs)) return undefined;
-    const { held } = origin.released;
-    store.update(origin.id, (record) => ({ ...record, released: null }));
-    if (origin.id !== id) this.#move(origin.id, id, { patience: origin.patience, which: () => true });
-    store.update(id, (record) => ({ ...record, patience: morePatience(record.patience) }));
-    const { node, action, service, resource, replicasBefore } = held;
-    const reason = `${objective.name} broke without it`;
-    const actions = [{ node, action, reason }];
-    return {
-      plan: { objective: objective.name, service, resource, actions, recommendations: [] },
-      replicasBefore,
-    };
+    if (incident?.status !== 'open' || objective === undefined) return [];
+    if (controller.modeOf(objective.name) === 'observe') return [];
+    const missed = store.all.flatMap((origin): readonly HeldAction[] => {
+      const { released } = origin;
+      if (origin.objective !== objective.name || released === null) return [];
+      if (!this.#brokenSince(objective, released.atMs)) return [];
+      store.update(origin.id, (record) => ({ ...record, released: null }));
+      const diagnosis = diagnosisSince(incident, released.atMs);
+      if (!comesBack(released.held.service, diagnosis)) {
+        this.#change(id, staysReleasedText(released.held, diagnosis?.culprits ?? []), (record) => record);
+        return [];
+      }
+      if (origin.id !== id) this.#move(origin.id, id, { patience: origin.patience, which: () => true });
+      return [released.held];
+    });
+    if (missed.length > 0) {
+      store.update(id, (record) => ({ ...record, patience: morePatience(record.patience) }));
+    }
+    return missed.map(({ node, action, service, resource, replicasBefore }) => {
+      const actions = [{ node, action, reason: `${objective.name} broke without it` }];
+      return {
+        plan: { objective: objective.name, service, resource, actions, recommendations: [] },
+        replicasBefore,
+      };
+    });
   }
 
   #move(
@@ -253,4 +265,9 @@ export class Holding {
   #objective(name: string): Objective | undefined {
     return this.#options.config().objectives.find((objective) => objective.name === name);
   }
+}
+
+/** One of a window that ended before says nothing of what came after. */
+function diagnosisSince({ diagnosis }: IncidentRecord, sinceMs: number): Diagnosis | undefined {
+  return diagnosis !== null && diagnosis.windowEndMs > sinceMs ? diagnosis : undefined;
 }

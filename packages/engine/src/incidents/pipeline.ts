@@ -157,12 +157,7 @@ export class IncidentPipeline {
   async #advance(id: string): Promise<void> {
     const { store } = this.#options;
     await store.save();
-    await this.#treatment.comeBack(id);
-    const diagnosis = this.#diagnose(store.get(id));
-    if (diagnosis !== undefined) {
-      await store.save();
-      await this.#treatment.act(id, diagnosis);
-    }
+    await this.#treatment.treat(id, this.#diagnose(store.get(id)));
     await this.#treatment.observe(id);
     this.#close(id);
     await store.save();

@@ -53,6 +53,13 @@ export interface TreatmentOptions {
   readonly onJudged: (judged: JudgedAction) => void;
 }
 
+interface ActOptions {
+  /** Default: a new one. */
+  readonly round?: number;
+  /** Services for which something has come back in this round: more of it is not needed yet. */
+  readonly helped?: ReadonlySet<string>;
+}
+
 /** Where agents refuse one rung after the other, so many are tried at once. */
 const MOST_TRIES = 4;
 
@@ -77,14 +84,25 @@ export class Treatment {
     return done.reduce((latest, { doneMs }) => Math.max(latest, (doneMs ?? 0) + settlingMs), 0);
   }
 
-  /** A plan for each culprit, or the next one where what was done did not help: carried out, or put up for approval. */
-  async act(id: string, diagnosis: Diagnosis): Promise<void> {
-    const { store, controller } = this.#options;
-    const incident = store.get(id);
-    if (incident === undefined || controller.modeOf(incident.objective) === 'observe') return;
-    const round = 1 + lastRoundOf(incident);
-    this.expire(id);
-    for (const aim of this.#aims(incident, diagnosis)) await this.#help(id, diagnosis, { aim, round });
+  /**
+   * Brings back what was released too early, and helps the culprits of a new diagnosis, if there is one, beside it. Where it
+   * names none, what came back shall first show whether it was that.
+   */
+  async treat(id: string, diagnosis: Diagnosis | undefined): Promise<void> {
+    const { store } = this.#options;
+    const round = 1 + lastRoundOf(store.get(id));
+    const due = this.#holding.comeBack(id).map((back) => ({
+      service: back.plan.service,
+      number: this.#add(id, back, { state: 'due', round }),
+    }));
+    // One write with the diagnosis: a crash leaves no diagnosis of which it is not known what it means for what was released.
+    await store.save();
+    const helped = new Set<string>();
+    for (const { service, number } of due) {
+      if ((await this.carryOut(id, number)).some(isEffective)) helped.add(service);
+    }
+    if (diagnosis === undefined || (helped.size > 0 && diagnosis.verdict !== 'culprits')) return;
+    await this.#act(id, diagnosis, { round, helped });
   }
 
   /** Decides a plan that waits for it. On disk when this resolves; an approved plan is then to be carried out. */
@@ -120,7 +138,7 @@ export class Treatment {
         const incident = store.get(id);
         if (incident?.status !== 'open' || incident.diagnosis === null || outcomes.some(isEffective))
           continue;
-        await this.act(id, incident.diagnosis);
+        await this.#act(id, incident.diagnosis);
       }
     }
   }
@@ -148,18 +166,6 @@ export class Treatment {
     // Nobody can climb on in an incident that has ended meanwhile, and nobody would judge it.
     if (record.status === 'closed') await this.#takeBack(id, done);
     return outcomes;
-  }
-
-  /** Brings back what was released too early; true where it did. */
-  async comeBack(id: string): Promise<boolean> {
-    const back = this.#holding.comeBack(id);
-    if (back === undefined) return false;
-    const { store } = this.#options;
-    const round = 1 + lastRoundOf(store.get(id));
-    const number = this.#add(id, back, { state: 'due', round });
-    await store.save();
-    await this.carryOut(id, number);
-    return true;
   }
 
   /** Two windows after what was done last: did it help? If not, one rung up; if it did harm, back. */
@@ -190,7 +196,7 @@ export class Treatment {
     }));
     if (isFirst) onJudged({ objective: objective.name, expectedMs: last.plan.expectedMs, observedMs });
     if (incident.status === 'closed' || controller.modeOf(objective.name) === 'observe') return;
-    if (judgement === 'climb') await this.act(id, diagnosis);
+    if (judgement === 'climb') await this.#act(id, diagnosis);
     if (judgement === 'undo') {
       for (const entry of incident.actions) if (entry.round === round) await this.#takeBack(id, entry);
     }
@@ -219,6 +225,19 @@ export class Treatment {
         entry.state === 'proposed' ? { ...entry, state: 'stale' } : entry,
       ),
     }));
+  }
+
+  /** A plan for each culprit, or the next one where what was done did not help: carried out, or put up for approval. */
+  async #act(id: string, diagnosis: Diagnosis, options: ActOptions = {}): Promise<void> {
+    const { store, controller } = this.#options;
+    const incident = store.get(id);
+    if (incident === undefined || controller.modeOf(incident.objective) === 'observe') return;
+    const { round = 1 + lastRoundOf(incident), helped } = options;
+    this.expire(id);
+    for (const aim of this.#aims(incident, diagnosis)) {
+      if (helped?.has(aim.culprit.service)) continue;
+      await this.#help(id, diagnosis, { aim, round });
+    }
   }
 
   /** Plans, and plans again while all that comes of it is refused. */
@@ -268,7 +287,7 @@ export class Treatment {
     const free = diagnosis.culprits.every(
       ({ service }) => this.#holding.treatedIn(service, incident.id) === undefined,
     );
-    if (free && this.#latestReading(incident)?.broken === true) await this.act(incident.id, diagnosis);
+    if (free && this.#latestReading(incident)?.broken === true) await this.#act(incident.id, diagnosis);
   }
 
   async #takeBack(id: string, { outcomes, plan }: IncidentAction): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Judgement } from '@sage/actuation';
-import type { ActionOutcome, ActionPlan, Diagnosis, PlannedAction } from '@sage/core';
+import type { ActionOutcome, ActionPlan, Culprit, Diagnosis, PlannedAction } from '@sage/core';
 import type { Decision } from './approval.js';
 import type { HeldAction, PlanState } from './incident.js';
 
@@ -41,6 +41,15 @@ export function outcomeText({ action, status, message }: ActionOutcome): string 
 
 export function leaseEndedText({ node, action }: HeldAction): string {
   return `the lease of ${action.kind} of ${action.target} on ${node} has ended: the agent has undone it`;
+}
+
+/** Why what was released does not come back. */
+export function staysReleasedText(
+  { node, action, service }: HeldAction,
+  culprits: readonly Culprit[],
+): string {
+  const blamed = culprits.map((culprit) => `${culprit.resource} of ${culprit.service}`).join(', ');
+  return `${action.kind} of ${action.target} on ${node} stays released: to blame is ${blamed}, not ${service}`;
 }
 
 export function decisionText(decision: Decision, number: number, by: string | undefined): string {

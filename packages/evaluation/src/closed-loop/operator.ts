@@ -1,5 +1,6 @@
 import {
   cleanWindows,
+  comesBack,
   judgeOutcome,
   morePatience,
   type Placement,
@@ -13,6 +14,7 @@ import {
 import { ObjectiveWatcher } from '@sage/collector-extension';
 import {
   type Action,
+  type Diagnosis,
   type Objective,
   type Resource,
   readObjective,
@@ -53,7 +55,8 @@ const SCALE: ScaleBounds = { min: 1, max: 4 };
  * What goes from a broken objective to knobs: a policy says whom to help, and everything after that is what Sage does of it.
  * The planner chooses the rung; after two windows it is judged, and taken back where it did harm; while nothing waits to be
  * judged, every window that breaks an objective is asked about anew, and the same answer means the next rung; after ten
- * clean windows the newest action is released, and comes back at once if the objective breaks without it.
+ * clean windows the newest action is released, and comes back if the objective breaks without it and the answer to that does
+ * not name others alone.
  */
 export class Operator {
   readonly deeds: Deed[] = [];
@@ -73,9 +76,11 @@ export class Operator {
     this.#resting = this.#resting.filter(({ untilMs }) => untilMs > nowMs);
     const hands: Hands = { window, controls, nowMs, placement: place(controls.read(), controls.instances()) };
     this.#openAndClose(window);
-    for (const treatment of this.#treatments) this.#bringBack(treatment, hands);
     for (const treatment of this.#treatments) this.#judge(treatment, hands);
-    if (this.#treatments.every(({ pending }) => pending === undefined)) this.#ask(hands);
+    const decisions = this.#ask(hands);
+    for (const treatment of new Set([...decisions.keys(), ...this.#treatments])) {
+      this.#treat(treatment, decisions.get(treatment), hands);
+    }
     for (const treatment of this.#treatments) this.#release(treatment, hands);
   }
 
@@ -98,25 +103,38 @@ export class Operator {
     return treatment;
   }
 
-  /** About all objectives on the same window, before anything is done. */
-  #ask(hands: Hands): void {
+  /** About all objectives on the same window, before anything is done; about none while something waits to be judged. */
+  #ask({ window }: Hands): ReadonlyMap<Treatment, Decision> {
     const { policy, objectives, observe } = this.#options;
-    const { window } = hands;
+    if (this.#treatments.some(({ pending }) => pending !== undefined)) return new Map();
     const asked = policy.asksAlways
       ? [worstOf(window, objectives).objective]
       : objectives.filter((objective) => readObjective(objective, window).broken);
-    const decisions = asked.map((objective) => ({
-      treatment: this.#treatmentOf(objective),
-      decision: policy.decide(observe(window, objective)),
-    }));
-    for (const { treatment, decision } of decisions) this.#act(treatment, decision, hands);
+    return new Map(
+      asked.map((objective) => [this.#treatmentOf(objective), policy.decide(observe(window, objective))]),
+    );
   }
 
-  #act(treatment: Treatment, { diagnosis, aims }: Decision, hands: Hands): void {
+  /** What comes back is judged before anything else is tried, unless culprits are named beside it. */
+  #treat(treatment: Treatment, decision: Decision | undefined, hands: Hands): void {
+    const back = this.#bringBack(treatment, decision?.diagnosis, hands);
+    const acts = decision !== undefined && (back.length === 0 || decision.diagnosis.verdict === 'culprits');
+    const added = acts ? this.#act(treatment, decision, back, hands) : [];
+    this.#pend(treatment, [...back, ...added], hands);
+  }
+
+  /** But for services for which something has come `back`; what was turned. */
+  #act(
+    treatment: Treatment,
+    { diagnosis, aims }: Decision,
+    back: readonly Held[],
+    hands: Hands,
+  ): readonly Held[] {
     const { policy } = this.#options;
     const { controls, placement } = hands;
     const added: Held[] = [];
     for (const { culprit, relief } of aims) {
+      if (back.some(({ service }) => service === culprit.service)) continue;
       if (this.#isTreatedElsewhere(culprit.service, treatment)) continue;
       for (const other of this.#treatments) {
         if (other !== treatment) treatment.adopt(other, culprit.service);
@@ -143,21 +161,24 @@ export class Operator {
         if (this.#turn(treatment, held, 'done', hands)) added.push(held);
       }
     }
-    this.#pend(treatment, added, hands);
+    return added;
   }
 
-  /** What was released too early, before anything else is looked for. */
-  #bringBack(treatment: Treatment, hands: Hands): void {
-    if (!treatment.open || !treatment.isBroken(hands.window)) return;
-    const origin = this.#treatments.find(
-      ({ objective, released }) => objective === treatment.objective && released !== undefined,
-    );
-    if (origin?.released === undefined) return;
-    const held = { ...origin.released, id: String(this.#made++) };
-    origin.released = undefined;
-    if (origin !== treatment) treatment.adopt(origin);
-    treatment.patience = morePatience(Math.max(treatment.patience, origin.patience));
-    if (this.#turn(treatment, held, 'back', hands)) this.#pend(treatment, [held], hands);
+  /** What was released too early, as far as the answer does not clear it. */
+  #bringBack(treatment: Treatment, diagnosis: Diagnosis | undefined, hands: Hands): readonly Held[] {
+    if (!treatment.open || !treatment.isBroken(hands.window)) return [];
+    const back: Held[] = [];
+    for (const origin of this.#treatments) {
+      const { objective, released } = origin;
+      if (objective !== treatment.objective || released === undefined) continue;
+      origin.released = undefined;
+      if (!comesBack(released.service, diagnosis)) continue;
+      if (origin !== treatment) treatment.adopt(origin);
+      treatment.patience = Math.max(treatment.patience, morePatience(origin.patience));
+      const held = { ...released, id: String(this.#made++) };
+      if (this.#turn(treatment, held, 'back', hands)) back.push(held);
+    }
+    return back;
   }
 
   #judge(treatment: Treatment, hands: Hands): void {

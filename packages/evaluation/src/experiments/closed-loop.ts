@@ -108,7 +108,7 @@ function broughtBackWords({ deeds }: PolicyFigures): string[] {
   const back = deeds.filter(({ what }) => what === 'back').length;
   if (back === 0) return [];
   return [
-    `What was released comes back before anything else is looked for where an objective breaks soon after, and is given two intervals; that happened ${back} times with Sage, and is time lost where the cause is another by then.`,
+    `What was released comes back where an objective breaks soon after and the diagnosis does not blame others alone; that happened ${back} times with Sage. Where it names nobody, two intervals are waited before anything else is tried: time lost where the cause is another by then.`,
   ];
 }
 
