@@ -1,14 +1,15 @@
 import { expect } from 'chai';
+import { kindsTable } from '../src/experiments/kinds-table.js';
 import { r2Of } from '../src/experiments/reconstruct.js';
 import { falseAlarms, sharesOf } from '../src/experiments/shares.js';
 import type { CaseResult } from '../src/scoring.js';
 
 /** Who is to blame, who was blamed. */
-function answered(truth: string, blamed: string): CaseResult {
+function answered(truth: string, blamed: string, kind = 'k'): CaseResult {
   const named = [...blamed].map((service) => ({ service, resource: null, probability: 0.5 }));
   return {
     id: `${truth}/${blamed}`,
-    kind: 'k',
+    kind,
     truth: [...truth].map((service) => ({ service, resource: null })),
     ranked: [...named, { service: 'z', resource: null, probability: 0.1 }],
     blamed: named.length,
@@ -55,6 +56,39 @@ describe('shares of incidents', () => {
     expect(accuracy.interval[0]).to.be.closeTo(0.72, 0.02);
     expect(accuracy.interval[1]).to.be.closeTo(0.88, 0.02);
     expect(sharesOf(cases, 7)?.accuracy).to.deep.equal(accuracy);
+  });
+});
+
+describe('incidents by kind of fault', () => {
+  it('count where a method was accurate, and where it was silent', () => {
+    const table = kindsTable([
+      {
+        method: 'one',
+        cases: [
+          answered('a', 'a', 'lock'),
+          answered('a', '', 'lock'),
+          answered('b', 'ab', 'cpu'),
+          answered('', 'a'),
+        ],
+      },
+      {
+        method: 'two',
+        cases: [
+          answered('a', 'a', 'lock'),
+          answered('a', 'a', 'lock'),
+          answered('b', '', 'cpu'),
+          answered('', ''),
+        ],
+      },
+    ]);
+    expect(table).to.include({ kind: 'table' });
+    expect(table).to.deep.include({
+      columns: ['method', 'cpu (1)', 'lock (2)', 'silent'],
+      rows: [
+        ['one', '0', '1', '1'],
+        ['two', '0', '2', '1'],
+      ],
+    });
   });
 });
 

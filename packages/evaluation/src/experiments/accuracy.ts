@@ -2,6 +2,7 @@ import { median } from '@sage/core';
 import type { Comparison } from '../report/section.js';
 import type { CaseResult } from '../scoring.js';
 import type { Experiment, SectionContext } from './experiment.js';
+import { kindsTable } from './kinds-table.js';
 import { falseAlarms, type Share, type Shares, sharesOf } from './shares.js';
 import type { StepRecord } from './step.js';
 import { shortName, usualWorld, type World, type WorldResult, worldStep } from './worlds.js';
@@ -32,7 +33,8 @@ export const accuracy: Experiment<WorldResult> = {
     topologies.map((topology) => worldStep(usualWorld({ topologies, ...sizes }, topology))),
   section: (records, context) => {
     const measured = sharesByMethod(records, context.seed);
-    const pooled = pooledByMethod(records, context.seed);
+    const cases = casesByMethod(records);
+    const pooled = pooledByMethod(cases, context.seed);
     const order = [...pooled].sort((a, b) => b.shares.accuracy.value - a.shares.accuracy.value);
     return {
       id: accuracy.id,
@@ -72,6 +74,7 @@ export const accuracy: Experiment<WorldResult> = {
           order.map(({ method }) => method),
           context,
         ),
+        kindsTable(order.map(({ method }) => ({ method, cases: cases.get(method) ?? [] }))),
       ],
     };
   },
@@ -123,13 +126,20 @@ interface PooledShares {
   readonly p50Ms: number;
 }
 
-function pooledByMethod(records: readonly StepRecord<WorldResult>[], seed: number): PooledShares[] {
+/** Of all applications. */
+function casesByMethod(
+  records: readonly StepRecord<WorldResult>[],
+): ReadonlyMap<string, readonly CaseResult[]> {
   const cases = new Map<string, CaseResult[]>();
   for (const { result } of records) {
     for (const { method, cases: own } of result.ok ? result.value.methods : []) {
       cases.set(method, [...(cases.get(method) ?? []), ...own]);
     }
   }
+  return cases;
+}
+
+function pooledByMethod(cases: ReadonlyMap<string, readonly CaseResult[]>, seed: number): PooledShares[] {
   return [...cases].flatMap(([method, all]) => {
     const shares = sharesOf(all, seed);
     const p50Ms = median(all.map(({ elapsedMs }) => elapsedMs));

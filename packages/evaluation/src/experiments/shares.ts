@@ -25,7 +25,7 @@ export function sharesOf(cases: readonly CaseResult[], seed: number): Shares | u
   if (incidents.length === 0) return undefined;
   const missed = incidents.map((item) => (misses(item) ? 1 : 0));
   const wronged = incidents.map((item) => (wrongs(item) ? 1 : 0));
-  const right = incidents.map((_, i) => (missed[i] === 0 && wronged[i] === 0 ? 1 : 0));
+  const right = incidents.map((item) => (isAccurate(item) ? 1 : 0));
   return {
     cases: incidents.length,
     accuracy: shareOf(right, seed),
@@ -43,6 +43,11 @@ export function falseAlarms(cases: readonly CaseResult[], seed: number): Share |
         calm.map((item) => (wrongs(item) ? 1 : 0)),
         seed,
       );
+}
+
+/** Every culprit was blamed and nobody else. */
+export function isAccurate(item: CaseResult): boolean {
+  return !misses(item) && !wrongs(item);
 }
 
 function misses({ ranked, blamed, truth }: CaseResult): boolean {
