@@ -51,7 +51,7 @@ export interface PredictOptions {
 /** What the search for root causes needs of a model, and all it sees of one. */
 export interface CausalModel {
   readonly graph: CausalGraph;
-  /** Held-out R² of the latency of each service's own nodes. */
+  /** Held-out R² of the latency of each service's own nodes, reconstructed with it in sight. */
   readonly r2: ReadonlyMap<string, number>;
 
   abduct(window: Window): Abduction;

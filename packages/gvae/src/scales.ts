@@ -29,6 +29,7 @@ export interface Scales {
   readonly rawSpread: Float64Array;
 }
 
+/** What hardly varied in training is not magnified beyond this: a disturbance is at most so many spreads. */
 const LEAST_RAW_SPREAD = 0.05;
 
 /** How far beyond what training saw an input may go, in scaled units, before it is held. */

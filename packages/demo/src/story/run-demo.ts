@@ -206,7 +206,7 @@ async function learn(stage: Stage, narrator: Narrator, signal: AbortSignal): Pro
   if (finished === undefined) throw new Error('there was no model in time');
   const r2 = median([...finished.r2.values()]);
   narrator.say(
-    `Trained in ${finished.seconds.toFixed(1)} s. R² on held-out windows, median over services: ${r2.toFixed(3)}.`,
+    `Trained in ${finished.seconds.toFixed(1)} s. Held-out windows are given back with R² ${r2.toFixed(3)}, median over services.`,
   );
   return r2;
 }

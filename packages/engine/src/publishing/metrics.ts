@@ -103,9 +103,14 @@ export function createMetrics(view: MetricsView): EngineMetrics {
       self.set({ qos, service, operation, quantile: QUANTILES[objective.percentile] }, thresholdMs / 1000);
     }
   });
-  gauge('sage_model_r2', "Held-out R² of the latency of the service's own nodes.", ['service'], (self) => {
-    for (const [service, r2] of view.model()?.model.r2 ?? []) self.set({ service }, r2);
-  });
+  gauge(
+    'sage_model_r2',
+    "Held-out R² of the latency of the service's own nodes, encoded and decoded again with it in sight.",
+    ['service'],
+    (self) => {
+      for (const [service, r2] of view.model()?.model.r2 ?? []) self.set({ service }, r2);
+    },
+  );
   gauge('sage_model_trained_timestamp_seconds', 'When the present model was trained.', [], (self) => {
     const model = view.model();
     if (model !== undefined) self.set(model.trainedMs / 1000);
