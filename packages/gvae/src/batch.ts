@@ -24,36 +24,58 @@ export interface Batch {
   readonly stacks: readonly StackBatch[];
 }
 
+/** What batches of any rows have in common. */
+export interface BatchShape {
+  readonly layout: Layout;
+  readonly stacks: readonly Stack[];
+  /** Per stack: see `StackBatch.latentScale`. */
+  readonly latentScales: readonly Float32Array[];
+}
+
+export function shapeBatches(layout: Layout, scales: Scales, stacks: readonly Stack[]): BatchShape {
+  const latentScales = stacks.map(({ units, owned }) => {
+    const latentScale = new Float32Array(units.length * 3 * owned);
+    units.forEach((u, position) => {
+      const unit = layout.units[u] as Unit;
+      latentScale.set(unitLatentScale(layout, scales, unit), position * 3 * owned);
+    });
+    return latentScale;
+  });
+  return { layout, stacks, latentScales };
+}
+
 export function buildBatch(
-  { layout, scales }: { readonly layout: Layout; readonly scales: Scales },
-  stacks: readonly Stack[],
+  { layout, stacks, latentScales }: BatchShape,
   inputs: readonly Inputs[],
   rng: Rng | undefined,
 ): Batch {
-  return { inputs, stacks: stacks.map((stack) => buildStackBatch(layout, scales, stack, inputs, rng)) };
+  return {
+    inputs,
+    stacks: stacks.map((stack, k) => ({
+      ...buildStackBatch(layout, stack, inputs, rng),
+      latentScale: latentScales[k] as Float32Array,
+    })),
+  };
 }
 
 function buildStackBatch(
   layout: Layout,
-  scales: Scales,
   { units, features, owned, roots }: Stack,
   inputs: readonly Inputs[],
   rng: Rng | undefined,
-): StackBatch {
+): Omit<StackBatch, 'latentScale'> {
   const index = indexOf(layout);
   const rows = inputs.length;
   const batch = {
     features: new Float32Array(units.length * rows * features),
     own: new Float32Array(units.length * rows * 3 * owned),
     load: new Float32Array(units.length * 2 * rows * roots),
-    latentScale: new Float32Array(units.length * 3 * owned),
     noise: new Float32Array(units.length * 2 * rows * 3 * owned),
   };
   units.forEach((u, position) => {
     const unit = layout.units[u] as Unit;
     const reached = unit.roots;
     const latents = latentsOf(unit);
-    batch.latentScale.set(unitLatentScale(layout, scales, unit), position * 3 * owned);
     if (rng !== undefined) {
       for (let row = 0; row < 2 * rows; row++) {
         const at = (position * 2 * rows + row) * 3 * owned;

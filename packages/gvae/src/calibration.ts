@@ -14,6 +14,15 @@ export interface Residuals {
 
 export const RESIDUAL_QUANTILES = 21;
 
+export function emptyResiduals(layout: Layout): Residuals {
+  const size = 3 * layout.nodes.length;
+  return {
+    center: new Float64Array(size),
+    spread: new Float64Array(size),
+    quantiles: new Float32Array(size * RESIDUAL_QUANTILES),
+  };
+}
+
 /** Rows enough to tell a spread and a distribution by. */
 const MOST_ROWS = 1000;
 
@@ -24,7 +33,8 @@ export function calibrateResiduals(
   mechanism: Mechanism,
   rows: readonly Inputs[],
 ): Residuals {
-  const size = 3 * layout.nodes.length;
+  const { center, spread, quantiles } = emptyResiduals(layout);
+  const size = center.length;
   const residuals: number[][] = Array.from({ length: size }, () => []);
   const step = Math.max(1, rows.length / MOST_ROWS);
   const picked: Inputs[] = [];
@@ -35,9 +45,6 @@ export function calibrateResiduals(
       residuals[i]?.push((inputs.observed[i] as number) - (expected[i] as number));
     }
   }
-  const center = new Float64Array(size);
-  const spread = new Float64Array(size);
-  const quantiles = new Float32Array(size * RESIDUAL_QUANTILES);
   residuals.forEach((values, i) => {
     const floor = Math.max(0.3, 0.05 * (scales.median[i] as number));
     const scale = values.length === 0 ? { center: 0, spread: floor } : robustScale(values, floor);

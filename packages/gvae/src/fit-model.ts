@@ -1,20 +1,22 @@
 import type { CausalGraph } from '@sage/causal-graph';
 import { createRng, type Rng, type Window } from '@sage/core';
 import { loadBackend } from './backend.js';
+import { emptyResiduals } from './calibration.js';
 import { FitError } from './fit-error.js';
 import type { FittedModel } from './fitted-model.js';
 import { holdOut } from './hold-out.js';
 import { buildLayout } from './layout.js';
 import { type FitProgress, learnUnits, type Unfinished } from './learn-units.js';
 import { initialParameters } from './parameters.js';
-import { planRetraining, type RetrainingPlan, renew } from './retraining.js';
+import { renew } from './renewal.js';
+import { planRetraining, type RetrainingPlan } from './retraining.js';
 import { fitScales } from './scales.js';
 import { defaultEpochs } from './train.js';
 
 export interface FitOptions {
   /**
    * At most; training stops by itself when held-out windows gain nothing. Default: as many as make about 900 steps, from
-   * 20 to 150; for what learns again about 150 steps, from 4 epochs on.
+   * 20 to 150; for what learns again about 72 steps, from 2 epochs on.
    */
   readonly epochs?: number;
   /** Either of the two; the same seed and data give the same model. Default: seed 1. */
@@ -70,23 +72,20 @@ export async function fitModel(
   const layout = buildLayout(graph, useful);
   // Where nothing learns, nothing has to be held out of it.
   const parts = reshapes ? { training: useful, heldOut: useful } : holdOut(useful);
-  const scales = fitScales(layout, parts.training);
-  const fresh: Unfinished = {
-    graph,
-    layout,
-    scales,
-    parameters: initialParameters(layout, rng.fork('weights')),
-    units: layout.units.map((_, u) => u),
-  };
+  const fresh = { graph, layout, parameters: initialParameters(layout, rng.fork('weights')) };
+  const all = layout.units.map((_, u) => u);
   const isKnown = present !== undefined && plan !== undefined;
-  const renewed = isKnown ? renew(fresh, present, plan) : fresh;
+  const unfinished: Unfinished = isKnown
+    ? renew(fresh, parts.training, { present, plan })
+    : { ...fresh, units: all, scales: fitScales(layout, parts.training), residuals: emptyResiduals(layout) };
   const epochs =
     options.epochs ?? defaultEpochs(parts.training.length, isKnown ? 'from known' : 'from nothing');
-  return learnUnits(
-    { ...renewed, units: reshapes ? [] : relearn === 'all' ? fresh.units : renewed.units },
-    parts,
-    { epochs: reshapes ? 0 : epochs, rng: rng.fork('batches'), signal, onProgress },
-  );
+  return learnUnits(relearn === 'all' ? { ...unfinished, units: all } : unfinished, parts, {
+    epochs: reshapes ? 0 : epochs,
+    rng: rng.fork('batches'),
+    signal,
+    onProgress,
+  });
 }
 
 /** Whether the model in use is the answer as it is. */

@@ -1,7 +1,15 @@
 import type { CausalGraph } from '@sage/causal-graph';
 import type { Rng, Window } from '@sage/core';
 import { AccuracyMeter } from './accuracy.js';
-import { calibrateResiduals } from './calibration.js';
+import { calibrateResiduals, type Residuals } from './calibration.js';
+import {
+  type Excerpt,
+  excerptOf,
+  takeParameters,
+  takeScales,
+  withParameters,
+  withResiduals,
+} from './excerpt.js';
 import { FittedModel } from './fitted-model.js';
 import type { HeldOut } from './hold-out.js';
 import { type Inputs, inputReader } from './inputs.js';
@@ -26,67 +34,80 @@ export interface Unfinished {
   readonly layout: Layout;
   readonly scales: Scales;
   readonly parameters: Parameters;
+  /** Of the nodes of units that do not learn; what is said of others counts for nothing. */
+  readonly residuals: Residuals;
   /** Indices of the units that learn; the others stay as they are. */
   readonly units: readonly number[];
 }
 
 export interface LearnOptions {
+  /** With 0 the units stay as they are, and residuals are measured alone. */
   readonly epochs: number;
   readonly rng: Rng;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: FitProgress) => void) | undefined;
 }
 
-/** Trains the units that are to learn, and measures what came of it on windows held out. */
+/**
+ * Trains the units that are to learn, and measures what came of it on windows held out. But for this last figure, which
+ * is of the whole model, nothing is read, computed or measured that these units do not need.
+ */
 export async function learnUnits(
-  { graph, layout, scales, parameters: start, units }: Unfinished,
+  unfinished: Unfinished,
+  windows: HeldOut<Window>,
+  options: LearnOptions,
+): Promise<FittedModel> {
+  const { graph, layout, scales } = unfinished;
+  const excerpt = excerptOf(layout, unfinished.units);
+  const learnt = await learnExcerpt(excerpt, unfinished, windows, options);
+  const parameters = withParameters(excerpt, learnt.parameters, unfinished.parameters);
+  const residuals = withResiduals(excerpt, learnt.residuals, unfinished.residuals);
+  const heldOut = windows.heldOut.map(inputReader(layout, scales));
+  const meter = new AccuracyMeter(layout, heldOut, scales.median);
+  const accuracy = meter.measure(new Mechanism(layout, scales, parameters));
+  const { services: r2, overall: overallR2, foretold: foretoldR2 } = accuracy;
+  return new FittedModel({ graph, layout, scales, parameters, residuals, r2, overallR2, foretoldR2 });
+}
+
+async function learnExcerpt(
+  excerpt: Excerpt,
+  { scales: allScales, parameters: allParameters }: Unfinished,
   windows: HeldOut<Window>,
   { epochs, rng, signal, onProgress }: LearnOptions,
-): Promise<FittedModel> {
+): Promise<{ readonly parameters: Parameters; readonly residuals: Residuals }> {
+  const { layout, chosen, chosenNodes } = excerpt;
+  const scales = takeScales(excerpt, allScales);
+  const start = takeParameters(excerpt, allParameters);
   const read = inputReader(layout, scales);
   const training = windows.training.map(read);
   const heldOut = windows.heldOut.map(read);
   const meter = new AccuracyMeter(layout, heldOut, scales.median);
-  const nodes = [...new Set(units.flatMap((u) => layout.units[u]?.nodes ?? []))];
-  const asRow = rowMaker(layout, new Mechanism(layout, scales, start), units);
-  const parameters = await train(
-    layout,
-    scales,
-    { training: training.map(asRow), heldOut: heldOut.map(asRow) },
-    start,
-    {
-      units,
-      epochs,
-      rng,
-      signal,
-      onEpoch: ({ epoch, loss, squared }) =>
-        onProgress?.({ epoch, epochs, loss, r2: meter.overall(squared, nodes) }),
-    },
-  );
+  const asRows = rowMaker(excerpt, new Mechanism(layout, scales, start));
+  const parameters =
+    epochs === 0
+      ? start
+      : await train(layout, scales, { training: asRows(training), heldOut: asRows(heldOut) }, start, {
+          units: chosen,
+          epochs,
+          rng,
+          signal,
+          onEpoch: ({ epoch, loss, squared }) =>
+            onProgress?.({ epoch, epochs, loss, r2: meter.overall(squared, chosenNodes) }),
+        });
   const mechanism = new Mechanism(layout, scales, parameters);
-  const residuals = calibrateResiduals(layout, scales, mechanism, [...training, ...heldOut]);
-  const { services: r2, overall: overallR2, foretold: foretoldR2 } = meter.measure(mechanism);
-  return new FittedModel({ graph, layout, scales, parameters, residuals, r2, overallR2, foretoldR2 });
+  return {
+    parameters,
+    residuals: calibrateResiduals(layout, scales, mechanism, [...training, ...heldOut]),
+  };
 }
 
 /** What owners that do not learn add to nodes that they share with units that do, with their Z at its mean. */
-function rowMaker(layout: Layout, mechanism: Mechanism, units: readonly number[]): (inputs: Inputs) => Row {
-  const learning = new Set(units);
-  const resting = layout.units.flatMap(({ nodes }, u) => {
-    if (learning.has(u)) return [];
-    return nodes.some((v) => layout.owners[v]?.some((owner) => learning.has(owner))) ? [u] : [];
-  });
-  if (resting.length === 0) return (inputs) => ({ inputs, fixed: undefined });
-  return (inputs) => {
-    const fixed = new Float32Array(3 * layout.nodes.length);
-    for (const u of resting) {
-      const heads = mechanism.heads(u, mechanism.condition(u, inputs), mechanism.posterior(u, inputs).mean);
-      layout.units[u]?.nodes.forEach((v, slot) => {
-        for (let q = 0; q < 3; q++) {
-          fixed[3 * v + q] = (fixed[3 * v + q] as number) + (heads[3 * slot + q] as number);
-        }
-      });
-    }
-    return { inputs, fixed };
-  };
+function rowMaker(
+  { layout, chosen }: Excerpt,
+  mechanism: Mechanism,
+): (inputs: readonly Inputs[]) => readonly Row[] {
+  const learning = new Set(chosen);
+  const resting = layout.units.flatMap((_, u) => (learning.has(u) ? [] : [u]));
+  if (resting.length === 0) return (rows) => rows.map((inputs) => ({ inputs, fixed: undefined }));
+  return (rows) => Array.from(mechanism.addedBy(resting, rows), ([inputs, fixed]) => ({ inputs, fixed }));
 }

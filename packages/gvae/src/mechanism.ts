@@ -113,11 +113,24 @@ export class Mechanism {
     for (let first = 0; first < rows.length; first += MOST_COLUMNS) {
       const part = rows.slice(first, first + MOST_COLUMNS);
       const decoded = this.#decodeRows(part, latents, parents);
-      for (const [i, inputs] of part.entries()) {
-        const row = new Float64Array(inputs.observed.length);
-        for (let at = 0; at < row.length; at++) row[at] = decoded[at * part.length + i] as number;
-        yield [inputs, row];
+      for (const [i, inputs] of part.entries()) yield [inputs, rowOf(decoded, i, part.length)];
+    }
+  }
+
+  /** What units add to the own times of their nodes, as raw numbers, [node][percentile], with each Z as it was. */
+  *addedBy(units: readonly number[], rows: readonly Inputs[]): Generator<readonly [Inputs, Float32Array]> {
+    for (let first = 0; first < rows.length; first += MOST_COLUMNS) {
+      const part = rows.slice(first, first + MOST_COLUMNS);
+      const added = new Float64Array(3 * this.#layout.nodes.length * part.length);
+      for (const u of units) {
+        const hidden = this.#hiddenOfRows(u, part, 'posterior');
+        this.#layout.units[u]?.nodes.forEach((v, slot) => {
+          const at = 3 * v * part.length;
+          this.#networks.addOutputs(u, 3 * slot, hidden, added.subarray(at, at + 3 * part.length));
+        });
       }
+      for (const [i, inputs] of part.entries())
+        yield [inputs, Float32Array.from(rowOf(added, i, part.length))];
     }
   }
 
@@ -179,6 +192,13 @@ function columnsOf(rows: readonly (Float32Array | Float64Array)[], from: number,
     for (let at = from; at < end; at++) columns[(at - from) * rows.length + i] = row[at] as number;
   });
   return columns;
+}
+
+/** One row of columns [entry][row]. */
+function rowOf(columns: Float64Array, row: number, rows: number): Float64Array {
+  const entries = new Float64Array(columns.length / rows);
+  for (let at = 0; at < entries.length; at++) entries[at] = columns[at * rows + row] as number;
+  return entries;
 }
 
 function joined(parts: readonly Float64Array[]): Float64Array {

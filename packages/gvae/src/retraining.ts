@@ -2,10 +2,7 @@ import type { CausalGraph } from '@sage/causal-graph';
 import { median, type Window } from '@sage/core';
 import type { FittedModel } from './fitted-model.js';
 import { buildLayout, type Layout } from './layout.js';
-import { indexOf } from './layout-index.js';
-import type { Unfinished } from './learn-units.js';
-import type { ColumnScales, Scales } from './scales.js';
-import { nameOf, warmStart } from './warm-start.js';
+import { nameOf } from './warm-start.js';
 
 /**
  * What a model in use is short of (paper, section on retraining; reference, section 5): `graph`: calls appeared or
@@ -80,88 +77,8 @@ function driftedServices(model: FittedModel, windows: readonly Window[]): Readon
   return drifted;
 }
 
-/**
- * The present model in a new layout: units that stay keep networks and scales; those of the plan begin with what they
- * knew and learn again.
- */
-export function renew(
-  fresh: Unfinished,
-  present: FittedModel,
-  { kind, services }: RetrainingPlan,
-): Unfinished {
-  const { layout } = fresh;
-  const before = present.state;
-  const learning = new Set(services);
-  const units = layout.units.flatMap(({ service }, u) => (learning.has(service) ? [u] : []));
-  const wasFed = causesByName(before.layout);
-  const isFed = causesByName(layout);
-  const keepsNode = (node: string) =>
-    kind !== 'drift' && wasFed.has(node) && wasFed.get(node) === isFed.get(node);
-  return {
-    ...fresh,
-    units,
-    scales: keepScales(layout, fresh.scales, before, {
-      keepsService: (service) => kind !== 'drift' || !learning.has(service),
-      keepsNode: (node, owners) => keepsNode(node) || !owners.some((owner) => learning.has(owner)),
-    }),
-    parameters: warmStart(layout, fresh.parameters, before),
-  };
-}
-
-/** Networks are bound to the scales they learnt with, so whatever stays keeps its own. */
-function keepScales(
-  layout: Layout,
-  fresh: Scales,
-  before: { readonly layout: Layout; readonly scales: Scales },
-  rules: {
-    readonly keepsService: (service: string) => boolean;
-    readonly keepsNode: (node: string, owners: readonly string[]) => boolean;
-  },
-): Scales {
-  const here = indexOf(layout);
-  const there = indexOf(before.layout);
-  const older = new Map(before.layout.units.map((unit, u) => [nameOf(unit), u]));
-  layout.units.forEach((unit, u) => {
-    const old = older.get(nameOf(unit));
-    if (old === undefined || !rules.keepsService(unit.service)) return;
-    unit.features.forEach((feature, f) => {
-      const from = before.layout.units[old]?.features.indexOf(feature) ?? -1;
-      if (from < 0) return;
-      copyColumn(
-        fresh.feature,
-        (here.features[u] as number) + f,
-        before.scales.feature,
-        (there.features[old] as number) + from,
-      );
-    });
-  });
-  layout.roots.forEach((root, r) => {
-    const from = there.root.get(root);
-    if (from !== undefined) copyColumn(fresh.load, r, before.scales.load, from);
-  });
-  layout.nodes.forEach((node, v) => {
-    const from = there.node.get(node);
-    const owners = (layout.owners[v] ?? []).map((u) => layout.units[u]?.service as string);
-    if (from === undefined || !rules.keepsNode(node, owners)) return;
-    for (let q = 0; q < 3; q++) {
-      const [to, at] = [3 * v + q, 3 * from + q];
-      fresh.median[to] = before.scales.median[at] as number;
-      fresh.logSpread[to] = before.scales.logSpread[at] as number;
-      fresh.selfScale[to] = before.scales.selfScale[at] as number;
-      fresh.rawSpread[to] = before.scales.rawSpread[at] as number;
-    }
-  });
-  return fresh;
-}
-
-function copyColumn(target: ColumnScales, to: number, source: ColumnScales, from: number): void {
-  for (const name of ['center', 'spread', 'low', 'high'] as const) {
-    target[name][to] = source[name][from] as number;
-  }
-}
-
 /** Node → the names of its parents as one text. */
-function causesByName(layout: Layout): ReadonlyMap<string, string> {
+export function causesByName(layout: Layout): ReadonlyMap<string, string> {
   const causes: string[][] = layout.nodes.map(() => []);
   for (const { parent, child } of layout.edges) causes[child]?.push(layout.nodes[parent] as string);
   return new Map(layout.nodes.map((node, v) => [node, (causes[v] ?? []).sort().join('\n')]));

@@ -35,10 +35,23 @@ const LEAST_RAW_SPREAD = 0.05;
 /** How far beyond what training saw an input may go, in scaled units, before it is held. */
 const MARGIN = 0.1;
 
+/** What reads nothing of a reading. */
+export function emptyScales(layout: Layout): Scales {
+  const nq = 3 * layout.nodes.length;
+  return {
+    feature: emptyColumns(indexOf(layout).features[layout.units.length] as number),
+    load: emptyColumns(layout.roots.length),
+    median: new Float64Array(nq),
+    logSpread: new Float64Array(nq).fill(1),
+    selfScale: new Float64Array(nq),
+    rawSpread: new Float64Array(nq).fill(1),
+  };
+}
+
 export function fitScales(layout: Layout, windows: readonly Window[]): Scales {
   const index = indexOf(layout);
-  const nq = 3 * layout.nodes.length;
-  const feature = emptyColumns(index.features[layout.units.length] as number);
+  const scales = emptyScales(layout);
+  const { feature, load, median: medians, logSpread } = scales;
   layout.units.forEach(({ service, features }, u) => {
     const at = index.features[u] as number;
     features.forEach((name, f) => {
@@ -46,7 +59,6 @@ export function fitScales(layout: Layout, windows: readonly Window[]): Scales {
       fitColumn(feature, at + f, values, FEATURES[name].resolution);
     });
   });
-  const load = emptyColumns(layout.roots.length);
   layout.roots.forEach((root, r) => {
     fitColumn(
       load,
@@ -55,48 +67,42 @@ export function fitScales(layout: Layout, windows: readonly Window[]): Scales {
       0.05,
     );
   });
-  const latency = {
-    median: new Float64Array(nq),
-    logSpread: new Float64Array(nq).fill(1),
-    selfScale: new Float64Array(nq),
-    rawSpread: new Float64Array(nq).fill(1),
-  };
   layout.nodes.forEach((node, v) => {
     PERCENTILES.forEach((percentile, q) => {
       const values = finite(windows.map((window) => window.latency.get(node)?.[percentile]));
       if (values.length === 0) return;
-      latency.median[3 * v + q] = median(values);
-      latency.logSpread[3 * v + q] = robustScale(
+      medians[3 * v + q] = median(values);
+      logSpread[3 * v + q] = robustScale(
         values.map((value) => Math.log1p(value)),
         0.05,
       ).spread;
     });
   });
-  fitOwnTimes(layout, windows, latency);
-  return { feature, load, ...latency };
+  fitOwnTimes(layout, windows, scales);
+  return scales;
 }
 
 function fitOwnTimes(
   layout: Layout,
   windows: readonly Window[],
-  latency: Pick<Scales, 'median' | 'selfScale' | 'rawSpread'>,
+  { median: medians, selfScale, rawSpread }: Scales,
 ): void {
   const handedOn = new HandedOn(layout);
-  const rows = windows.map((window) => ownTimes(layout, handedOn, observe(layout, latency.median, window)));
+  const rows = windows.map((window) => ownTimes(layout, handedOn, observe(layout, medians, window)));
   layout.nodes.forEach((node, v) => {
     const seen = rows.filter((_, i) => windows[i]?.latency.has(node));
     for (let q = 0; q < 3; q++) {
       const at = 3 * v + q;
-      const floor = Math.max(0.02, 0.02 * (latency.median[at] as number));
+      const floor = Math.max(0.02, 0.02 * (medians[at] as number));
       const parts = seen.map((row) => ownPart(row, at));
       if (parts.length === 0) {
-        latency.selfScale[at] = floor;
+        selfScale[at] = floor;
         continue;
       }
       const usual = Math.max(floor, median(parts));
       const square = parts.reduce((sum, part) => sum + rawOf(part / usual) ** 2, 0) / parts.length;
-      latency.selfScale[at] = usual;
-      latency.rawSpread[at] = Math.max(LEAST_RAW_SPREAD, Math.sqrt(square));
+      selfScale[at] = usual;
+      rawSpread[at] = Math.max(LEAST_RAW_SPREAD, Math.sqrt(square));
     }
   });
 }

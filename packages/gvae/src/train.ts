@@ -1,7 +1,7 @@
 import type { Rng } from '@sage/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { Adam, learningRate } from './adam.js';
-import { type Batch, buildBatch } from './batch.js';
+import { type Batch, type BatchShape, buildBatch, shapeBatches } from './batch.js';
 import type { Inputs } from './inputs.js';
 import { type Layout, MAX_CORRECTION } from './layout.js';
 import { dataLoss, FULL_WEIGHTS, type LossWeights } from './loss.js';
@@ -40,11 +40,11 @@ const LEAST_BATCH_ROWS = 8;
 const MOST_BATCH_ROWS = 64;
 /**
  * Steps that training takes unless it is told otherwise, and epochs at least. Networks that begin with what they knew
- * are close to their goal: what they have to learn is a correction.
+ * are close to their goal: what they have to learn is a correction, and of 72 or 150 steps it is as good.
  */
 const DEFAULT_LENGTH = {
   'from nothing': { steps: 900, epochs: 20 },
-  'from known': { steps: 150, epochs: 4 },
+  'from known': { steps: 72, epochs: 2 },
 };
 /** Weight decay is this over the number of rows, at most 1: the fewer the data, the more the prior on weights counts. */
 const PRIOR_ROWS = 50;
@@ -79,9 +79,9 @@ export async function train(
   const stacks = stackUnits(layout, options.units);
   const problem: Problem = {
     layout,
-    scales,
     stacks,
     tensors: listTensors(stacks),
+    shape: shapeBatches(layout, scales, stacks),
     structure: new StructuralLoss(layout, scales, stacks),
   };
   const packed = pack(layout, stacks, start);
@@ -130,9 +130,9 @@ export async function train(
 
 interface Problem {
   readonly layout: Layout;
-  readonly scales: Scales;
   readonly stacks: readonly Stack[];
   readonly tensors: readonly StackTensor[];
+  readonly shape: BatchShape;
   readonly structure: StructuralLoss;
 }
 
@@ -221,10 +221,9 @@ function judge(problem: Problem, rows: readonly Row[], learnt: Float32Array) {
   return { loss, squared };
 }
 
-function batchOf(problem: Problem, rows: readonly Row[], rng: Rng | undefined): Batch {
+function batchOf({ shape }: Problem, rows: readonly Row[], rng: Rng | undefined): Batch {
   return buildBatch(
-    problem,
-    problem.stacks,
+    shape,
     rows.map(({ inputs }) => inputs),
     rng,
   );

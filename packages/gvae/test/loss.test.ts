@@ -3,7 +3,7 @@ import { createRng } from '@sage/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { loadBackend } from '../src/backend.js';
-import { buildBatch } from '../src/batch.js';
+import { buildBatch, shapeBatches } from '../src/batch.js';
 import { HandedOn } from '../src/handed-on.js';
 import { inputReader } from '../src/inputs.js';
 import { buildLayout } from '../src/layout.js';
@@ -41,8 +41,7 @@ describe('the loss', () => {
       layout.units.map((_, u) => u),
     );
     const batch = buildBatch(
-      { layout, scales },
-      stacks,
+      shapeBatches(layout, scales, stacks),
       windows.map(inputReader(layout, scales)),
       createRng(5),
     );

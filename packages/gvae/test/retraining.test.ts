@@ -89,6 +89,9 @@ describe('retraining', function () {
     const edgesOf = (model: FittedModel) =>
       model.edgeWeights().filter(({ child }) => ofOthers.includes(child));
     expect(edgesOf(partial)).to.deep.equal(edgesOf(present)).and.not.to.be.empty;
+    const spreadsOf = ({ state }: FittedModel) =>
+      ofOthers.map((id) => state.residuals.spread[3 * state.layout.nodes.indexOf(id)]);
+    expect(spreadsOf(partial)).to.deep.equal(spreadsOf(present)).and.not.to.be.empty;
     expect(partial.overallR2).to.be.above(scratch.overallR2 - 0.03);
   });
 
