@@ -17,7 +17,8 @@ import type { Layout } from './layout.js';
 import { Mechanism } from './mechanism.js';
 import type { Parameters } from './parameters.js';
 import type { Scales } from './scales.js';
-import { type Row, train } from './train.js';
+import { train } from './train.js';
+import type { Row } from './training-loss.js';
 
 export interface FitProgress {
   readonly epoch: number;

@@ -1,28 +1,17 @@
 import type { Rng } from '@sage/core';
-import * as tf from '@tensorflow/tfjs-core';
 import { Adam, learningRate } from './adam.js';
-import { type Batch, type BatchShape, buildBatch, shapeBatches } from './batch.js';
-import type { Inputs } from './inputs.js';
-import { type Layout, MAX_CORRECTION } from './layout.js';
-import { dataLoss, FULL_WEIGHTS, type LossWeights } from './loss.js';
-import { edgeWeights, type Parameters } from './parameters.js';
+import type { Layout } from './layout.js';
+import { FULL_WEIGHTS } from './loss.js';
+import type { Parameters } from './parameters.js';
+import { RunningAverage } from './running-average.js';
 import type { Scales } from './scales.js';
-import { listTensors, pack, type Stack, type StackTensor, stackUnits, toTensors, unpack } from './stacks.js';
-import { StructuralLoss } from './structural-loss.js';
+import { pack, stackUnits, unpack } from './stacks.js';
+import { type Judgement, type Row, TrainingLoss } from './training-loss.js';
 
-/** A window read for training; `fixed`: see `StructuralLoss.evaluate`. */
-export interface Row {
-  readonly inputs: Inputs;
-  readonly fixed: Float32Array | undefined;
-}
-
-export interface EpochReport {
+/** On the held-out rows. */
+export interface EpochReport extends Judgement {
   /** From 1. */
   readonly epoch: number;
-  /** On the held-out rows. */
-  readonly loss: number;
-  /** [node]: Σ of squared errors of log1p(ms) on the held-out rows; 0 for nodes that are not trained. */
-  readonly squared: Float64Array;
 }
 
 export interface TrainOptions {
@@ -77,25 +66,18 @@ export async function train(
   options: TrainOptions,
 ): Promise<Parameters> {
   const stacks = stackUnits(layout, options.units);
-  const problem: Problem = {
-    layout,
-    stacks,
-    tensors: listTensors(stacks),
-    shape: shapeBatches(layout, scales, stacks),
-    structure: new StructuralLoss(layout, scales, stacks),
-  };
-  const packed = pack(layout, stacks, start);
-  // One vector for all that is learnt: the networks, then the edges' corrections.
-  const learnt = new Float32Array(packed.length + layout.edges.length);
-  learnt.set(packed);
-  learnt.set(start.corrections, packed.length);
+  const loss = new TrainingLoss(layout, scales, stacks);
+  const learnt = new Float32Array(loss.networks + layout.edges.length);
+  learnt.set(pack(layout, stacks, start));
+  learnt.set(start.corrections, loss.networks);
   const adam = new Adam(learnt.length, Math.min(1, PRIOR_ROWS / rows.training.length));
   const order = rows.training.map((_, i) => i);
   const batchRows = batchSize(order.length);
   const steps = Math.ceil(order.length / batchRows);
   const warmUpSteps = Math.min(WARM_UP_STEPS, Math.ceil(WARM_UP_PART * options.epochs * steps));
   const patience = Math.max(PATIENCE_EPOCHS, Math.ceil(PATIENCE_STEPS / steps));
-  let best = Float32Array.from(learnt);
+  const average = new RunningAverage(learnt);
+  const best = Float32Array.from(learnt);
   let bestLoss = Number.POSITIVE_INFINITY;
   let bestEpoch = 0;
   for (let epoch = 1; epoch <= options.epochs; epoch++) {
@@ -104,19 +86,19 @@ export async function train(
       const done = (epoch - 1) * steps + step;
       const beta = FULL_WEIGHTS.beta * Math.min(1, (done + 1) / warmUpSteps);
       const picked = order.slice(step * batchRows, (step + 1) * batchRows);
-      const gradient = slope(
-        problem,
+      const slope = loss.slope(
         picked.map((i) => rows.training[i] as Row),
         learnt,
         { weights: { ...FULL_WEIGHTS, beta }, rng: options.rng },
       );
-      adam.step(learnt, gradient, learningRate(done / (options.epochs * steps)));
+      adam.step(learnt, slope, learningRate(done / (options.epochs * steps)));
+      average.add(learnt);
     }
-    const judged = judge(problem, rows.heldOut, learnt);
+    const judged = loss.judge(rows.heldOut, average.value);
     if (judged.loss < bestLoss * (1 - LEAST_GAIN) || bestEpoch === 0) bestEpoch = epoch;
     if (judged.loss < bestLoss) {
       bestLoss = judged.loss;
-      best = Float32Array.from(learnt);
+      best.set(average.value);
     }
     options.onEpoch({ epoch, ...judged });
     // Lets timers, requests and the abort that may be waiting have their turn.
@@ -124,114 +106,21 @@ export async function train(
     options.signal?.throwIfAborted();
     if (epoch - bestEpoch >= patience) break;
   }
-  const { units } = unpack(layout, stacks, best.subarray(0, packed.length), start);
-  return { units, corrections: learntCorrections(problem, best.subarray(packed.length), start) };
-}
-
-interface Problem {
-  readonly layout: Layout;
-  readonly stacks: readonly Stack[];
-  readonly tensors: readonly StackTensor[];
-  readonly shape: BatchShape;
-  readonly structure: StructuralLoss;
+  const { units } = unpack(layout, stacks, best.subarray(0, loss.networks), start);
+  const corrections = best.subarray(loss.networks);
+  return { units, corrections: learntCorrections(layout, new Set(loss.decoded), corrections, start) };
 }
 
 /** Those of edges into nodes that were decoded; the data told nothing of the others. */
 function learntCorrections(
-  { layout, structure }: Problem,
+  { edges }: Layout,
+  decoded: ReadonlySet<number>,
   learnt: Float32Array,
   start: Parameters,
 ): Float32Array {
-  const decoded = new Set(structure.decoded);
-  return Float32Array.from(layout.edges, ({ child }, e) =>
+  return Float32Array.from(edges, ({ child }, e) =>
     decoded.has(child) ? (learnt[e] as number) : (start.corrections[e] as number),
   );
-}
-
-function networkPart({ tensors }: Problem): number {
-  return tensors.reduce((sum, { size }) => sum + size, 0);
-}
-
-/** The gradient of the loss by all that is learnt. */
-function slope(
-  problem: Problem,
-  rows: readonly Row[],
-  learnt: Float32Array,
-  { weights, rng }: { readonly weights: LossWeights; readonly rng: Rng },
-): Float32Array {
-  const { layout, stacks, tensors, structure } = problem;
-  const gradient = new Float32Array(learnt.length);
-  const networks = networkPart(problem);
-  const corrections = learnt.subarray(networks);
-  const edges = edgeWeights(layout, corrections);
-  const batch = batchOf(problem, rows, rng);
-  tf.tidy(() => {
-    const gradients = tf.grads((...values: tf.Tensor[]) =>
-      dataLoss(structure, stacks, values, batch, {
-        weights,
-        edgeWeights: edges,
-        fixed: fixedOf(rows),
-        withSlopes: true,
-        onErrors: (_, slopes) => {
-          corrections.forEach((theta, e) => {
-            // w = prior · exp(m tanh θ), so dw/dθ = w m (1 − tanh² θ); the pull is c · mean θ².
-            const bend = MAX_CORRECTION * (1 - Math.tanh(theta) ** 2) * (edges[e] as number);
-            const pull = (2 * weights.corrections * theta) / corrections.length;
-            gradient[networks + e] = (slopes?.[e] ?? 0) * bend + pull;
-          });
-        },
-      }),
-    )(toTensors(tensors, learnt));
-    gradients.forEach((part, i) => {
-      gradient.set(part.dataSync() as Float32Array, tensors[i]?.offset);
-    });
-  });
-  return gradient;
-}
-
-function judge(problem: Problem, rows: readonly Row[], learnt: Float32Array) {
-  const { layout, stacks, tensors, structure } = problem;
-  let loss = 0;
-  const squared = new Float64Array(layout.nodes.length);
-  const corrections = learnt.subarray(networkPart(problem));
-  for (let first = 0; first < rows.length; first += MOST_BATCH_ROWS) {
-    const part = rows.slice(first, first + MOST_BATCH_ROWS);
-    tf.tidy(() => {
-      const value = dataLoss(
-        structure,
-        stacks,
-        toTensors(tensors, learnt),
-        batchOf(problem, part, undefined),
-        {
-          // Of errors alone: β holds the latents together while they learn, and is no measure of what came of it.
-          weights: { ...FULL_WEIGHTS, beta: 0 },
-          edgeWeights: edgeWeights(layout, corrections),
-          fixed: fixedOf(part),
-          withSlopes: false,
-          onErrors: (errors) => {
-            errors.squared.forEach((sum, v) => {
-              squared[v] = (squared[v] as number) + sum;
-            });
-          },
-        },
-      );
-      loss += ((value.dataSync()[0] as number) * part.length) / rows.length;
-    });
-  }
-  return { loss, squared };
-}
-
-function batchOf({ shape }: Problem, rows: readonly Row[], rng: Rng | undefined): Batch {
-  return buildBatch(
-    shape,
-    rows.map(({ inputs }) => inputs),
-    rng,
-  );
-}
-
-function fixedOf(rows: readonly Row[]): readonly Float32Array[] | undefined {
-  const fixed = rows.flatMap((row) => row.fixed ?? []);
-  return fixed.length === 0 ? undefined : fixed;
 }
 
 /** Fisher and Yates, in place. */
