@@ -26,7 +26,7 @@ export interface Judgement {
  * Rows times units that go through the networks at once. Whatever the layers compute is kept until the slopes are known,
  * and memory that WebAssembly was once given it keeps for good: without a limit it would grow with the application.
  */
-const MOST_UNIT_ROWS = 32_768;
+const MOST_UNIT_ROWS = 16_384;
 const MOST_ROWS = 64;
 
 /**
@@ -43,7 +43,7 @@ export class TrainingLoss {
   readonly networks: number;
   readonly #rowsAtOnce: number;
 
-  constructor(layout: Layout, scales: Scales, stacks: readonly Stack[]) {
+  constructor(layout: Layout, scales: Scales, stacks: readonly Stack[], mostUnitRows = MOST_UNIT_ROWS) {
     this.#layout = layout;
     this.#stacks = stacks;
     this.#tensors = listTensors(stacks);
@@ -51,7 +51,7 @@ export class TrainingLoss {
     this.#structure = new StructuralLoss(layout, scales, stacks);
     this.networks = this.#tensors.reduce((sum, { size }) => sum + size, 0);
     const units = stacks.reduce((sum, stack) => sum + stack.units.length, 0);
-    this.#rowsAtOnce = Math.min(MOST_ROWS, Math.max(1, Math.floor(MOST_UNIT_ROWS / units)));
+    this.#rowsAtOnce = Math.min(MOST_ROWS, Math.max(1, Math.floor(mostUnitRows / units)));
   }
 
   /** Nodes whose latency is decoded, ascending. */
