@@ -2,6 +2,7 @@ import type { Rng } from '@sage/core';
 import { Adam, learningRate } from './adam.js';
 import type { Layout } from './layout.js';
 import { FULL_WEIGHTS } from './loss.js';
+import { Pace } from './pace.js';
 import type { Parameters } from './parameters.js';
 import { RunningAverage } from './running-average.js';
 import type { Scales } from './scales.js';
@@ -40,10 +41,15 @@ const PRIOR_ROWS = 50;
 /** Steps, and part of all steps, over which β grows to its full value: whichever is less. */
 const WARM_UP_STEPS = 200;
 const WARM_UP_PART = 1 / 3;
-/** A loss counts as better when it is so by this part; so many steps, and epochs, without one end the training. */
+/**
+ * A loss counts as better when it is so by this part. So many steps, and epochs, without one begin the end of the training:
+ * the rate falls to its last within so many steps more. Large steps are noisy, so that while they are taken a loss that
+ * stays where it is says that they are too large for what is left to learn, and not that nothing is.
+ */
 const LEAST_GAIN = 0.002;
 const PATIENCE_STEPS = 250;
 const PATIENCE_EPOCHS = 4;
+const COOL_DOWN_STEPS = 100;
 
 function batchSize(rows: number): number {
   return Math.min(MOST_BATCH_ROWS, Math.max(LEAST_BATCH_ROWS, Math.ceil(rows / STEPS)));
@@ -80,7 +86,8 @@ export async function train(
   const best = Float32Array.from(learnt);
   let bestLoss = Number.POSITIVE_INFINITY;
   let bestEpoch = 0;
-  for (let epoch = 1; epoch <= options.epochs; epoch++) {
+  const pace = new Pace(options.epochs * steps);
+  for (let epoch = 1; !pace.isOver; epoch++) {
     shuffle(order, options.rng);
     for (let step = 0; step < steps; step++) {
       const done = (epoch - 1) * steps + step;
@@ -91,7 +98,7 @@ export async function train(
         learnt,
         { weights: { ...FULL_WEIGHTS, beta }, rng: options.rng },
       );
-      adam.step(learnt, slope, learningRate(done / (options.epochs * steps)));
+      adam.step(learnt, slope, learningRate(pace.next()));
       average.add(learnt);
     }
     const judged = loss.judge(rows.heldOut, average.value);
@@ -104,7 +111,7 @@ export async function train(
     // Lets timers, requests and the abort that may be waiting have their turn.
     await new Promise((resolve) => setImmediate(resolve));
     options.signal?.throwIfAborted();
-    if (epoch - bestEpoch >= patience) break;
+    if (epoch - bestEpoch >= patience) pace.endWithin(COOL_DOWN_STEPS);
   }
   const { units } = unpack(layout, stacks, best.subarray(0, loss.networks), start);
   const corrections = best.subarray(loss.networks);
