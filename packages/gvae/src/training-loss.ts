@@ -2,7 +2,7 @@ import type { Rng } from '@sage/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Batch, type BatchShape, buildBatch, shapeBatches } from './batch.js';
 import type { Inputs } from './inputs.js';
-import { type Layout, MAX_CORRECTION } from './layout.js';
+import { type Edge, type Layout, reachOf } from './layout.js';
 import { dataLoss, FULL_WEIGHTS, type LossWeights } from './loss.js';
 import { edgeWeights } from './parameters.js';
 import type { Scales } from './scales.js';
@@ -78,10 +78,10 @@ export class TrainingLoss {
             fixed: fixedOf(part),
             withSlopes: true,
             onErrors: (_, byWeight) => {
-              // w = prior · exp(m tanh θ), so dw/dθ = w m (1 − tanh² θ).
+              // w = prior · exp(r tanh θ), so dw/dθ = w r (1 − tanh² θ).
               const byCorrection = corrections.map(
                 (theta, e) =>
-                  MAX_CORRECTION *
+                  reachOf(this.#layout.edges[e] as Edge) *
                   (1 - Math.tanh(theta) ** 2) *
                   (edges[e] as number) *
                   (byWeight?.[e] as number),
@@ -97,6 +97,7 @@ export class TrainingLoss {
     }
     // The pull on corrections is c · mean θ².
     corrections.forEach((theta, e) => {
+      if (this.#layout.edges[e]?.aggregate) return;
       const at = this.networks + e;
       slope[at] = (slope[at] as number) + (2 * weights.corrections * theta) / corrections.length;
     });
