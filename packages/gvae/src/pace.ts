@@ -5,6 +5,7 @@ const ROUNDING = 1e-9;
 export class Pace {
   #progress = 0;
   #perStep: number;
+  #isHastened = false;
 
   constructor(steps: number) {
     this.#perStep = 1 / steps;
@@ -12,6 +13,10 @@ export class Pace {
 
   get isOver(): boolean {
     return this.#progress >= 1 - ROUNDING;
+  }
+
+  get isHastened(): boolean {
+    return this.#isHastened;
   }
 
   /** Where the next step stands. */
@@ -23,6 +28,7 @@ export class Pace {
 
   /** What is left takes so many steps at most. */
   endWithin(steps: number): void {
+    this.#isHastened = true;
     this.#perStep = Math.max(this.#perStep, (1 - this.#progress) / steps);
   }
 }

@@ -16,6 +16,11 @@ export class RunningAverage {
     this.value = Float32Array.from(start);
   }
 
+  /** From parameters that may be far from the last ones. */
+  restart(parameters: Float32Array): void {
+    this.value.set(parameters);
+  }
+
   add(parameters: Float32Array): void {
     this.#steps += 1;
     const part = Math.max(1 / REACH, 1 / (1 + EARLY_PART * this.#steps));

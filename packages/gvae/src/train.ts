@@ -43,8 +43,8 @@ const WARM_UP_STEPS = 200;
 const WARM_UP_PART = 1 / 3;
 /**
  * A loss counts as better when it is so by this part. So many steps, and epochs, without one begin the end of the training:
- * the rate falls to its last within so many steps more. Large steps are noisy, so that while they are taken a loss that
- * stays where it is says that they are too large for what is left to learn, and not that nothing is.
+ * from the best parameters on the rate falls to its last within so many steps. As long as steps are large, a loss that
+ * stays where it is, or rises, says that they are too large for what is left to learn, and not that nothing is left.
  */
 const LEAST_GAIN = 0.002;
 const PATIENCE_STEPS = 250;
@@ -111,7 +111,11 @@ export async function train(
     // Lets timers, requests and the abort that may be waiting have their turn.
     await new Promise((resolve) => setImmediate(resolve));
     options.signal?.throwIfAborted();
-    if (epoch - bestEpoch >= patience) pace.endWithin(COOL_DOWN_STEPS);
+    if (epoch - bestEpoch >= patience && !pace.isHastened) {
+      learnt.set(best);
+      average.restart(best);
+      pace.endWithin(COOL_DOWN_STEPS);
+    }
   }
   const { units } = unpack(layout, stacks, best.subarray(0, loss.networks), start);
   const corrections = best.subarray(loss.networks);
