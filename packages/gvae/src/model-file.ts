@@ -8,7 +8,7 @@ import { indexOf } from './layout-index.js';
 import { parameterCount } from './parameters.js';
 import type { ColumnScales, Scales } from './scales.js';
 
-const MODEL_VERSION = 4;
+const MODEL_VERSION = 5;
 
 export type LoadFailure = 'malformed' | 'version' | 'checksum' | 'graph-mismatch';
 
