@@ -142,6 +142,7 @@ class RunningEngine implements Engine {
       history: data.history,
       callGraph: () => this.#collector?.callGraph() ?? NO_CALLS,
       config: () => this.#config.learning,
+      objectives: () => this.#config.objectives,
       clock,
       logger,
       emit,

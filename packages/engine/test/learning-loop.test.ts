@@ -1,9 +1,17 @@
 import { join } from 'node:path';
 import { buildCausalGraph, type CallGraph, type CausalGraph, type CausalModel } from '@sage/causal-graph';
-import { latencyNodeId, ManualClock, rpcId, silentLogger, type Window } from '@sage/core';
+import {
+  latencyNodeId,
+  ManualClock,
+  type Objective,
+  readObjective,
+  rpcId,
+  silentLogger,
+  type Window,
+} from '@sage/core';
 import { expect } from 'chai';
 import type { TrainingEvent } from '../src/events.js';
-import { readyToLearn, refusal } from '../src/learning/gate.js';
+import { judgedBy, readyToLearn, refusal } from '../src/learning/gate.js';
 import { WindowHistory } from '../src/learning/history.js';
 import { LearningLoop } from '../src/learning/learning-loop.js';
 import { ModelStore } from '../src/learning/model-store.js';
@@ -50,14 +58,23 @@ function modelOf(graph: CausalGraph, bias: number): CausalModel {
   };
 }
 
+const OBJECTIVE: Objective = {
+  name: 'cart',
+  service: 'cart',
+  operation: 'get',
+  percentile: 'p99Ms',
+  thresholdMs: 250,
+};
+
 interface Options {
+  readonly objectives?: readonly Objective[];
   readonly stored?: CausalModel;
   /** How far the next models are off; 1 is exact. */
   readonly bias?: () => number;
 }
 
 /** A loop whose call graph, windows and schedule are the test's. */
-async function startLoop({ stored, bias = () => 1 }: Options = {}) {
+async function startLoop({ stored, objectives = [], bias = () => 1 }: Options = {}) {
   const folder = tempDir();
   const history = await WindowHistory.open(join(folder, 'windows'), {
     maxWindows: 500,
@@ -67,6 +84,7 @@ async function startLoop({ stored, bias = () => 1 }: Options = {}) {
   const events: TrainingEvent[] = [];
   let calls = callsOf();
   let index = 0;
+  let inIncident = false;
   let cron = () => {};
   const { learner, buildGraph } = fakeParts({});
   const parts = {
@@ -92,6 +110,7 @@ async function startLoop({ stored, bias = () => 1 }: Options = {}) {
         epochs: undefined,
         seed: 1,
       }),
+      objectives: () => objectives,
       clock: new ManualClock(START_MS),
       logger: silentLogger,
       emit: (event) => events.push(event),
@@ -112,11 +131,14 @@ async function startLoop({ stored, bias = () => 1 }: Options = {}) {
       if (services.length > 0) calls = callsOf(...services);
       for (let n = 0; n < count; n++, index++) {
         const window = windowAt(index, services);
-        history.add(window, false);
+        history.add(window, inIncident);
         loop.onWindow(window);
         await loop.idle();
       }
       await history.flush();
+    },
+    incident: (isOpen: boolean) => {
+      inIncident = isOpen;
     },
     retrain: async () => {
       cron();
@@ -143,6 +165,30 @@ describe('the learning loop', () => {
     await windows(MIN_WINDOWS, 'cart');
     await retrain();
     expect(fits).to.have.length(1);
+  });
+
+  it('reads off windows up to now in which nothing was wrong what has changed for good', async () => {
+    const { fits, windows, incident, retrain } = await startLoop({ objectives: [OBJECTIVE] });
+    await windows(MIN_WINDOWS, 'cart');
+    incident(true);
+    await windows(30, 'cart');
+    incident(false);
+    await windows(6, 'cart');
+    await retrain();
+    const [{ windows: learnt = [], calm = [] } = {}] = fits.slice(-1);
+    // Every third window breaks the objective.
+    expect(calm.filter((window) => readObjective(OBJECTIVE, window).broken)).to.deep.equal([]);
+    expect(calm).to.have.length(14 + 4);
+    expect(calm.at(-1)?.startMs).to.be.above(learnt.at(-1)?.startMs as number);
+    expect(learnt).to.have.length(MIN_WINDOWS + 30 + 6 - 10);
+  });
+
+  it('holds a twentieth out, and no more than 60 windows, so that what has changed is soon learnt', async () => {
+    const { fits, windows, retrain } = await startLoop({ stored: modelOf(graphOf('cart'), 1) });
+    await windows(500, 'cart');
+    await retrain();
+    expect(500 - (fits.at(-1)?.windows.length ?? 0)).to.equal(25);
+    expect(judgedBy(Array.from({ length: 2880 }, (_, i) => windowAt(i, ['cart'])))).to.have.length(60);
   });
 
   it('waits again after a silence in which the call graph was forgotten', async () => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CausalGraph } from '@sage/causal-graph';
 import { errorMessage, failure, type Outcome, success } from '@sage/core';
 import { RESIDUAL_QUANTILES } from './calibration.js';
-import { FittedModel, type ModelState } from './fitted-model.js';
+import { FittedModel, type LearntFrom, type ModelState } from './fitted-model.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { parameterCount } from './parameters.js';
@@ -14,7 +14,7 @@ export type LoadFailure = 'malformed' | 'version' | 'checksum' | 'graph-mismatch
 
 /** One JSON text: format, version, the SHA-256 of the payload's JSON, the payload. Arrays are little-endian base64. */
 export function saveModel(model: FittedModel): string {
-  const { graph, layout, scales, parameters, residuals, r2, overallR2, foretoldR2 } = model.state;
+  const { graph, layout, scales, parameters, residuals, r2, overallR2, foretoldR2, learntFrom } = model.state;
   const payload = {
     graph,
     layout,
@@ -35,6 +35,7 @@ export function saveModel(model: FittedModel): string {
     r2: [...r2],
     overallR2,
     foretoldR2,
+    learntFrom: [...learntFrom],
   };
   return JSON.stringify({
     format: 'sage-gvae',
@@ -96,6 +97,7 @@ interface SavedPayload {
   readonly r2: readonly (readonly [string, number])[];
   readonly overallR2: number;
   readonly foretoldR2: number;
+  readonly learntFrom: readonly (readonly [string, LearntFrom])[];
 }
 
 type ColumnName = 'feature' | 'load';
@@ -139,6 +141,7 @@ function readState(payload: SavedPayload): ModelState {
     r2: new Map(payload.r2),
     overallR2: payload.overallR2,
     foretoldR2: payload.foretoldR2,
+    learntFrom: new Map(payload.learntFrom),
   };
 }
 

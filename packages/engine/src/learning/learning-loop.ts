@@ -1,10 +1,17 @@
 import type { CallGraph, CausalGraph, CausalModel } from '@sage/causal-graph';
-import { type Clock, errorMessage, type Logger, type Window } from '@sage/core';
+import {
+  type Clock,
+  errorMessage,
+  type Logger,
+  type Objective,
+  readObjective,
+  type Window,
+} from '@sage/core';
 import { schedule } from 'node-cron';
 import type { Config } from '../config/config.js';
 import type { TrainingEvent } from '../events.js';
 import type { Parts, TrainingProgress } from '../parts.js';
-import { readyToLearn, refusal } from './gate.js';
+import { judgedBy, readyToLearn, refusal } from './gate.js';
 import type { WindowHistory } from './history.js';
 import type { ModelStore, StoredModel } from './model-store.js';
 
@@ -17,6 +24,7 @@ export interface LearningOptions {
   readonly history: WindowHistory;
   readonly callGraph: () => CallGraph;
   readonly config: () => Config['learning'];
+  readonly objectives: () => readonly Objective[];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly emit: (event: TrainingEvent) => void;
@@ -119,12 +127,21 @@ export class LearningLoop {
     });
   }
 
+  /** What broke an objective is to be diagnosed, not to be learnt as usual, even where no incident was opened for it. */
+  #calm(): readonly Window[] {
+    const { history, objectives } = this.#options;
+    return history.normal.filter(
+      (window) =>
+        window.latency.size > 0 && !objectives().some((objective) => readObjective(objective, window).broken),
+    );
+  }
+
   async #train(graph: CausalGraph): Promise<void> {
     const { parts, store, history, config, clock, logger, emit } = this.#options;
     const { epochs, seed } = config();
     const current = this.#current;
     const all = history.learnable;
-    const heldOut = current === undefined ? [] : all.slice(-Math.max(10, Math.floor(all.length / 20)));
+    const heldOut = current === undefined ? [] : judgedBy(all);
     const windows = all.slice(0, all.length - heldOut.length);
     const startedMs = clock.now();
     emit({ type: 'training', phase: 'started', windows: windows.length });
@@ -132,6 +149,7 @@ export class LearningLoop {
       const model = await parts.learner.fit({
         graph,
         windows,
+        calm: this.#calm(),
         epochs,
         seed,
         present: current?.model,
@@ -144,7 +162,9 @@ export class LearningLoop {
       this.#progress = undefined;
       if (model === current?.model) {
         const seconds = (clock.now() - startedMs) / 1000;
-        logger.info('the model in use still holds: neither graph nor metrics nor latencies have changed');
+        logger.info(
+          'the model in use still holds: neither graph nor metrics, latencies or loads have changed',
+        );
         emit({ type: 'training', phase: 'finished', r2: model.r2, seconds, windows: windows.length });
         return;
       }
