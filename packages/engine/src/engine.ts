@@ -130,6 +130,7 @@ class RunningEngine implements Engine {
       objectives: () => this.#readings(),
       openIncidents: () => data.incidents.open,
       model: () => this.#learning.current,
+      modelCheckedMs: () => this.#learning.checkedMs,
       collector: () => this.#collector?.stats() ?? { spansReceived: 0, spansDropped: {} },
       sources: () => this.#sources.map(({ name }) => name),
       pendingAlerts: () => data.journal.pendingCount,

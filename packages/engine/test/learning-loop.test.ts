@@ -47,6 +47,7 @@ function modelOf(graph: CausalGraph, bias: number): CausalModel {
   return {
     graph,
     r2: new Map(),
+    foretold: new Map(),
     abduct: (window) => ({
       window,
       residual: (id, percentile) => {
@@ -71,10 +72,13 @@ interface Options {
   readonly stored?: CausalModel;
   /** How far the next models are off; 1 is exact. */
   readonly bias?: () => number;
+  /** The learner finds that the present model holds. */
+  readonly holds?: boolean;
 }
 
 /** A loop whose call graph, windows and schedule are the test's. */
-async function startLoop({ stored, objectives = [], bias = () => 1 }: Options = {}) {
+async function startLoop({ stored, objectives = [], bias = () => 1, holds = false }: Options = {}) {
+  const clock = new ManualClock(START_MS);
   const folder = tempDir();
   const history = await WindowHistory.open(join(folder, 'windows'), {
     maxWindows: 500,
@@ -93,7 +97,7 @@ async function startLoop({ stored, objectives = [], bias = () => 1 }: Options = 
       ...learner,
       fit: async (context: FitContext) => {
         fits.push(context);
-        return modelOf(context.graph, bias());
+        return holds && context.present !== undefined ? context.present : modelOf(context.graph, bias());
       },
     },
   };
@@ -111,7 +115,7 @@ async function startLoop({ stored, objectives = [], bias = () => 1 }: Options = 
         seed: 1,
       }),
       objectives: () => objectives,
-      clock: new ManualClock(START_MS),
+      clock,
       logger: silentLogger,
       emit: (event) => events.push(event),
       schedule: (_expression, run) => {
@@ -126,6 +130,7 @@ async function startLoop({ stored, objectives = [], bias = () => 1 }: Options = 
     loop,
     fits,
     events,
+    clock,
     /** So many windows in which these services are called. */
     windows: async (count: number, ...services: readonly string[]) => {
       if (services.length > 0) calls = callsOf(...services);
@@ -189,6 +194,16 @@ describe('the learning loop', () => {
     await retrain();
     expect(500 - (fits.at(-1)?.windows.length ?? 0)).to.equal(25);
     expect(judgedBy(Array.from({ length: 2880 }, (_, i) => windowAt(i, ['cart'])))).to.have.length(60);
+  });
+
+  it('tells when the model was learnt, and when it was found to hold', async () => {
+    const stored = modelOf(graphOf('cart'), 1);
+    const { loop, clock, windows, retrain } = await startLoop({ stored, holds: true });
+    await windows(MIN_WINDOWS, 'cart');
+    expect(loop.checkedMs).to.equal(0);
+    await clock.advance(60_000);
+    await retrain();
+    expect([loop.current?.trainedMs, loop.checkedMs]).to.deep.equal([0, START_MS + 60_000]);
   });
 
   it('waits again after a silence in which the call graph was forgotten', async () => {

@@ -85,6 +85,10 @@ export function fakeModel(): CausalModel {
       ['cart', 0.95],
       ['front', 0.9],
     ]),
+    foretold: new Map([
+      ['cart', 0.4],
+      ['front', 0.3],
+    ]),
     abduct: (of) => ({ window: of, residual: () => undefined }),
     predict: () => ({ draws: () => Float64Array.of(50, 50, 150, 50) }),
   };

@@ -27,6 +27,7 @@ export interface ModelState {
   readonly parameters: Parameters;
   readonly residuals: Residuals;
   readonly r2: ReadonlyMap<string, number>;
+  readonly foretold: ReadonlyMap<string, number>;
   /** Held-out R² over all nodes, of reconstruction and of what is foretold: see `Accuracy`. */
   readonly overallR2: number;
   readonly foretoldR2: number;
@@ -58,6 +59,10 @@ export class FittedModel implements CausalModel {
 
   get r2(): ReadonlyMap<string, number> {
     return this.state.r2;
+  }
+
+  get foretold(): ReadonlyMap<string, number> {
+    return this.state.foretold;
   }
 
   get overallR2(): number {

@@ -67,16 +67,17 @@ export async function learnUnits(
   );
   const mechanism = new Mechanism(layout, scales, parameters);
   const residuals = calibrateResiduals(layout, scales, mechanism, [...training, ...heldOut]);
-  const { services: r2, overall: overallR2, foretold: foretoldR2 } = meter.measure(mechanism);
+  const accuracy = meter.measure(mechanism);
   return new FittedModel({
     graph,
     layout,
     scales,
     parameters,
     residuals,
-    r2,
-    overallR2,
-    foretoldR2,
+    r2: accuracy.services,
+    foretold: accuracy.foretoldServices,
+    overallR2: accuracy.overall,
+    foretoldR2: accuracy.foretold,
     learntFrom,
   });
 }

@@ -14,7 +14,8 @@ export type LoadFailure = 'malformed' | 'version' | 'checksum' | 'graph-mismatch
 
 /** One JSON text: format, version, the SHA-256 of the payload's JSON, the payload. Arrays are little-endian base64. */
 export function saveModel(model: FittedModel): string {
-  const { graph, layout, scales, parameters, residuals, r2, overallR2, foretoldR2, learntFrom } = model.state;
+  const { graph, layout, scales, parameters, residuals, r2, foretold, overallR2, foretoldR2, learntFrom } =
+    model.state;
   const payload = {
     graph,
     layout,
@@ -33,6 +34,7 @@ export function saveModel(model: FittedModel): string {
       quantiles: encode(residuals.quantiles),
     },
     r2: [...r2],
+    foretold: [...foretold],
     overallR2,
     foretoldR2,
     learntFrom: [...learntFrom],
@@ -95,6 +97,7 @@ interface SavedPayload {
   readonly parameters: { readonly units: readonly string[]; readonly corrections: string };
   readonly residuals: Encoded<ModelState['residuals']>;
   readonly r2: readonly (readonly [string, number])[];
+  readonly foretold: readonly (readonly [string, number])[];
   readonly overallR2: number;
   readonly foretoldR2: number;
   readonly learntFrom: readonly (readonly [string, LearntFrom])[];
@@ -139,6 +142,7 @@ function readState(payload: SavedPayload): ModelState {
     parameters,
     residuals,
     r2: new Map(payload.r2),
+    foretold: new Map(payload.foretold),
     overallR2: payload.overallR2,
     foretoldR2: payload.foretoldR2,
     learntFrom: new Map(payload.learntFrom),

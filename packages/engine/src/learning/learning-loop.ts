@@ -36,6 +36,8 @@ export interface LearningOptions {
 export class LearningLoop {
   readonly #options: LearningOptions;
   #current: StoredModel | undefined;
+  /** When the present model was found to hold still. */
+  #heldMs: number | undefined;
   #progress: TrainingProgress | undefined;
   #training: Promise<void> | undefined;
   #abort = new AbortController();
@@ -61,6 +63,11 @@ export class LearningLoop {
 
   get model(): CausalModel | undefined {
     return this.#current?.model;
+  }
+
+  /** When the present model was trained, or found to hold still. */
+  get checkedMs(): number | undefined {
+    return this.#heldMs ?? this.#current?.trainedMs;
   }
 
   get training(): boolean {
@@ -161,6 +168,7 @@ export class LearningLoop {
       });
       this.#progress = undefined;
       if (model === current?.model) {
+        this.#heldMs = clock.now();
         const seconds = (clock.now() - startedMs) / 1000;
         logger.info(
           'the model in use still holds: neither graph nor metrics, latencies or loads have changed',
@@ -176,6 +184,7 @@ export class LearningLoop {
       }
       const stored: StoredModel = { model, trainedMs: clock.now() };
       this.#current = stored;
+      this.#heldMs = undefined;
       await store.save(stored).catch((error) => {
         logger.error('the model cannot be saved', { error: errorMessage(error) });
       });
