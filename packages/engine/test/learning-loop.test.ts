@@ -201,7 +201,7 @@ describe('the learning loop', () => {
     const { loop, clock, windows, retrain } = await startLoop({ stored, holds: true });
     await windows(MIN_WINDOWS, 'cart');
     expect(loop.checkedMs).to.equal(0);
-    await clock.advance(60_000);
+    clock.advance(60_000);
     await retrain();
     expect([loop.current?.trainedMs, loop.checkedMs]).to.deep.equal([0, START_MS + 60_000]);
   });
