@@ -19,7 +19,8 @@ import {
 } from '@sage/core';
 import type { Config } from '../src/config/config.js';
 import { loadConfig } from '../src/config/load.js';
-import { type Engine, type EngineDeps, startEngine } from '../src/engine.js';
+import { startEngine } from '../src/engine.js';
+import type { Engine, EngineDeps } from '../src/engine-face.js';
 import type { EngineEvent } from '../src/events.js';
 import type { Parts } from '../src/parts.js';
 
