@@ -1,4 +1,4 @@
-import { callsPerSecond, type Window } from '@sage/core';
+import { callsPerSecond, median, type Window } from '@sage/core';
 import type { ModelState } from './fitted-model.js';
 import { type Inputs, inputReader, isKnownLoad } from './inputs.js';
 import { lackingCauses } from './lacking-causes.js';
@@ -105,33 +105,38 @@ function unknownLoads({ layout, scales }: Pick<ModelState, 'layout' | 'scales'>,
   return nodes;
 }
 
-/** A percentile of a node, as an index into [node][percentile], that has moved up (1) or down (−1). */
+/** A percentile of a node that has moved. */
 interface Moved {
+  /** Into [node][percentile]. */
   readonly at: number;
+  /** 1 for up, −1 for down. */
   readonly side: number;
+  /** Halfway from what was learnt to what is usual now, in spreads: beyond it, the second is the likelier. */
+  readonly middle: number;
 }
 
 function movedOf(newest: readonly Float64Array[]): readonly Moved[] {
   return Array.from(newest[0] ?? []).flatMap((_, at) => {
-    const agreeing = (side: number) => newest.filter((z) => isBeyond(z, { at, side })).length;
-    return [1, -1].flatMap((side) => (agreeing(side) >= AGREEING ? [{ at, side }] : []));
+    const told = newest.map((z) => z[at] as number).filter((z) => !Number.isNaN(z));
+    return [1, -1].flatMap((side) => {
+      const agreeing = told.filter((z) => side * z >= BEYOND_SPREADS).length;
+      return agreeing >= AGREEING ? [{ at, side, middle: median(told) / 2 }] : [];
+    });
   });
 }
 
-function isBeyond(z: Float64Array, { at, side }: Moved): boolean {
-  return side * (z[at] as number) >= BEYOND_SPREADS;
-}
-
 /**
- * From where on, seen from the newest window, most windows lie beyond what was learnt: where the sum of +1 for each that
- * does and −1 for each that doesn't is largest. Of the last to move, so that all have moved by then.
+ * From where on, seen from the newest window, most windows are more like the newest than like what was learnt: where the
+ * sum of +1 for each that is and −1 for each that isn't is largest. Of the last to move, so that all have moved by then.
  */
 function sinceWhen(moved: readonly Moved[], newestFirst: Iterable<readonly [Window, Float64Array]>): number {
   const walks = moved.map((column) => ({ column, sum: 0, most: 0, sinceMs: Number.POSITIVE_INFINITY }));
   for (const [window, z] of newestFirst) {
     for (const walk of walks) {
-      if (Number.isNaN(z[walk.column.at])) continue;
-      walk.sum += isBeyond(z, walk.column) ? 1 : -1;
+      const { at, side, middle } = walk.column;
+      const residual = z[at] as number;
+      if (Number.isNaN(residual)) continue;
+      walk.sum += side * residual >= side * middle ? 1 : -1;
       if (walk.sum <= walk.most) continue;
       walk.most = walk.sum;
       walk.sinceMs = window.startMs;

@@ -109,15 +109,14 @@ export async function fitModel(
 
 /** What a plan has something to learn from: where a behaviour has changed, windows outside incidents since then. */
 function materialOf(
-  { kind, sinceMs }: RetrainingPlan,
+  { kind, sinceMs, calmOnly }: RetrainingPlan,
   windows: readonly Window[],
   calm: readonly Window[],
 ): readonly Window[] {
   const isCalm = new Set(calm);
-  const since = windows.filter((window) => window.startMs >= sinceMs && isCalm.has(window));
+  const since = windows.filter((window) => window.startMs >= sinceMs && (!calmOnly || isCalm.has(window)));
   const mustLearn = kind === 'graph' || kind === 'metrics';
-  const isAll = sinceMs === Number.NEGATIVE_INFINITY;
-  return isAll || (mustLearn && since.length < MIN_WINDOWS) ? windows : since;
+  return mustLearn && since.length < MIN_WINDOWS ? windows : since;
 }
 
 /** Whether the model in use is the answer as it is. */

@@ -30,6 +30,8 @@ export interface RetrainingPlan {
   readonly loads: readonly string[];
   /** What was before is not to be learnt from any more: start of a window; −∞ for nothing such. */
   readonly sinceMs: number;
+  /** Nor what was inside incidents since then: there may be more of it than of the new behaviour. */
+  readonly calmOnly: boolean;
 }
 
 export interface Calm {
@@ -62,18 +64,16 @@ export function planRetraining(
     ['drift', drifted.length > 0],
     ['load', loads.length > 0],
   ];
-  const begins = services.map((service) => {
-    const known = present.state.learntFrom.get(service);
-    const isDrifted = drift !== undefined && drifted.includes(service);
-    if (isDrifted && !hasSeenLittle(known, windows)) return drift.sinceMs;
-    return known?.sinceMs ?? Number.NEGATIVE_INFINITY;
-  });
+  const { learntFrom } = present.state;
+  const behavesAnew = drifted.some((service) => !hasSeenLittle(learntFrom.get(service), windows));
+  const begins = services.map((service) => learntFrom.get(service)?.sinceMs ?? Number.NEGATIVE_INFINITY);
   return {
     kind: reasons.find(([, holds]) => holds)?.[0] ?? 'none',
     services,
     outgrown: [...outgrown].sort(),
     loads,
-    sinceMs: Math.max(Number.NEGATIVE_INFINITY, ...begins),
+    sinceMs: Math.max(Number.NEGATIVE_INFINITY, ...begins, ...(behavesAnew && drift ? [drift.sinceMs] : [])),
+    calmOnly: behavesAnew,
   };
 }
 
