@@ -1,29 +1,6 @@
 import type { HandedOn, Latencies } from './handed-on.js';
 import type { Layout } from './layout.js';
-
-const LEVELS = [0.5, 0.95, 0.99] as const;
-/** Calls of a node in all from which on they are several. */
-const SEVERAL = 1.1;
-
-/** A bound of a call's quantile: the known quantile `index`, and `beyond` times the way from p95 to p99 on top. */
-interface Bound {
-  readonly index: number;
-  readonly beyond: number;
-}
-
-/**
- * What bounds from above the latencies of a call that a node can have met at quantile `q`, being slow when any of its
- * `calls` is: τ = 1 − (1 − q)/calls lies below it. Beyond p99 a tail is taken to be exponential:
- * Q(τ) = p99 + (p99 − p95) · ln(0.01/(1 − τ)) / ln 5. undefined where none of the calls needs to be slow.
- */
-function boundOf(q: number, calls: number): Bound | undefined {
-  const count = calls > 1 && calls < SEVERAL ? 1 : calls;
-  const tau = 1 - (1 - (LEVELS[q] as number)) / count;
-  if (!(tau > 0)) return undefined;
-  const index = LEVELS.findIndex((level) => level >= tau - 1e-9);
-  if (index >= 0) return { index, beyond: 0 };
-  return { index: LEVELS.length - 1, beyond: Math.log((1 - LEVELS[2]) / (1 - tau)) / Math.log(5) };
-}
+import { BEYOND, expectedShare, largestShare, type RisenCalls, riseOf } from './slow-calls.js';
 
 /** What is known of a window before its edges' weights are abducted. Flat: [node][percentile], ms. */
 export interface Explained {
@@ -72,8 +49,10 @@ export class AbductedWeights {
   readonly #met: Float64Array;
   /** [node][percentile]: the part of what is handed on that fits into what was observed, mostly 1. */
   readonly #fitting: Float64Array;
-  /** [node][percentile]: φ of the parents' next quantile, 0..1. */
-  readonly #fromNext: Float64Array;
+  /** [edge][percentile]: what of the rise of a known quantile of the parent is handed on beside, 0..1… */
+  readonly #tail: Float64Array;
+  /** …and of which. */
+  readonly #tailQuantile: Uint8Array;
   readonly #weights: Float64Array;
   /** [edge]: of the parent per occurrence of the child, as many as there can have been. */
   readonly #calls: Float64Array;
@@ -88,7 +67,8 @@ export class AbductedWeights {
     this.#weights = weights;
     this.#calls = mostCalls(layout, counts);
     this.#fitting = new Float64Array(observed.length).fill(1);
-    this.#fromNext = new Float64Array(observed.length);
+    this.#tail = new Float64Array(3 * layout.edges.length);
+    this.#tailQuantile = new Uint8Array(3 * layout.edges.length);
     this.#added = new Float64Array(3 * layout.edges.length);
     this.#met = Float64Array.from({ length: 3 * layout.edges.length }, (_, i) =>
       this.#meeting(Math.floor(i / 3), i % 3, observed),
@@ -115,8 +95,9 @@ export class AbductedWeights {
         for (let e = first; e < end; e++) this.#added[3 * e + q] = part * room(e);
         const left = rest - part * reach;
         if (left <= 0) continue;
-        const [next = 0] = this.#nextRise(v, q, { latencies: observed });
-        if (next > 0) this.#fromNext[3 * v + q] = Math.min(1, left / next);
+        const usually = handedOn.value(v, q, { latencies: usual, weights });
+        const met = Math.max(0, handed - usually) + part * reach;
+        this.#lookBeyond(v, q, { left, met, observed, count: counts[v] as number });
       }
     });
   }
@@ -140,45 +121,74 @@ export class AbductedWeights {
       const risen = this.#risen(e, q, from);
       for (let i = 0; i < columns; i++) out[i] = (out[i] as number) + added * (risen[i] as number);
     }
-    const next = this.#fromNext[3 * node + q] as number;
-    if (next === 0) return;
-    const rise = this.#nextRise(node, q, from);
-    for (let i = 0; i < columns; i++) out[i] = (out[i] as number) + next * (rise[i] as number);
+    this.#addTails(node, q, from, out);
+  }
+
+  #addTails(node: number, q: number, { latencies, columns = 1 }: Latencies, out: Float64Array): void {
+    const [first, end] = this.#handedOn.range(node);
+    for (let e = first; e < end; e++) {
+      const part = this.#tail[3 * e + q] as number;
+      if (part === 0) continue;
+      const at =
+        3 * (this.#layout.edges[e] as Layout['edges'][number]).parent +
+        (this.#tailQuantile[3 * e + q] as number);
+      const usual = this.#usual[at] as number;
+      for (let i = 0; i < columns; i++) {
+        out[i] = (out[i] as number) + part * Math.max(0, (latencies[at * columns + i] as number) - usual);
+      }
+    }
   }
 
   /**
-   * How much further the quantile above of what a node's parents hand on may have risen than what it met at `q`, ms,
-   * [column]: the largest, since one slow call suffices. Of a call made less often than the node is slow none can.
+   * Explains what is `left` of a residual, ms, by calls whose quantiles above have risen: of those that a run waits for
+   * so many are slow that it may have been as slow itself as often as it was. What was `met` already, at its own
+   * quantile, is no explanation for more.
    */
-  #nextRise(node: number, q: number, from: Latencies): Float64Array {
-    const { latencies, columns = 1 } = from;
+  #lookBeyond(
+    node: number,
+    q: number,
+    {
+      left,
+      met,
+      observed,
+      count,
+    }: {
+      readonly left: number;
+      readonly met: number;
+      readonly observed: Float64Array;
+      readonly count: number;
+    },
+  ): void {
     const [first, end] = this.#handedOn.range(node);
-    const most = new Float64Array(columns);
-    const bound = boundOf(q, this.#callsOf(first, end));
-    if (bound === undefined) return most;
-    const { index, beyond } = bound;
+    const edges: (RisenCalls & { readonly e: number; readonly parent: number })[] = [];
     for (let e = first; e < end; e++) {
       const { aggregate, parent } = this.#layout.edges[e] as Layout['edges'][number];
-      if (aggregate || (this.#calls[e] as number) < 1 - (LEVELS[q] as number)) continue;
-      const usual = (quantile: number) => this.#usual[3 * parent + quantile] as number;
-      const at = (quantile: number, i: number) => latencies[(3 * parent + quantile) * columns + i] as number;
-      const met = this.#risen(e, q, from);
-      for (let i = 0; i < columns; i++) {
-        const tail = beyond === 0 ? 0 : at(2, i) - at(1, i) - (usual(2) - usual(1));
-        const rise = at(index, i) - usual(index) + beyond * tail - (met[i] as number);
-        most[i] = Math.max(most[i] as number, (this.#weights[e] as number) * rise);
-      }
+      if (aggregate) continue;
+      const rises = BEYOND.map(
+        (_, k) =>
+          (this.#weights[e] as number) *
+          ((observed[3 * parent + k] as number) - (this.#usual[3 * parent + k] as number)),
+      );
+      edges.push({ e, parent, calls: this.#calls[e] as number, rises });
     }
-    return most;
-  }
-
-  #callsOf(first: number, end: number): number {
-    let calls = 0;
-    for (let e = first; e < end; e++) {
-      const { aggregate } = this.#layout.edges[e] as Layout['edges'][number];
-      if (!aggregate) calls += this.#calls[e] as number;
-    }
-    return calls;
+    const least = leastShare(q, count);
+    const most = riseOf(least, edges, largestShare);
+    const isAll = most - met >= WHOLE * left;
+    const shareOf = isAll ? largestShare : expectedShare;
+    const rise = isAll ? Math.min(most, met + left) : riseOf(least, edges, shareOf);
+    const more = Math.min(left, rise - met);
+    if (more <= 0) return;
+    const shares = edges.map(({ calls, rises }) => calls * shareOf(rise, rises));
+    const all = shares.reduce((sum, share) => sum + share, 0);
+    edges.forEach(({ e, rises }, i) => {
+      const share = shares[i] as number;
+      if (share <= 0) return;
+      const beyond = rises.findIndex((ms) => ms >= rise);
+      const k = beyond < 0 ? BEYOND.length - 1 : beyond;
+      this.#tailQuantile[3 * e + q] = k;
+      this.#tail[3 * e + q] =
+        (Math.min(1, more / (rises[k] as number)) * (this.#weights[e] as number) * share) / all;
+    });
   }
 
   #meeting(e: number, q: number, observed: Float64Array): number {
@@ -212,6 +222,20 @@ export class AbductedWeights {
     }
     return risen;
   }
+}
+
+/** Explains all but what is noise. */
+const WHOLE = 0.9;
+/** Standard errors of a count: what is between them is luck. */
+const LUCK = 2;
+/** Of so many runs beyond a percentile something is known. */
+const LEAST_RUNS = 0.5;
+
+/** The least share of a node's runs that its percentile `q` speaks of: of n runs n·p are beyond it, ±√(n·p·(1 − p)). */
+function leastShare(q: number, count: number): number {
+  const share = BEYOND[q] as number;
+  if (count <= 0) return share;
+  return Math.max(share - LUCK * Math.sqrt((share * (1 - share)) / count), LEAST_RUNS / count);
 }
 
 /** [edge]: the usual calls of a parent per occurrence of its child; of one that others make, too, up to one for each. */

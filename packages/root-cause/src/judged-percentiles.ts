@@ -41,7 +41,7 @@ export function judgedPercentiles(count: number, wanted: Percentile, isLeaf: boo
     belief: 1,
   }));
   if (!isLeaf || supported.length === 0) return believed;
-  const soft = upper.slice(1).flatMap((percentile) => {
+  const soft = upper.flatMap((percentile) => {
     const beyond = callsBeyond(count, percentile) - TOO_FEW_BEYOND;
     const belief = beyond / (ENOUGH_BEYOND - TOO_FEW_BEYOND);
     return belief > 0 && belief < 1 ? [{ percentile, belief }] : [];
