@@ -1,6 +1,6 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { FeatureName } from '@sage/core';
-import { CONVINCING, type NodeAnomaly, type ServiceSigns } from './anomaly.js';
+import { CONVINCING, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 
 /** Slowness from which on a callee serves slowly. */
 const SERVED_SLOWLY_Z = 6;
@@ -39,6 +39,32 @@ export function poolWaitClaim(
   const explained = Math.min(1, Math.max(0, wait.observed - wait.expected) / meanExcessMs);
   // A slow callee holds connections, too; what then is left unexplained is the time that it takes itself.
   return CONVINCING * (isBare ? UNSEEN_PART * explained : 1) * explained;
+}
+
+/** A slow way speaks for what might make it slow at half the strength of something that was measured. */
+const UNMEASURED_PART = 0.5;
+
+/**
+ * How far a caller explains a slow way to a callee where nobody measures its waits for connections: what several of its
+ * callees have in common is that caller, and each of them would have to be at fault by itself. A pool leads to one callee,
+ * so that ways that are as fast as ever say nothing against it. Of k others as slow: ½·strength·min(1, k)·(k + ½)/(k + 1).
+ */
+export function unseenPoolClaim(
+  signs: ServiceSigns,
+  shared: NodeAnomaly,
+  slowCallees: ReadonlyMap<string, number>,
+): number {
+  const isMeasured = signs.features.some(({ feature }) => POOL_QUEUE.includes(feature));
+  const own = strength(shared.z);
+  if (isMeasured || own <= 0 || !waitsForConnection(signs.service, shared)) return 0;
+  const others = [...slowCallees].filter(([callee]) => callee !== shared.node.rpc.callee);
+  const k = others.reduce((sum, [, slow]) => sum + Math.min(1, Math.max(0, slow) / own), 0);
+  return (UNMEASURED_PART * own * Math.min(1, k) * (k + 0.5)) / (k + 1);
+}
+
+/** Whether a service's waits for a connection show in a node: the way of a call there, or all of it where it is one span. */
+export function waitsForConnection(service: string, { node }: NodeAnomaly): boolean {
+  return node.rpc.caller === service && (node.kind === 'request' || node.kind === 'client');
 }
 
 /**

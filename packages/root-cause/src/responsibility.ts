@@ -4,7 +4,7 @@ import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { lendHiddenWays } from './hidden-ways.js';
-import { poolWaitClaim, type Serving, servingOf } from './pool-wait.js';
+import { poolWaitClaim, type Serving, servingOf, unseenPoolClaim, waitsForConnection } from './pool-wait.js';
 import { isClearedByProbe, probedDelayMs } from './probe.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
@@ -83,7 +83,11 @@ function claimStrength(
   { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: () => Serving },
 ): number {
   const { compute, edges } = standing;
-  const contention = Math.max(standing.contention, poolWaitClaim(signs, shared, calleeServes));
+  const contention = Math.max(
+    standing.contention,
+    poolWaitClaim(signs, shared, calleeServes),
+    unseenPoolClaim(signs, shared, standing.callees),
+  );
 
   const peer = peerOf(signs.service, shared.node) ?? '';
   const others = [...edges].flatMap(([other, edge]) => {
@@ -114,6 +118,8 @@ interface Standing {
   readonly compute: number;
   /** By peer. */
   readonly edges: ReadonlyMap<string, EdgeStanding>;
+  /** By callee, how strongly the way to it is slow for nothing that the callee is measured to suffer. */
+  readonly callees: ReadonlyMap<string, number>;
 }
 
 /** How all that a service shares with one peer fares. */
@@ -147,7 +153,11 @@ export function contentionOf(signs: ServiceSigns): number {
   return Math.max(0, ...strengths);
 }
 
-function standingOf(signs: ServiceSigns, callers: readonly NodeAnomaly[]): Standing {
+function standingOf(
+  signs: ServiceSigns,
+  callers: readonly NodeAnomaly[],
+  all: ReadonlyMap<string, ServiceSigns>,
+): Standing {
   const contention = contentionOf(signs);
   const edges = new Map<string, EdgeStanding>();
   for (const entry of [...signs.shared, ...callers]) {
@@ -161,7 +171,23 @@ function standingOf(signs: ServiceSigns, callers: readonly NodeAnomaly[]): Stand
     });
   }
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
-  return { contention, compute, edges };
+  return { contention, compute, edges, callees: slowCallees(signs, all) };
+}
+
+/** Ways to callees that a service finds slow, less what each callee is measured to suffer itself. */
+function slowCallees(
+  signs: ServiceSigns,
+  all: ReadonlyMap<string, ServiceSigns>,
+): ReadonlyMap<string, number> {
+  const callees = new Map<string, number>();
+  for (const entry of signs.shared) {
+    const { callee } = entry.node.rpc;
+    if (!waitsForConnection(signs.service, entry)) continue;
+    const own = all.get(callee);
+    const slow = strength(entry.z) - (own === undefined ? 0 : contentionOf(own));
+    callees.set(callee, Math.max(callees.get(callee) ?? 0, slow));
+  }
+  return callees;
 }
 
 function peerOf(service: string, { owners }: LatencyNode): string | undefined {
@@ -181,7 +207,10 @@ export function assignResponsibility(
 ): Responsibility {
   const parts = new Map<LatencyNodeId, ReadonlyMap<string, number>>();
   const standings = new Map(
-    [...signs].map(([service, own]) => [service, standingOf(own, callersOf(service, signs, hiddenWays))]),
+    [...signs].map(([service, own]) => [
+      service,
+      standingOf(own, callersOf(service, signs, hiddenWays), signs),
+    ]),
   );
   const lent = lendHiddenWays(signs, hiddenWays);
   const between = new Map<string, { readonly z: number; readonly split: ReadonlyMap<string, number> }>();
