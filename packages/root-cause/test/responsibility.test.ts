@@ -137,6 +137,41 @@ describe('assignResponsibility', () => {
     expect(assignResponsibility(signs, NOTHING_ELSE)('front', a.node.id)).to.be.at.least(0.7);
   });
 
+  describe('ways to several callees that are slow while those to others are not', () => {
+    const CASES: readonly (readonly [
+      name: string,
+      slow: readonly string[],
+      front: readonly FeatureAnomaly[],
+      b: readonly FeatureAnomaly[],
+      guilty: string,
+    ])[] = [
+      ['are owed to what they have in common', ['a', 'b'], [], [], 'front'],
+      [
+        'but where its waits for connections are measured',
+        ['a', 'b'],
+        [feature('software_pool_wait_ms', 0)],
+        [],
+        'a',
+      ],
+      ['nor where the other suffers itself', ['a', 'b'], [], [feature('disk_wait_ratio', 40)], 'a'],
+      ['and one alone is owed to whom it leads to', ['a'], [], [], 'a'],
+    ];
+    for (const [name, slow, front, b, guilty] of CASES) {
+      it(name, () => {
+        const callees = ['a', 'b', 'c', 'd', 'e', 'f'];
+        const ways = callees.map((callee) => link('front', callee, slow.includes(callee) ? 40 : 0));
+        const signs = new Map<string, ServiceSigns>([
+          ['front', hub('front', ways, front)],
+          ...callees.map((callee, i): [string, ServiceSigns] => [
+            callee,
+            hub(callee, [ways[i] as NodeAnomaly], callee === 'b' ? b : []),
+          ]),
+        ]);
+        expect(assignResponsibility(signs, NOTHING_ELSE)(guilty, 'request|front>a')).to.be.at.least(0.8);
+      });
+    }
+  });
+
   describe('a way over two slow links', () => {
     const CASES: readonly (readonly [name: string, front: number, a: number, part: number])[] = [
       ['each has what probes over it take longer, however much surer one is', 30, 60, 1 / 3],

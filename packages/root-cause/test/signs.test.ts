@@ -60,7 +60,8 @@ describe('the percentiles a node is judged by', () => {
     [500, 'p95Ms', { p95Ms: 1, p99Ms: 1 }, { p95Ms: 1, p99Ms: 1 }],
     [300, 'p95Ms', { p95Ms: 1, p99Ms: 0.5 }, { p95Ms: 1 }],
     [100, 'p99Ms', { p95Ms: 1 }, { p95Ms: 1 }],
-    [60, 'p95Ms', { p50Ms: 1 }, { p50Ms: 1 }],
+    [60, 'p95Ms', { p50Ms: 1, p95Ms: 0.5 }, { p50Ms: 1 }],
+    [20, 'p95Ms', { p50Ms: 1 }, { p50Ms: 1 }],
     [12, 'p99Ms', { p50Ms: 1 }, { p50Ms: 1 }],
     [9, 'p99Ms', {}, {}],
   ];
