@@ -1,6 +1,6 @@
 import type { HandedOn, Latencies } from './handed-on.js';
 import type { Layout } from './layout.js';
-import { BEYOND, expectedShare, largestShare, type RisenCalls, riseOf } from './slow-calls.js';
+import { BEYOND, explainBySlowCalls, type Left, leastShare } from './slow-calls.js';
 
 /** What is known of a window before its edges' weights are abducted. Flat: [node][percentile], ms. */
 export interface Explained {
@@ -27,9 +27,9 @@ export interface Explained {
  * up on calls or quantiles of rare calls are added up, all of it counts by the part that fits.
  *
  * A node that waits for several calls is slow when any of them is: of its calls 1 − q may be slow though of each
- * parent's fewer are, whose quantile q is then as usual and only one above shows it (P(∪ slow) ≤ Σ P(slow)); and
- * between two known quantiles of a parent any latency from the one to the other may lie. What is left of a residual is
- * therefore looked for in the rise of the parents' quantile above, as far as that covers it.
+ * parent's fewer are, whose quantile q is then as usual and only one above shows it; and between two known quantiles of a
+ * parent any latency from the one to the other may lie. What is left of a residual is therefore looked for in the rise of
+ * the parents' quantiles above, as far as enough calls can have been so slow: see `explainBySlowCalls`.
  *
  * A call that several kinds of requests make may have been made by one kind more often than usual, as when whoever comes
  * last makes it for all: by as many of them as there were calls.
@@ -93,11 +93,11 @@ export class AbductedWeights {
           reach += room(e) * (this.#risen(e, q, { latencies: observed })[0] as number);
         const part = reach === 0 ? 0 : Math.min(1, rest / reach);
         for (let e = first; e < end; e++) this.#added[3 * e + q] = part * room(e);
-        const left = rest - part * reach;
-        if (left <= 0) continue;
+        const leftMs = rest - part * reach;
+        if (leftMs <= 0) continue;
         const usually = handedOn.value(v, q, { latencies: usual, weights });
-        const met = Math.max(0, handed - usually) + part * reach;
-        this.#lookBeyond(v, q, { left, met, observed, count: counts[v] as number });
+        const metMs = Math.max(0, handed - usually) + part * reach;
+        this.#lookBeyond(v, q, observed, { leftMs, metMs, share: leastShare(q, counts[v] as number) });
       }
     });
   }
@@ -139,56 +139,25 @@ export class AbductedWeights {
     }
   }
 
-  /**
-   * Explains what is `left` of a residual, ms, by calls whose quantiles above have risen: of those that a run waits for
-   * so many are slow that it may have been as slow itself as often as it was. What was `met` already, at its own
-   * quantile, is no explanation for more.
-   */
-  #lookBeyond(
-    node: number,
-    q: number,
-    {
-      left,
-      met,
-      observed,
-      count,
-    }: {
-      readonly left: number;
-      readonly met: number;
-      readonly observed: Float64Array;
-      readonly count: number;
-    },
-  ): void {
+  /** Looks for what is left of a residual in those quantiles of the calls that show it. */
+  #lookBeyond(node: number, q: number, observed: Float64Array, left: Left): void {
     const [first, end] = this.#handedOn.range(node);
-    const edges: (RisenCalls & { readonly e: number; readonly parent: number })[] = [];
+    const edges: number[] = [];
     for (let e = first; e < end; e++) {
-      const { aggregate, parent } = this.#layout.edges[e] as Layout['edges'][number];
-      if (aggregate) continue;
-      const rises = BEYOND.map(
-        (_, k) =>
-          (this.#weights[e] as number) *
-          ((observed[3 * parent + k] as number) - (this.#usual[3 * parent + k] as number)),
-      );
-      edges.push({ e, parent, calls: this.#calls[e] as number, rises });
+      if (!(this.#layout.edges[e] as Layout['edges'][number]).aggregate) edges.push(e);
     }
-    const least = leastShare(q, count);
-    const most = riseOf(least, edges, largestShare);
-    const isAll = most - met >= WHOLE * left;
-    const shareOf = isAll ? largestShare : expectedShare;
-    const rise = isAll ? Math.min(most, met + left) : riseOf(least, edges, shareOf);
-    const more = Math.min(left, rise - met);
-    if (more <= 0) return;
-    const shares = edges.map(({ calls, rises }) => calls * shareOf(rise, rises));
-    const all = shares.reduce((sum, share) => sum + share, 0);
-    edges.forEach(({ e, rises }, i) => {
-      const share = shares[i] as number;
-      if (share <= 0) return;
-      const beyond = rises.findIndex((ms) => ms >= rise);
-      const k = beyond < 0 ? BEYOND.length - 1 : beyond;
-      this.#tailQuantile[3 * e + q] = k;
-      this.#tail[3 * e + q] =
-        (Math.min(1, more / (rises[k] as number)) * (this.#weights[e] as number) * share) / all;
+    const kinds = edges.map((e) => {
+      const { parent } = this.#layout.edges[e] as Layout['edges'][number];
+      const weight = this.#weights[e] as number;
+      const rise = (k: number) =>
+        (observed[3 * parent + k] as number) - (this.#usual[3 * parent + k] as number);
+      return { calls: this.#calls[e] as number, rises: BEYOND.map((_, k) => weight * rise(k)) };
     });
+    for (const { index, quantile, part } of explainBySlowCalls(kinds, left)) {
+      const e = edges[index] as number;
+      this.#tailQuantile[3 * e + q] = quantile;
+      this.#tail[3 * e + q] = part * (this.#weights[e] as number);
+    }
   }
 
   #meeting(e: number, q: number, observed: Float64Array): number {
@@ -222,20 +191,6 @@ export class AbductedWeights {
     }
     return risen;
   }
-}
-
-/** Explains all but what is noise. */
-const WHOLE = 0.9;
-/** Standard errors of a count: what is between them is luck. */
-const LUCK = 2;
-/** Of so many runs beyond a percentile something is known. */
-const LEAST_RUNS = 0.5;
-
-/** The least share of a node's runs that its percentile `q` speaks of: of n runs n·p are beyond it, ±√(n·p·(1 − p)). */
-function leastShare(q: number, count: number): number {
-  const share = BEYOND[q] as number;
-  if (count <= 0) return share;
-  return Math.max(share - LUCK * Math.sqrt((share * (1 - share)) / count), LEAST_RUNS / count);
 }
 
 /** [edge]: the usual calls of a parent per occurrence of its child; of one that others make, too, up to one for each. */
