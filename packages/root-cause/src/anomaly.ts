@@ -12,6 +12,7 @@ import {
 import type { GraphView } from './graph-view.js';
 import { callsBeyond, judgedPercentiles } from './judged-percentiles.js';
 import type { NormalReference } from './normal-reference.js';
+import { waitedFor } from './waited-for.js';
 
 /** A reading of a service beside what is normal. */
 export interface FeatureAnomaly {
@@ -99,14 +100,15 @@ export function readSigns(
   },
 ): ReadonlyMap<string, ServiceSigns> {
   const { reference, abduction } = options;
+  const isWaitedFor = waitedFor(view, window, options);
   const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
     const count = window.latency.get(node.id)?.count ?? 0;
     const read = judgedPercentiles(count, options.percentile, node.parents.length === 0).flatMap(
-      ({ percentile, belief }) => {
+      ({ percentile, belief: byCount }) => {
         const residual = abduction.residual(node.id, percentile);
-        return residual === undefined
-          ? []
-          : [{ percentile, belief, ...residual, z: believed(residual.z, belief) }];
+        if (residual === undefined) return [];
+        const belief = byCount >= 1 || isWaitedFor(node, residual) ? 1 : byCount;
+        return [{ percentile, belief, ...residual, z: believed(residual.z, belief) }];
       },
     );
     if (read.length === 0) return undefined;
