@@ -7,8 +7,10 @@ export interface Explained {
   readonly observed: Float64Array;
   /** Of the training. */
   readonly usual: Float64Array;
-  /** Observed less what the mechanism expects of observed parents. */
+  /** Observed less what the mechanism expects of observed parents… */
   readonly residual: Float64Array;
+  /** …and its spread in ordinary times. */
+  readonly noise: Float64Array;
   /** [node]: calls seen in the window. */
   readonly counts: Float64Array;
 }
@@ -60,7 +62,7 @@ export class AbductedWeights {
   readonly #one = new Float64Array(1);
 
   constructor(layout: Layout, handedOn: HandedOn, weights: Float64Array, explained: Explained) {
-    const { observed, usual, residual, counts } = explained;
+    const { observed, usual, residual, noise, counts } = explained;
     this.#layout = layout;
     this.#handedOn = handedOn;
     this.#usual = usual;
@@ -94,7 +96,7 @@ export class AbductedWeights {
         const part = reach === 0 ? 0 : Math.min(1, rest / reach);
         for (let e = first; e < end; e++) this.#added[3 * e + q] = part * room(e);
         const leftMs = rest - part * reach;
-        if (leftMs <= 0) continue;
+        if (leftMs <= (noise[3 * v + q] as number)) continue;
         const usually = handedOn.value(v, q, { latencies: usual, weights });
         const metMs = Math.max(0, handed - usually) + part * reach;
         this.#lookBeyond(v, q, observed, { leftMs, metMs, share: leastShare(q, counts[v] as number) });

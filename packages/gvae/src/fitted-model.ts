@@ -174,6 +174,7 @@ function explain(model: PredictiveModel, window: Window, inputs: Inputs): Explan
     observed,
     usual: scales.median,
     residual: observed.map((ms, at) => ms - (expected[at] as number)),
+    noise: residuals.spread,
     counts: inputs.counts,
   });
   for (let v = 0; v < layout.nodes.length; v++) {

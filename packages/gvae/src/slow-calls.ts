@@ -40,9 +40,10 @@ export function explainBySlowCalls(
   kinds: readonly RisenCalls[],
   { leftMs, metMs, share }: Left,
 ): readonly SlowPart[] {
-  const isAll = riseOf(share, kinds, largestShare) - metMs >= WHOLE * leftMs;
+  const most = largestRise(share, kinds);
+  const isAll = most - metMs >= WHOLE * leftMs;
   const shareOf = isAll ? largestShare : expectedShare;
-  const rise = Math.min(metMs + leftMs, riseOf(share, kinds, shareOf));
+  const rise = Math.min(metMs + leftMs, isAll ? most : expectedRise(share, kinds));
   const moreMs = rise - metMs;
   if (moreMs <= 0) return [];
   const likeliest = kinds
@@ -97,25 +98,34 @@ function shareAbove(k: number): number {
   return k === 0 ? 1 : (BEYOND[k - 1] as number);
 }
 
+function isReached(
+  ms: number,
+  share: number,
+  kinds: readonly RisenCalls[],
+  shareOf: (ms: number, rises: readonly number[]) => number,
+): boolean {
+  return kinds.reduce((sum, { calls, rises }) => sum + calls * shareOf(ms, rises), 0) >= share;
+}
+
+/** The largest rise, ms, that so large a `share` of a node's runs can have met; 0 where there is none. */
+function largestRise(share: number, kinds: readonly RisenCalls[]): number {
+  const known = kinds.flatMap(({ rises }) => rises).sort((a, b) => b - a);
+  return Math.max(0, known.find((ms) => isReached(ms, share, kinds, largestShare)) ?? 0);
+}
+
 /** As near as it is sought, of the largest rise. */
 const BISECTIONS = 20;
 /** Times the largest rise that is known: there is no telling of more. */
 const FURTHEST = 4;
 
-/** The largest rise, ms, of at least so large a `share` of a node's runs; 0 where there is none. */
-function riseOf(
-  share: number,
-  kinds: readonly RisenCalls[],
-  shareOf: (ms: number, rises: readonly number[]) => number,
-): number {
-  const isReached = (ms: number): boolean =>
-    kinds.reduce((sum, { calls, rises }) => sum + calls * shareOf(ms, rises), 0) >= share;
+/** …and that it is to be expected to have met. */
+function expectedRise(share: number, kinds: readonly RisenCalls[]): number {
   let [low, high] = [0, FURTHEST * Math.max(0, ...kinds.flatMap(({ rises }) => rises))];
   if (high <= 0) return 0;
-  if (isReached(high)) return high;
+  if (isReached(high, share, kinds, expectedShare)) return high;
   for (let i = 0; i < BISECTIONS; i++) {
     const middle = (low + high) / 2;
-    if (isReached(middle)) low = middle;
+    if (isReached(middle, share, kinds, expectedShare)) low = middle;
     else high = middle;
   }
   return low;

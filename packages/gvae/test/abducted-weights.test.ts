@@ -155,6 +155,7 @@ describe('abducted edge weights', () => {
           observed: Float64Array.from(observed),
           usual: Float64Array.from(usual),
           residual: Float64Array.from([0, 0, 0, ...residual]),
+          noise: new Float64Array(6),
           counts: Float64Array.from([count, count]),
         },
       );
