@@ -1,6 +1,7 @@
 import type { LatencyNode } from '@sage/causal-graph';
-import type { FeatureName } from '@sage/core';
+import { type FeatureName, RESOURCES, type Resource } from '@sage/core';
 import { CONVINCING, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
+import { isWaitMeasured } from './directness.js';
 
 /** Slowness from which on a callee serves slowly. */
 const SERVED_SLOWLY_Z = 6;
@@ -43,23 +44,41 @@ export function poolWaitClaim(
 
 /** A slow way speaks for what might make it slow at half the strength of something that was measured. */
 const UNMEASURED_PART = 0.5;
+/** Strength of what is out of the ordinary. */
+const ODD = strength(6);
+
+function isPoolMeasured({ features }: ServiceSigns): boolean {
+  return features.some(({ feature }) => POOL_QUEUE.includes(feature));
+}
 
 /**
  * How far a caller explains a slow way to a callee where nobody measures its waits for connections: what several of its
  * callees have in common is that caller, and each of them would have to be at fault by itself. A pool leads to one callee,
- * so that ways that are as fast as ever say nothing against it. Of k others as slow: ½·strength·min(1, k)·(k + ½)/(k + 1).
+ * so that ways that are as fast as ever say nothing against it. With k others: ½·strength·min(1, k)·(k + ½)/(k + 1).
  */
 export function unseenPoolClaim(
   signs: ServiceSigns,
   shared: NodeAnomaly,
   slowCallees: ReadonlyMap<string, number>,
 ): number {
-  const isMeasured = signs.features.some(({ feature }) => POOL_QUEUE.includes(feature));
   const own = strength(shared.z);
-  if (isMeasured || own <= 0 || !waitsForConnection(signs.service, shared)) return 0;
+  if (isPoolMeasured(signs) || own <= 0 || !waitsForConnection(signs.service, shared)) return 0;
   const others = [...slowCallees].filter(([callee]) => callee !== shared.node.rpc.callee);
-  const k = others.reduce((sum, [, slow]) => sum + Math.min(1, Math.max(0, slow) / own), 0);
+  const k = others.reduce((sum, [, slow]) => sum + Math.min(1, Math.max(0, slow) / ODD), 0);
   return (UNMEASURED_PART * own * Math.min(1, k) * (k + 0.5)) / (k + 1);
+}
+
+/** Locks are never measured, and losses seldom met by probes. */
+const NEVER_CLEARED: readonly Resource[] = ['software', 'network'];
+
+/**
+ * The least part of a call of one span that is its caller's: where neither suffers anything that is measured, and the
+ * caller's waits for connections are not measured, they are as likely as each want of its callee that nothing clears it of.
+ */
+export function unseenPoolPart(caller: ServiceSigns, callee: ServiceSigns, { node }: NodeAnomaly): number {
+  if (node.kind !== 'client' || isPoolMeasured(caller)) return 0;
+  const wants = RESOURCES.filter((want) => NEVER_CLEARED.includes(want) || !isWaitMeasured(callee, want));
+  return 1 / (1 + wants.length);
 }
 
 /** Whether a service's waits for a connection show in a node: the way of a call there, or all of it where it is one span. */

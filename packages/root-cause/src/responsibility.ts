@@ -4,7 +4,14 @@ import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { lendHiddenWays } from './hidden-ways.js';
-import { poolWaitClaim, type Serving, servingOf, unseenPoolClaim, waitsForConnection } from './pool-wait.js';
+import {
+  poolWaitClaim,
+  type Serving,
+  servingOf,
+  unseenPoolClaim,
+  unseenPoolPart,
+  waitsForConnection,
+} from './pool-wait.js';
 import { isClearedByProbe, probedDelayMs } from './probe.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
@@ -59,6 +66,24 @@ function boundByProbes(
   return new Map([
     [one.service, part],
     [other.service, 1 - part],
+  ]);
+}
+
+/** Of a call of one span whose callee is not measured to suffer the caller has a part at least. */
+function leaveToUnseen(
+  split: ReadonlyMap<string, number>,
+  entry: NodeAnomaly,
+  owners: readonly ServiceSigns[],
+): ReadonlyMap<string, number> {
+  const { rpc } = entry.node;
+  const [caller, callee] = [rpc.caller, rpc.callee].map((name) =>
+    owners.find(({ service }) => service === name),
+  );
+  if (caller === undefined || callee === undefined || contentionOf(callee) > 0) return split;
+  const part = Math.max(split.get(caller.service) ?? 0, unseenPoolPart(caller, callee, entry));
+  return new Map([
+    [caller.service, part],
+    [callee.service, 1 - part],
   ]);
 }
 
@@ -231,7 +256,7 @@ export function assignResponsibility(
         }),
         isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
       }));
-      const split = boundByProbes(splitBlame(claims), shared, owners);
+      const split = boundByProbes(leaveToUnseen(splitBlame(claims), shared, owners), shared, owners);
       parts.set(shared.node.id, split);
       const pair = pairOf(shared.node);
       if (shared.z > (between.get(pair)?.z ?? Number.NEGATIVE_INFINITY)) {
