@@ -105,7 +105,11 @@ const MEASURED_FINE_PART = 0.2;
 function claimStrength(
   signs: ServiceSigns,
   shared: NodeAnomaly,
-  { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: () => Serving },
+  {
+    standing,
+    guilt,
+    calleeServes,
+  }: { readonly standing: Standing; readonly guilt: number; readonly calleeServes: () => Serving },
 ): number {
   const { compute, edges } = standing;
   const contention = Math.max(
@@ -125,12 +129,10 @@ function claimStrength(
   const between = Math.max(1, shared.z, (edges.get(peer)?.worst ?? 0) + NOISE_Z);
   const slow = others.reduce((sum, z) => sum + Math.min(1, z / between), 0);
   const slowest = Math.max(shared.z, ...[...edges.values()].map(({ worst }) => worst));
-  const link =
-    (isClearedByProbe(signs, shared) ? MEASURED_FINE_PART : 1) *
-    RESIDUAL_PART *
-    strength(slowest) *
-    ((slow + 0.5) / (others.length + 1));
-  return Math.hypot(contention, RESIDUAL_PART * compute, link);
+  const link = strength(slowest) * ((slow + 0.5) / (others.length + 1));
+  const standsFor = isClearedByProbe(signs, shared) ? MEASURED_FINE_PART : 1;
+  const elsewhere = Math.hypot(link, Math.min(strength(shared.z), guilt));
+  return Math.hypot(contention, RESIDUAL_PART * compute, standsFor * RESIDUAL_PART * elsewhere);
 }
 
 /** z of ordinary noise. */
@@ -219,6 +221,33 @@ function peerOf(service: string, { owners }: LatencyNode): string | undefined {
   return owners.find((owner) => owner !== service);
 }
 
+type Split = ReadonlyMap<string, number>;
+
+/** How strongly a service is to blame for something else than what it shares with a peer. */
+type Guilt = (service: string, peer: string) => number;
+
+/** So often blame is split anew by what was made of the rest. */
+const ROUNDS = 2;
+
+/** Of all that is slow that a service shares with others: strength times the part that is its own, the largest. */
+function guiltOf(slow: readonly NodeAnomaly[], parts: ReadonlyMap<LatencyNodeId, Split>): Guilt {
+  const guilt = new Map<string, Map<string, number>>();
+  for (const { node, z } of slow) {
+    for (const [owner, part] of parts.get(node.id) ?? []) {
+      const peer = peerOf(owner, node);
+      if (peer === undefined) continue;
+      const known = guilt.get(owner) ?? new Map<string, number>();
+      guilt.set(owner, known);
+      known.set(peer, Math.max(known.get(peer) ?? 0, part * strength(z)));
+    }
+  }
+  return (service, peer) => {
+    let most = 0;
+    for (const [other, value] of guilt.get(service) ?? []) if (other !== peer) most = Math.max(most, value);
+    return most;
+  };
+}
+
 /** The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes it does not own. */
 export type Responsibility = (service: string, node: LatencyNodeId) => number;
 
@@ -230,7 +259,7 @@ export function assignResponsibility(
   signs: ReadonlyMap<string, ServiceSigns>,
   { owned, hiddenWays }: Pick<GraphView, 'owned' | 'hiddenWays'>,
 ): Responsibility {
-  const parts = new Map<LatencyNodeId, ReadonlyMap<string, number>>();
+  const parts = new Map<LatencyNodeId, Split>();
   const standings = new Map(
     [...signs].map(([service, own]) => [
       service,
@@ -238,30 +267,41 @@ export function assignResponsibility(
     ]),
   );
   const lent = lendHiddenWays(signs, hiddenWays);
-  const between = new Map<string, { readonly z: number; readonly split: ReadonlyMap<string, number> }>();
+  const share = (shared: NodeAnomaly, guilt: Guilt): void => {
+    const owners = [...new Set(shared.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
+    const claims = owners.map((owner) => ({
+      owner: owner.service,
+      strength: claimStrength(owner, shared, {
+        standing: standings.get(owner.service) as Standing,
+        guilt: guilt(owner.service, peerOf(owner.service, shared.node) ?? ''),
+        calleeServes: () => servingOf(shared.node, signs.get(shared.node.rpc.callee)),
+      }),
+      isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
+    }));
+    const split = leaveToUnseen(splitBlame(claims), shared, owners);
+    parts.set(shared.node.id, boundByProbes(split, shared, owners));
+  };
+  const shared = new Map(
+    [...signs.values()].flatMap((own) => own.shared.map((entry) => [entry.node.id, entry])),
+  );
   for (const own of signs.values()) {
     for (const { node } of own.exclusive) {
       const others = lent.get(node.id) ?? new Map<string, number>();
       const taken = [...others.values()].reduce((sum, part) => sum + part, 0);
       parts.set(node.id, new Map([...others, [own.service, 1 - taken]]));
     }
-    for (const shared of own.shared) {
-      if (parts.has(shared.node.id)) continue;
-      const owners = [...new Set(shared.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
-      const claims = owners.map((owner) => ({
-        owner: owner.service,
-        strength: claimStrength(owner, shared, {
-          standing: standings.get(owner.service) as Standing,
-          calleeServes: () => servingOf(shared.node, signs.get(shared.node.rpc.callee)),
-        }),
-        isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
-      }));
-      const split = boundByProbes(leaveToUnseen(splitBlame(claims), shared, owners), shared, owners);
-      parts.set(shared.node.id, split);
-      const pair = pairOf(shared.node);
-      if (shared.z > (between.get(pair)?.z ?? Number.NEGATIVE_INFINITY)) {
-        between.set(pair, { z: shared.z, split });
-      }
+  }
+  for (const entry of shared.values()) share(entry, () => 0);
+  const slow = [...shared.values()].filter(({ z }) => strength(z) > 0);
+  for (let round = 0; round < ROUNDS && slow.length > 1; round++) {
+    const guilt = guiltOf(slow, parts);
+    for (const entry of slow) share(entry, guilt);
+  }
+  const between = new Map<string, { readonly z: number; readonly split: Split }>();
+  for (const { node, z } of shared.values()) {
+    const pair = pairOf(node);
+    if (z > (between.get(pair)?.z ?? Number.NEGATIVE_INFINITY)) {
+      between.set(pair, { z, split: parts.get(node.id) as Split });
     }
   }
   for (const node of [...owned.values()].flat()) {
