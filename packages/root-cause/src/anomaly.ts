@@ -9,10 +9,10 @@ import {
   type Resource,
   type Window,
 } from '@sage/core';
+import { callersIn } from './callers.js';
 import type { GraphView } from './graph-view.js';
 import { callsBeyond, judgedPercentiles } from './judged-percentiles.js';
 import type { NormalReference } from './normal-reference.js';
-import { waitedFor } from './waited-for.js';
 
 /** A reading of a service beside what is normal. */
 export interface FeatureAnomaly {
@@ -100,14 +100,16 @@ export function readSigns(
   },
 ): ReadonlyMap<string, ServiceSigns> {
   const { reference, abduction } = options;
-  const isWaitedFor = waitedFor(view, window, options);
+  const callers = callersIn(view, window, options);
   const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
     const count = window.latency.get(node.id)?.count ?? 0;
     const read = judgedPercentiles(count, options.percentile, node.parents.length === 0).flatMap(
       ({ percentile, belief: byCount }) => {
         const residual = abduction.residual(node.id, percentile);
         if (residual === undefined) return [];
-        const belief = byCount >= 1 || isWaitedFor(node, residual) ? 1 : byCount;
+        const belief = byCount >= 1 || callers.wait(node, residual) ? 1 : byCount;
+        // Data of services and not of calls do not tell who waits for nobody.
+        if (belief < 1 && percentile === options.percentile && !callers.areTraced(node)) return [];
         return [{ percentile, belief, ...residual, z: believed(residual.z, belief) }];
       },
     );

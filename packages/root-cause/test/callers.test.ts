@@ -1,8 +1,8 @@
 import type { Abduction, LatencyNode, Residual } from '@sage/causal-graph';
 import type { Window } from '@sage/core';
 import { expect } from 'chai';
+import { callersIn } from '../src/callers.js';
 import type { NormalReference } from '../src/normal-reference.js';
-import { waitedFor } from '../src/waited-for.js';
 
 function node(id: string, parents: readonly string[]): LatencyNode {
   return {
@@ -42,8 +42,8 @@ describe('a slow call seen by who waits for it', () => {
       latency: () => ({ center: 4, spread: 1 }),
       rootLoads: new Map(),
     };
-    const waits = waitedFor(view, window, { reference, abduction, percentile: 'p95Ms' });
-    return waits(store, { observedMs: storeMs, expectedMs: 1, z: 50 });
+    const callers = callersIn(view, window, { reference, abduction, percentile: 'p95Ms' });
+    return callers.wait(store, { observedMs: storeMs, expectedMs: 1, z: 50 });
   };
 
   const CASES: readonly [
