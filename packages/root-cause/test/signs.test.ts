@@ -81,6 +81,17 @@ describe('what a service suffers', () => {
   const decisive = (features: readonly FeatureAnomaly[]) =>
     ownAnomaly(signs('a', { features }), () => 0).decisive;
 
+  it('is not its own where a slow callee keeps its connections', () => {
+    const waits = signs('a', { features: [feature('software_pool_wait_ms', 40)] });
+    const besides = (calleeSlowness: number) =>
+      ownAnomaly(
+        waits,
+        () => 0,
+        () => calleeSlowness,
+      ).decisive;
+    expect([0, 10, 30].map(besides)).to.deep.equal([40, 22, 2]);
+  });
+
   it('is not its own where most services suffer it alike', () => {
     expect(decisive([feature('network_probe_ms', 40, { ownZ: 1 })])).to.equal(1);
   });
