@@ -96,6 +96,14 @@ const RESIDUAL_PART = 0.5;
 /** What other links say of an owner's link, where its link itself is measured and fine. */
 const MEASURED_FINE_PART = 0.2;
 
+/** What a claim rests on beside what was measured of its owner and of the node. */
+interface Claiming {
+  readonly standing: Standing;
+  /** How strongly the owner is to blame for something else than what the two share. */
+  readonly guilt: number;
+  readonly calleeServes: () => Serving;
+}
+
 /**
  * Strength of the suspicion that `signs`' service and not the other owner makes `shared` slow: the length of the
  * vector of its contention features, its own slow compute, and how its other links fare. A slow link shows on every
@@ -105,11 +113,7 @@ const MEASURED_FINE_PART = 0.2;
 function claimStrength(
   signs: ServiceSigns,
   shared: NodeAnomaly,
-  {
-    standing,
-    guilt,
-    calleeServes,
-  }: { readonly standing: Standing; readonly guilt: number; readonly calleeServes: () => Serving },
+  { standing, guilt, calleeServes }: Claiming,
 ): number {
   const { compute, edges } = standing;
   const contention = Math.max(
@@ -201,6 +205,35 @@ function standingOf(
   return { contention, compute, edges, callees: slowCallees(signs, all) };
 }
 
+function without({ edges, callees, ...rest }: Standing, peer: string): Standing {
+  const others = <T>(peers: ReadonlyMap<string, T>) =>
+    new Map([...peers].filter(([other]) => other !== peer));
+  return { ...rest, edges: others(edges), callees: others(callees) };
+}
+
+/** Service → peer → what is slow between the two. */
+function slowBetween(
+  shared: Iterable<NodeAnomaly>,
+): ReadonlyMap<string, ReadonlyMap<string, readonly NodeAnomaly[]>> {
+  const slow = new Map<string, Map<string, NodeAnomaly[]>>();
+  for (const entry of shared) {
+    if (strength(entry.z) <= 0) continue;
+    for (const owner of new Set(entry.node.owners)) {
+      const peer = peerOf(owner, entry.node);
+      if (peer === undefined) continue;
+      const peers = slow.get(owner) ?? new Map<string, NodeAnomaly[]>();
+      slow.set(owner, peers);
+      peers.set(peer, [...(peers.get(peer) ?? []), entry]);
+    }
+  }
+  return slow;
+}
+
+/** How strongly a part in something slow speaks against a service: of what may be either's it does not. */
+function guiltIn({ z }: NodeAnomaly, part: number): number {
+  return Math.max(0, 2 * part - 1) * strength(z);
+}
+
 /** Ways to callees that a service finds slow, less what each callee is measured to suffer itself. */
 function slowCallees(
   signs: ServiceSigns,
@@ -223,31 +256,6 @@ function peerOf(service: string, { owners }: LatencyNode): string | undefined {
 
 type Split = ReadonlyMap<string, number>;
 
-/** How strongly a service is to blame for something else than what it shares with a peer. */
-type Guilt = (service: string, peer: string) => number;
-
-/** So often blame is split anew by what was made of the rest. */
-const ROUNDS = 2;
-
-/** Of all that is slow that a service shares with others: strength times the part that is its own, the largest. */
-function guiltOf(slow: readonly NodeAnomaly[], parts: ReadonlyMap<LatencyNodeId, Split>): Guilt {
-  const guilt = new Map<string, Map<string, number>>();
-  for (const { node, z } of slow) {
-    for (const [owner, part] of parts.get(node.id) ?? []) {
-      const peer = peerOf(owner, node);
-      if (peer === undefined) continue;
-      const known = guilt.get(owner) ?? new Map<string, number>();
-      guilt.set(owner, known);
-      known.set(peer, Math.max(known.get(peer) ?? 0, part * strength(z)));
-    }
-  }
-  return (service, peer) => {
-    let most = 0;
-    for (const [other, value] of guilt.get(service) ?? []) if (other !== peer) most = Math.max(most, value);
-    return most;
-  };
-}
-
 /** The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes it does not own. */
 export type Responsibility = (service: string, node: LatencyNodeId) => number;
 
@@ -267,23 +275,42 @@ export function assignResponsibility(
     ]),
   );
   const lent = lendHiddenWays(signs, hiddenWays);
-  const share = (shared: NodeAnomaly, guilt: Guilt): void => {
-    const owners = [...new Set(shared.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
-    const claims = owners.map((owner) => ({
-      owner: owner.service,
-      strength: claimStrength(owner, shared, {
-        standing: standings.get(owner.service) as Standing,
-        guilt: guilt(owner.service, peerOf(owner.service, shared.node) ?? ''),
-        calleeServes: () => servingOf(shared.node, signs.get(shared.node.rpc.callee)),
-      }),
-      isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
-    }));
-    const split = leaveToUnseen(splitBlame(claims), shared, owners);
-    parts.set(shared.node.id, boundByProbes(split, shared, owners));
-  };
   const shared = new Map(
     [...signs.values()].flatMap((own) => own.shared.map((entry) => [entry.node.id, entry])),
   );
+  const slow = slowBetween(shared.values());
+  const splitOf = (
+    entry: NodeAnomaly,
+    claimOf: (owner: ServiceSigns) => Omit<Claiming, 'calleeServes'>,
+  ): Split => {
+    const owners = [...new Set(entry.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
+    const claims = owners.map((owner) => ({
+      owner: owner.service,
+      strength: claimStrength(owner, entry, {
+        ...claimOf(owner),
+        calleeServes: () => servingOf(entry.node, signs.get(entry.node.rpc.callee)),
+      }),
+      isCallee: owner.service === entry.node.rpc.callee && entry.node.kind !== 'response',
+    }));
+    return boundByProbes(leaveToUnseen(splitBlame(claims), entry, owners), entry, owners);
+  };
+  const standing = ({ service }: ServiceSigns) => standings.get(service) as Standing;
+  // As far as it is told by what is not between the two: of that one is to blame for what both share it is no evidence.
+  const guiltOf = (service: string, peer: string): number =>
+    Math.max(
+      0,
+      ...[...(slow.get(service) ?? [])].flatMap(([other, entries]) =>
+        other === peer
+          ? []
+          : entries.map((entry) => {
+              const split = splitOf(entry, (owner) => ({
+                standing: owner.service === service ? without(standing(owner), peer) : standing(owner),
+                guilt: 0,
+              }));
+              return guiltIn(entry, split.get(service) ?? 0);
+            }),
+      ),
+    );
   for (const own of signs.values()) {
     for (const { node } of own.exclusive) {
       const others = lent.get(node.id) ?? new Map<string, number>();
@@ -291,11 +318,12 @@ export function assignResponsibility(
       parts.set(node.id, new Map([...others, [own.service, 1 - taken]]));
     }
   }
-  for (const entry of shared.values()) share(entry, () => 0);
-  const slow = [...shared.values()].filter(({ z }) => strength(z) > 0);
-  for (let round = 0; round < ROUNDS && slow.length > 1; round++) {
-    const guilt = guiltOf(slow, parts);
-    for (const entry of slow) share(entry, guilt);
+  for (const entry of shared.values()) {
+    const split = splitOf(entry, (owner) => ({
+      standing: standing(owner),
+      guilt: strength(entry.z) > 0 ? guiltOf(owner.service, peerOf(owner.service, entry.node) ?? '') : 0,
+    }));
+    parts.set(entry.node.id, split);
   }
   const between = new Map<string, { readonly z: number; readonly split: Split }>();
   for (const { node, z } of shared.values()) {
