@@ -51,20 +51,31 @@ function isPoolMeasured({ features }: ServiceSigns): boolean {
   return features.some(({ feature }) => POOL_QUEUE.includes(feature));
 }
 
+/** How slow the way to a callee is, in strengths, for nothing that the callee is measured to suffer. */
+export interface SlowCallee {
+  readonly strength: number;
+  readonly isLossy: boolean;
+}
+
 /**
- * How far a caller explains a slow way to a callee where nobody measures its waits for connections: what several of its
- * callees have in common is that caller, and each of them would have to be at fault by itself. A pool leads to one callee,
- * so that ways that are as fast as ever say nothing against it. With k others: ½·strength·min(1, k)·(k + ½)/(k + 1).
+ * How far a caller explains a slow way to a callee by what nobody measures: what several of its callees have in common is
+ * that caller, and each of them would have to be at fault by itself. That is its waits for connections, where those are
+ * not measured; a pool leads to one callee, so that ways that are as fast as ever say nothing against it. And where all
+ * of them lose packets it is its link, which probes seldom find out. With k others: ½·strength·min(1, k)·(k + ½)/(k + 1).
  */
-export function unseenPoolClaim(
+export function commonCauseClaim(
   signs: ServiceSigns,
   shared: NodeAnomaly,
-  slowCallees: ReadonlyMap<string, number>,
+  callees: ReadonlyMap<string, SlowCallee>,
 ): number {
   const own = strength(shared.z);
-  if (isPoolMeasured(signs) || own <= 0 || !waitsForConnection(signs.service, shared)) return 0;
-  const others = [...slowCallees].filter(([callee]) => callee !== shared.node.rpc.callee);
-  const k = others.reduce((sum, [, slow]) => sum + Math.min(1, Math.max(0, slow) / ODD), 0);
+  if (own <= 0 || !waitsForConnection(signs.service, shared)) return 0;
+  const isMeasured = isPoolMeasured(signs);
+  const alike = [...callees].filter(
+    ([callee, { isLossy }]) =>
+      callee !== shared.node.rpc.callee && (!isMeasured || (shared.isLossy && isLossy)),
+  );
+  const k = alike.reduce((sum, [, other]) => sum + Math.min(1, Math.max(0, other.strength) / ODD), 0);
   return (UNMEASURED_PART * own * Math.min(1, k) * (k + 0.5)) / (k + 1);
 }
 

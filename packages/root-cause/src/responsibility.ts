@@ -5,10 +5,11 @@ import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { lendHiddenWays } from './hidden-ways.js';
 import {
+  commonCauseClaim,
   poolWaitClaim,
   type Serving,
+  type SlowCallee,
   servingOf,
-  unseenPoolClaim,
   unseenPoolPart,
   waitsForConnection,
 } from './pool-wait.js';
@@ -119,7 +120,7 @@ function claimStrength(
   const contention = Math.max(
     standing.contention,
     poolWaitClaim(signs, shared, calleeServes),
-    unseenPoolClaim(signs, shared, standing.callees),
+    commonCauseClaim(signs, shared, standing.callees),
   );
 
   const peer = peerOf(signs.service, shared.node) ?? '';
@@ -149,8 +150,7 @@ interface Standing {
   readonly compute: number;
   /** By peer. */
   readonly edges: ReadonlyMap<string, EdgeStanding>;
-  /** By callee, how strongly the way to it is slow for nothing that the callee is measured to suffer. */
-  readonly callees: ReadonlyMap<string, number>;
+  readonly callees: ReadonlyMap<string, SlowCallee>;
 }
 
 /** How all that a service shares with one peer fares. */
@@ -238,14 +238,18 @@ function guiltIn({ z }: NodeAnomaly, part: number): number {
 function slowCallees(
   signs: ServiceSigns,
   all: ReadonlyMap<string, ServiceSigns>,
-): ReadonlyMap<string, number> {
-  const callees = new Map<string, number>();
+): ReadonlyMap<string, SlowCallee> {
+  const callees = new Map<string, SlowCallee>();
   for (const entry of signs.shared) {
     const { callee } = entry.node.rpc;
     if (!waitsForConnection(signs.service, entry)) continue;
     const own = all.get(callee);
     const slow = strength(entry.z) - (own === undefined ? 0 : contentionOf(own));
-    callees.set(callee, Math.max(callees.get(callee) ?? 0, slow));
+    const known = callees.get(callee);
+    callees.set(callee, {
+      strength: Math.max(known?.strength ?? 0, slow),
+      isLossy: (known?.isLossy ?? false) || entry.isLossy,
+    });
   }
   return callees;
 }
