@@ -1,19 +1,12 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
 import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
-import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { lendHiddenWays } from './hidden-ways.js';
-import {
-  commonCauseClaim,
-  poolWaitClaim,
-  type Serving,
-  type SlowCallee,
-  servingOf,
-  unseenPoolPart,
-  waitsForConnection,
-} from './pool-wait.js';
+import { poolWaitClaim, type Serving, servingOf } from './pool-wait.js';
 import { isClearedByProbe, probedDelayMs } from './probe.js';
+import { contentionOf, NOISE_Z, peerOf, type Standing, standingsOf, without } from './standing.js';
+import { commonCauseClaim, unseenPoolPart } from './unmeasured.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
 export interface Claim {
@@ -88,10 +81,6 @@ function leaveToUnseen(
   ]);
 }
 
-/**
- * A pool that runs dry is as often the effect of the slow call as its cause, unless the call itself is as fast as ever.
- */
-const POOL_PART = 0.2;
 /** The owner's own compute being slow speaks for it at half the strength of something it was seen to wait for. */
 const RESIDUAL_PART = 0.5;
 /** What other links say of an owner's link, where its link itself is measured and fine. */
@@ -140,77 +129,6 @@ function claimStrength(
   return Math.hypot(contention, RESIDUAL_PART * compute, standsFor * RESIDUAL_PART * elsewhere);
 }
 
-/** z of ordinary noise. */
-const NOISE_Z = 2;
-
-/** What is the same for every node that a service shares. */
-interface Standing {
-  /** Largest strength of what it waits for, pools discounted. */
-  readonly contention: number;
-  readonly compute: number;
-  /** By peer. */
-  readonly edges: ReadonlyMap<string, EdgeStanding>;
-  readonly callees: ReadonlyMap<string, SlowCallee>;
-}
-
-/** How all that a service shares with one peer fares. */
-interface EdgeStanding {
-  /** Largest z above noise. */
-  readonly worst: number;
-  /** Whether there are retransmissions. */
-  readonly isLossy: boolean;
-  /** Seen in the caller's own time alone. */
-  readonly isHidden: boolean;
-}
-
-/** The own times of a service's callers in which its link shows, where they call it without client spans. */
-function callersOf(
-  service: string,
-  signs: ReadonlyMap<string, ServiceSigns>,
-  hiddenWays: GraphView['hiddenWays'],
-): readonly NodeAnomaly[] {
-  return (hiddenWays.get(service) ?? []).flatMap(({ node }) =>
-    node.rpc.callee === service
-      ? []
-      : (signs.get(node.rpc.callee)?.exclusive.filter((entry) => entry.node.id === node.id) ?? []),
-  );
-}
-
-/** Largest strength of what a service waits for, pools discounted. */
-export function contentionOf(signs: ServiceSigns): number {
-  const strengths = [...directContention(signs, () => 0)].map(
-    ([resource, value]) => (resource === 'software' ? POOL_PART : 1) * (value ?? 0),
-  );
-  return Math.max(0, ...strengths);
-}
-
-function standingOf(
-  signs: ServiceSigns,
-  callers: readonly NodeAnomaly[],
-  all: ReadonlyMap<string, ServiceSigns>,
-): Standing {
-  const contention = contentionOf(signs);
-  const edges = new Map<string, EdgeStanding>();
-  for (const entry of [...signs.shared, ...callers]) {
-    const peer = peerOf(signs.service, entry.node);
-    if (peer === undefined) continue;
-    const known = edges.get(peer);
-    edges.set(peer, {
-      worst: Math.max(known?.worst ?? 0, entry.z - NOISE_Z),
-      isLossy: (known?.isLossy ?? false) || entry.isLossy,
-      isHidden: (known?.isHidden ?? true) && callers.includes(entry),
-    });
-  }
-  const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
-  return { contention, compute, edges, callees: slowCallees(signs, all) };
-}
-
-function without({ edges, callees, ...rest }: Standing, peer: string): Standing {
-  const others = <T>(peers: ReadonlyMap<string, T>) =>
-    new Map([...peers].filter(([other]) => other !== peer));
-  return { ...rest, edges: others(edges), callees: others(callees) };
-}
-
 /** Service → peer → what is slow between the two. */
 function slowBetween(
   shared: Iterable<NodeAnomaly>,
@@ -234,30 +152,6 @@ function guiltIn({ z }: NodeAnomaly, part: number): number {
   return Math.max(0, 2 * part - 1) * strength(z);
 }
 
-/** Ways to callees that a service finds slow, less what each callee is measured to suffer itself. */
-function slowCallees(
-  signs: ServiceSigns,
-  all: ReadonlyMap<string, ServiceSigns>,
-): ReadonlyMap<string, SlowCallee> {
-  const callees = new Map<string, SlowCallee>();
-  for (const entry of signs.shared) {
-    const { callee } = entry.node.rpc;
-    if (!waitsForConnection(signs.service, entry)) continue;
-    const own = all.get(callee);
-    const slow = strength(entry.z) - (own === undefined ? 0 : contentionOf(own));
-    const known = callees.get(callee);
-    callees.set(callee, {
-      strength: Math.max(known?.strength ?? 0, slow),
-      isLossy: (known?.isLossy ?? false) || entry.isLossy,
-    });
-  }
-  return callees;
-}
-
-function peerOf(service: string, { owners }: LatencyNode): string | undefined {
-  return owners.find((owner) => owner !== service);
-}
-
 type Split = ReadonlyMap<string, number>;
 
 /** The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes it does not own. */
@@ -272,12 +166,7 @@ export function assignResponsibility(
   { owned, hiddenWays }: Pick<GraphView, 'owned' | 'hiddenWays'>,
 ): Responsibility {
   const parts = new Map<LatencyNodeId, Split>();
-  const standings = new Map(
-    [...signs].map(([service, own]) => [
-      service,
-      standingOf(own, callersOf(service, signs, hiddenWays), signs),
-    ]),
-  );
+  const standings = standingsOf(signs, hiddenWays);
   const lent = lendHiddenWays(signs, hiddenWays);
   const shared = new Map(
     [...signs.values()].flatMap((own) => own.shared.map((entry) => [entry.node.id, entry])),
@@ -299,22 +188,24 @@ export function assignResponsibility(
     return boundByProbes(leaveToUnseen(splitBlame(claims), entry, owners), entry, owners);
   };
   const standing = ({ service }: ServiceSigns) => standings.get(service) as Standing;
-  // As far as it is told by what is not between the two: of that one is to blame for what both share it is no evidence.
-  const guiltOf = (service: string, peer: string): number =>
-    Math.max(
-      0,
-      ...[...(slow.get(service) ?? [])].flatMap(([other, entries]) =>
-        other === peer
-          ? []
-          : entries.map((entry) => {
-              const split = splitOf(entry, (owner) => ({
-                standing: owner.service === service ? without(standing(owner), peer) : standing(owner),
-                guilt: 0,
-              }));
-              return guiltIn(entry, split.get(service) ?? 0);
-            }),
-      ),
-    );
+  const guilts = new Map<string, number>();
+  // Told by what is not between the two: of that one is to blame for what both share it is no evidence.
+  const guiltOf = (service: string, peer: string): number => {
+    const pair = `${service}>${peer}`;
+    const known = guilts.get(pair);
+    if (known !== undefined) return known;
+    const others = [...(slow.get(service) ?? [])].flatMap(([other, list]) => (other === peer ? [] : list));
+    const each = others.map((entry) => {
+      const split = splitOf(entry, (owner) => ({
+        standing: owner.service === service ? without(standing(owner), peer) : standing(owner),
+        guilt: 0,
+      }));
+      return guiltIn(entry, split.get(service) ?? 0);
+    });
+    const guilt = Math.max(0, ...each);
+    guilts.set(pair, guilt);
+    return guilt;
+  };
   for (const own of signs.values()) {
     for (const { node } of own.exclusive) {
       const others = lent.get(node.id) ?? new Map<string, number>();
