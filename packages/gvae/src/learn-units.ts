@@ -10,7 +10,7 @@ import {
   withParameters,
   withResiduals,
 } from './excerpt.js';
-import { FittedModel } from './fitted-model.js';
+import { FittedModel, type ModelState } from './fitted-model.js';
 import type { HeldOut } from './hold-out.js';
 import { type Inputs, inputReader } from './inputs.js';
 import type { Layout } from './layout.js';
@@ -39,6 +39,8 @@ export interface Unfinished {
   readonly residuals: Residuals;
   /** Indices of the units that learn; the others stay as they are. */
   readonly units: readonly number[];
+  /** service → what its networks will then have learnt from. */
+  readonly learntFrom: ModelState['learntFrom'];
 }
 
 export interface LearnOptions {
@@ -58,7 +60,7 @@ export async function learnUnits(
   windows: HeldOut<Window>,
   options: LearnOptions,
 ): Promise<FittedModel> {
-  const { graph, layout, scales } = unfinished;
+  const { graph, layout, scales, learntFrom } = unfinished;
   const excerpt = excerptOf(layout, unfinished.units);
   const learnt = await learnExcerpt(excerpt, unfinished, windows, options);
   const parameters = withParameters(excerpt, learnt.parameters, unfinished.parameters);
@@ -66,8 +68,18 @@ export async function learnUnits(
   const heldOut = windows.heldOut.map(inputReader(layout, scales));
   const meter = new AccuracyMeter(layout, heldOut, scales.median);
   const accuracy = meter.measure(new Mechanism(layout, scales, parameters));
-  const { services: r2, overall: overallR2, foretold: foretoldR2 } = accuracy;
-  return new FittedModel({ graph, layout, scales, parameters, residuals, r2, overallR2, foretoldR2 });
+  return new FittedModel({
+    graph,
+    layout,
+    scales,
+    parameters,
+    residuals,
+    r2: accuracy.services,
+    foretold: accuracy.foretoldServices,
+    overallR2: accuracy.overall,
+    foretoldR2: accuracy.foretold,
+    learntFrom,
+  });
 }
 
 async function learnExcerpt(

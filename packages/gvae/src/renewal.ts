@@ -16,19 +16,23 @@ import { warmStart } from './warm-start.js';
 export function renew(
   fresh: Pick<Unfinished, 'graph' | 'layout' | 'parameters'>,
   windows: readonly Window[],
-  { present, plan: { kind, services } }: { readonly present: FittedModel; readonly plan: RetrainingPlan },
+  { present, plan }: { readonly present: FittedModel; readonly plan: RetrainingPlan },
 ): Unfinished {
   const { layout } = fresh;
   const before = present.state;
-  const learning = new Set(services);
+  const learning = new Set(plan.services);
+  const isOutgrown = new Set(plan.outgrown);
+  const isThere = new Set(layout.units.map(({ service }) => service));
   const units = layout.units.flatMap(({ service }, u) => (learning.has(service) ? [u] : []));
   const wasFed = causesByName(before.layout);
   const isFed = causesByName(layout);
-  const keepsNode = (node: string) =>
-    kind !== 'drift' && wasFed.has(node) && wasFed.get(node) === isFed.get(node);
+  const isFedAlike = (node: string) => wasFed.has(node) && wasFed.get(node) === isFed.get(node);
   const scales = renewScales(layout, windows, before, {
-    keepsService: (service) => kind !== 'drift' || !learning.has(service),
-    keepsNode: (node, owners) => keepsNode(node) || !owners.some((owner) => learning.has(owner)),
+    keepsService: (service) => !isOutgrown.has(service),
+    keepsNode: (node, owners) =>
+      !owners.some((owner) => learning.has(owner)) ||
+      (isFedAlike(node) && !owners.some((owner) => isOutgrown.has(owner))),
+    keepsLoad: (root) => !plan.loads.includes(root),
   });
   return {
     ...fresh,
@@ -36,6 +40,7 @@ export function renew(
     scales,
     parameters: warmStart(layout, fresh.parameters, before),
     residuals: keepResiduals(layout, before),
+    learntFrom: new Map([...before.learntFrom].filter(([service]) => isThere.has(service))),
   };
 }
 

@@ -15,6 +15,7 @@ export interface KeepingRules {
   readonly keepsService: (service: string) => boolean;
   /** `owners`: services. */
   readonly keepsNode: (node: string, owners: readonly string[]) => boolean;
+  readonly keepsLoad: (root: string) => boolean;
 }
 
 /**
@@ -48,7 +49,8 @@ interface PlacesKept {
   readonly node: (v: number) => number | undefined;
 }
 
-function placesKept(layout: Layout, before: Layout, { keepsService, keepsNode }: KeepingRules): PlacesKept {
+function placesKept(layout: Layout, before: Layout, rules: KeepingRules): PlacesKept {
+  const { keepsService, keepsNode, keepsLoad } = rules;
   const there = indexOf(before);
   const older = new Map(before.units.map((unit, u) => [nameOf(unit), u]));
   return {
@@ -57,7 +59,7 @@ function placesKept(layout: Layout, before: Layout, { keepsService, keepsNode }:
       const f = u === undefined ? -1 : (before.units[u]?.features.indexOf(feature) ?? -1);
       return f < 0 || !keepsService(unit.service) ? undefined : (there.features[u as number] as number) + f;
     },
-    root: (root) => there.root.get(root),
+    root: (root) => (keepsLoad(root) ? there.root.get(root) : undefined),
     node: (v) => {
       const owners = (layout.owners[v] ?? []).map((u) => layout.units[u]?.service as string);
       const node = layout.nodes[v] as string;
