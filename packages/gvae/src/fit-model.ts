@@ -11,12 +11,12 @@ import { initialParameters } from './parameters.js';
 import { renew } from './renewal.js';
 import { planRetraining, type RetrainingPlan } from './retraining.js';
 import { fitScales } from './scales.js';
-import { defaultEpochs } from './train.js';
+import { defaultEpochs, type Start } from './train.js';
 
 export interface FitOptions {
   /**
    * At most; training stops by itself when held-out windows gain nothing. Default: as many as make about 900 steps, from
-   * 20 to 150; for what learns again about 72 steps, from 2 epochs on.
+   * 20 to 150; for what learns again 150 or 72 steps, from 4 or 2 on.
    */
   readonly epochs?: number;
   /** Either of the two; the same seed and data give the same model. Default: seed 1. */
@@ -100,14 +100,18 @@ export async function fitModel(
   for (const u of reshapes ? [] : units) {
     learntFrom.set(layout.units[u]?.service as string, { sinceMs, windows: useful.length });
   }
-  const epochs =
-    options.epochs ?? defaultEpochs(parts.training.length, isKnown ? 'from known' : 'from nothing');
+  const epochs = options.epochs ?? defaultEpochs(parts.training.length, startOf(plan, relearn));
   return learnUnits({ ...unfinished, units, learntFrom }, parts, {
     epochs: reshapes ? 0 : epochs,
     rng: rng.fork('batches'),
     signal,
     onProgress,
   });
+}
+
+function startOf(plan: RetrainingPlan | undefined, relearn: RelearnOptions['relearn']): Start {
+  if (plan === undefined) return 'from nothing';
+  return relearn === 'changed' && plan.outgrown.length === 0 ? 'from what holds' : 'from known';
 }
 
 /** What a plan has something to learn from: where a behaviour has changed, windows outside incidents since then. */

@@ -2,9 +2,7 @@ import type { Rng } from '@sage/core';
 import { Adam, learningRate } from './adam.js';
 import type { Layout } from './layout.js';
 import { FULL_WEIGHTS } from './loss.js';
-import { Pace } from './pace.js';
 import type { Parameters } from './parameters.js';
-import { RunningAverage } from './running-average.js';
 import type { Scales } from './scales.js';
 import { pack, stackUnits, unpack } from './stacks.js';
 import { type Judgement, type Row, TrainingLoss } from './training-loss.js';
@@ -30,33 +28,31 @@ const LEAST_BATCH_ROWS = 8;
 const MOST_BATCH_ROWS = 64;
 /**
  * Steps that training takes unless it is told otherwise, and epochs at least. Networks that begin with what they knew
- * are close to their goal: what they have to learn is a correction, and of 72 or 150 steps it is as good.
+ * are close to their goal: what they have to learn is a correction. Where what surrounds them has changed, and what they
+ * knew still holds, half of the steps are as good.
  */
 const DEFAULT_LENGTH = {
   'from nothing': { steps: 900, epochs: 20 },
-  'from known': { steps: 72, epochs: 2 },
+  'from known': { steps: 150, epochs: 4 },
+  'from what holds': { steps: 72, epochs: 2 },
 };
+export type Start = keyof typeof DEFAULT_LENGTH;
 /** Weight decay is this over the number of rows, at most 1: the fewer the data, the more the prior on weights counts. */
 const PRIOR_ROWS = 50;
 /** Steps, and part of all steps, over which β grows to its full value: whichever is less. */
 const WARM_UP_STEPS = 200;
 const WARM_UP_PART = 1 / 3;
-/**
- * A loss counts as better when it is so by this part. So many steps, and epochs, without one begin the end of the training:
- * from the best parameters on the rate falls to its last within so many steps. As long as steps are large, a loss that
- * stays where it is, or rises, says that they are too large for what is left to learn, and not that nothing is left.
- */
+/** A loss counts as better when it is so by this part; so many steps, and epochs, without one end the training. */
 const LEAST_GAIN = 0.002;
 const PATIENCE_STEPS = 250;
 const PATIENCE_EPOCHS = 4;
-const COOL_DOWN_STEPS = 100;
 
 function batchSize(rows: number): number {
   return Math.min(MOST_BATCH_ROWS, Math.max(LEAST_BATCH_ROWS, Math.ceil(rows / STEPS)));
 }
 
 /** Epochs for so many rows of training. */
-export function defaultEpochs(rows: number, start: keyof typeof DEFAULT_LENGTH): number {
+export function defaultEpochs(rows: number, start: Start): number {
   const { steps, epochs } = DEFAULT_LENGTH[start];
   return Math.min(150, Math.max(epochs, Math.ceil(steps / Math.ceil(rows / batchSize(rows)))));
 }
@@ -82,12 +78,10 @@ export async function train(
   const steps = Math.ceil(order.length / batchRows);
   const warmUpSteps = Math.min(WARM_UP_STEPS, Math.ceil(WARM_UP_PART * options.epochs * steps));
   const patience = Math.max(PATIENCE_EPOCHS, Math.ceil(PATIENCE_STEPS / steps));
-  const average = new RunningAverage(learnt);
   const best = Float32Array.from(learnt);
   let bestLoss = Number.POSITIVE_INFINITY;
   let bestEpoch = 0;
-  const pace = new Pace(options.epochs * steps);
-  for (let epoch = 1; !pace.isOver; epoch++) {
+  for (let epoch = 1; epoch <= options.epochs; epoch++) {
     shuffle(order, options.rng);
     for (let step = 0; step < steps; step++) {
       const done = (epoch - 1) * steps + step;
@@ -98,24 +92,19 @@ export async function train(
         learnt,
         { weights: { ...FULL_WEIGHTS, beta }, rng: options.rng },
       );
-      adam.step(learnt, slope, learningRate(pace.next()));
-      average.add(learnt);
+      adam.step(learnt, slope, learningRate(done / (options.epochs * steps)));
     }
-    const judged = loss.judge(rows.heldOut, average.value);
+    const judged = loss.judge(rows.heldOut, learnt);
     if (judged.loss < bestLoss * (1 - LEAST_GAIN) || bestEpoch === 0) bestEpoch = epoch;
     if (judged.loss < bestLoss) {
       bestLoss = judged.loss;
-      best.set(average.value);
+      best.set(learnt);
     }
     options.onEpoch({ epoch, ...judged });
     // Lets timers, requests and the abort that may be waiting have their turn.
     await new Promise((resolve) => setImmediate(resolve));
     options.signal?.throwIfAborted();
-    if (epoch - bestEpoch >= patience && !pace.isHastened) {
-      learnt.set(best);
-      average.restart(best);
-      pace.endWithin(COOL_DOWN_STEPS);
-    }
+    if (epoch - bestEpoch >= patience) break;
   }
   const { units } = unpack(layout, stacks, best.subarray(0, loss.networks), start);
   const corrections = best.subarray(loss.networks);

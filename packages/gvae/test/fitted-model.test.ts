@@ -229,11 +229,8 @@ describe('fitting', function () {
   it('ends by itself, some while after held-out windows gained last', async () => {
     const losses: number[] = [];
     await fitModel(graph, windows, { epochs: 1000, onProgress: ({ loss }) => losses.push(loss) });
-    // 50 epochs of patience, 20 in which the rate falls.
-    expect(losses.length).to.be.within(70, 500);
-    const best = Math.min(...losses);
-    // Small steps from the best lose nothing of it.
-    expect(losses.at(-1)).to.be.below(1.03 * best);
+    // 50 epochs of patience.
+    expect(losses.length).to.be.within(51, 500);
   });
 
   it('masks nodes that some or all windows lack', async () => {

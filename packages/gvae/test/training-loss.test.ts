@@ -5,7 +5,6 @@ import { inputReader } from '../src/inputs.js';
 import { buildLayout } from '../src/layout.js';
 import { FULL_WEIGHTS } from '../src/loss.js';
 import { initialParameters } from '../src/parameters.js';
-import { RunningAverage } from '../src/running-average.js';
 import { fitScales } from '../src/scales.js';
 import { pack, stackUnits } from '../src/stacks.js';
 import { TrainingLoss } from '../src/training-loss.js';
@@ -50,21 +49,4 @@ describe('the loss of many rows', () => {
       });
     });
   }
-});
-
-describe('the running average', () => {
-  const after = (steps: number, parameterAt: (step: number) => number): number => {
-    const average = new RunningAverage(Float32Array.of(100));
-    for (let step = 1; step <= steps; step++) average.add(Float32Array.of(parameterAt(step)));
-    return average.value[0] as number;
-  };
-
-  it('is in the middle of what leaps to and fro', () => {
-    expect(after(400, (step) => (step % 2 === 0 ? 7 : 3))).to.be.closeTo(5, 0.1);
-  });
-
-  it('forgets where it began within few steps, and follows what moves', () => {
-    expect(after(10, () => 5)).to.be.closeTo(5, 0.1);
-    expect(after(400, (step) => step)).to.be.within(400 - 60, 400);
-  });
 });
