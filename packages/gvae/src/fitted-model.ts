@@ -7,7 +7,7 @@ import type {
   PredictOptions,
   Residual,
 } from '@sage/causal-graph';
-import { type LatencyNodeId, PERCENTILES, type Percentile, type Window } from '@sage/core';
+import { LATENCY_ACCURACY, type LatencyNodeId, PERCENTILES, type Percentile, type Window } from '@sage/core';
 import { AbductedWeights } from './abducted-weights.js';
 import type { Residuals } from './calibration.js';
 import { type Inputs, inputReader } from './inputs.js';
@@ -150,7 +150,10 @@ class GvaeAbduction implements Abduction {
     const at = 3 * v + PERCENTILES.indexOf(percentile);
     const observedMs = this.#inputs.observed[at] as number;
     const expectedMs = expected[at] as number;
-    return { observedMs, expectedMs, z: (observedMs - expectedMs) / (residuals.spread[at] as number) };
+    // Both come of what was read off sketches.
+    const readingMs = LATENCY_ACCURACY * Math.hypot(Math.min(observedMs, expectedMs), expectedMs);
+    const spreadMs = Math.hypot(residuals.spread[at] as number, readingMs);
+    return { observedMs, expectedMs, z: (observedMs - expectedMs) / spreadMs };
   }
 
   /** What each node is expected to take, what the window says of the edges' weights, and which nodes lack causes. */
@@ -178,6 +181,7 @@ function explain(model: PredictiveModel, window: Window, inputs: Inputs): Explan
     observed,
     usual: scales.median,
     residual: observed.map((ms, at) => ms - (expected[at] as number)),
+    noise: residuals.spread,
     counts: inputs.counts,
   });
   for (let v = 0; v < layout.nodes.length; v++) {

@@ -9,6 +9,7 @@ import {
   type Resource,
   type Window,
 } from '@sage/core';
+import { callersIn } from './callers.js';
 import type { GraphView } from './graph-view.js';
 import { callsBeyond, judgedPercentiles } from './judged-percentiles.js';
 import type { NormalReference } from './normal-reference.js';
@@ -99,14 +100,17 @@ export function readSigns(
   },
 ): ReadonlyMap<string, ServiceSigns> {
   const { reference, abduction } = options;
+  const callers = callersIn(view, window, options);
   const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
     const count = window.latency.get(node.id)?.count ?? 0;
     const read = judgedPercentiles(count, options.percentile, node.parents.length === 0).flatMap(
-      ({ percentile, belief }) => {
+      ({ percentile, belief: byCount }) => {
         const residual = abduction.residual(node.id, percentile);
-        return residual === undefined
-          ? []
-          : [{ percentile, belief, ...residual, z: believed(residual.z, belief) }];
+        if (residual === undefined) return [];
+        const belief = byCount >= 1 || callers.wait(node, residual) ? 1 : byCount;
+        // Data of services and not of calls do not tell who waits for nobody.
+        if (belief < 1 && percentile === options.percentile && !callers.areTraced(node)) return [];
+        return [{ percentile, belief, ...residual, z: believed(residual.z, belief) }];
       },
     );
     if (read.length === 0) return undefined;
@@ -293,12 +297,21 @@ function strengthOf(reading: FeatureAnomaly, signs: ServiceSigns): number {
   return ownDemand === undefined || lost === 0 ? wait : Math.max(0, wait - lost * ownDemand(signs));
 }
 
-/** A wait that explains most of what its service is slow by is beyond doubt, however small it is for a wait. */
+/**
+ * A wait that explains most of what its service is slow by is as sure as that is, however small it is for a wait.
+ */
 function waitStrength(reading: FeatureAnomaly, signs: ServiceSigns): number {
   const { feature, z, observed, expected } = reading;
   const plain = strength(z);
   if (!WAITS.includes(feature) || signs.excessSeconds <= 0 || !isNoted(reading, signs)) return plain;
-  return Math.max(plain, CONVINCING * Math.min(1, (observed - expected) / signs.excessSeconds));
+  const explained = Math.min(1, (observed - expected) / signs.excessSeconds);
+  return Math.max(plain, explained * computeStrength(signs));
+}
+
+/** How sure it is that a service's own compute is slow. */
+function computeStrength({ service, exclusive, shared }: ServiceSigns): number {
+  const own = [...exclusive, ...shared.filter((entry) => isServedBy(service, entry))];
+  return Math.max(0, ...own.map(({ z }) => strength(z)));
 }
 
 /** Largest strength of one resource's features of a role; undefined where none was measured. */

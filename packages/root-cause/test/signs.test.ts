@@ -60,7 +60,8 @@ describe('the percentiles a node is judged by', () => {
     [500, 'p95Ms', { p95Ms: 1, p99Ms: 1 }, { p95Ms: 1, p99Ms: 1 }],
     [300, 'p95Ms', { p95Ms: 1, p99Ms: 0.5 }, { p95Ms: 1 }],
     [100, 'p99Ms', { p95Ms: 1 }, { p95Ms: 1 }],
-    [60, 'p95Ms', { p50Ms: 1 }, { p50Ms: 1 }],
+    [60, 'p95Ms', { p50Ms: 1, p95Ms: 0.5 }, { p50Ms: 1 }],
+    [20, 'p95Ms', { p50Ms: 1 }, { p50Ms: 1 }],
     [12, 'p99Ms', { p50Ms: 1 }, { p50Ms: 1 }],
     [9, 'p99Ms', {}, {}],
   ];
@@ -80,6 +81,17 @@ describe('what a service suffers', () => {
   const decisive = (features: readonly FeatureAnomaly[]) =>
     ownAnomaly(signs('a', { features }), () => 0).decisive;
 
+  it('is not its own where a slow callee keeps its connections', () => {
+    const waits = signs('a', { features: [feature('software_pool_wait_ms', 40)] });
+    const besides = (calleeSlowness: number) =>
+      ownAnomaly(
+        waits,
+        () => 0,
+        () => calleeSlowness,
+      ).decisive;
+    expect([0, 10, 30].map(besides)).to.deep.equal([40, 22, 2]);
+  });
+
   it('is not its own where most services suffer it alike', () => {
     expect(decisive([feature('network_probe_ms', 40, { ownZ: 1 })])).to.equal(1);
   });
@@ -91,12 +103,20 @@ describe('what a service suffers', () => {
     expect(decisive([feature('cpu_host_busy_ratio', 5, { observed: 0.8 })])).to.equal(0);
   });
 
-  it('counts by the latency it explains: both are seconds per second', () => {
+  it('counts by the latency it explains, both being seconds per second, and is no surer than that is', () => {
     const wait = feature('cpu_runqueue_wait_ratio', 4, { observed: 0.12 });
-    const strengthAt = (excessSeconds: number) =>
-      resourceStrength(signs('a', { features: [wait], excessSeconds }), 'cpu', 'contention');
-    expect(strengthAt(0.15)).to.be.closeTo(30 * 0.8, 1e-9);
-    expect(strengthAt(10)).to.equal(2);
+    const strengthAt = (excessSeconds: number, computeZ: number) => {
+      const exclusive = [node('server', ['x', 'a'], computeZ)];
+      return resourceStrength(
+        signs('a', { features: [wait], excessSeconds, exclusive }),
+        'cpu',
+        'contention',
+      );
+    };
+    expect(strengthAt(0.15, 40)).to.be.closeTo(30 * 0.8, 1e-9);
+    expect(strengthAt(0.15, 12)).to.be.closeTo(10 * 0.8, 1e-9);
+    expect(strengthAt(10, 40)).to.equal(2);
+    expect(strengthAt(0.001, 0.3)).to.equal(2);
   });
 });
 
