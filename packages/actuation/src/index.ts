@@ -4,6 +4,7 @@ export { knobOf, takesOver } from './knob.js';
 export { type NodeTargets, type PlacedTarget, type Placement, place } from './placement.js';
 export {
   type ActionLimits,
+  isSureEnough,
   type PlanInput,
   planActions,
   type Relief,

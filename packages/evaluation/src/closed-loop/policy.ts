@@ -1,4 +1,4 @@
-import type { Relief } from '@sage/actuation';
+import { isSureEnough, type Relief } from '@sage/actuation';
 import {
   type ActionKind,
   type Culprit,
@@ -50,11 +50,9 @@ export const sagePolicy: Policy = {
     const diagnosis = diagnose(input, { rng });
     const options = { rng, probability: MIN_PROBABILITY };
     if (diagnosis.verdict === 'culprits') {
-      const aims = diagnosis.culprits.map((culprit): Aim => {
-        const others = diagnosis.culprits.filter((other) => other !== culprit).map(partOf);
-        return { culprit, relief: doseOf(partOf(culprit), input, { ...options, others }) };
-      });
-      return { diagnosis, aims };
+      const culprits = diagnosis.culprits.filter((culprit) => isSureEnough(culprit, MIN_PROBABILITY));
+      const relief = doseOf(culprits.map(partOf), input, options);
+      return { diagnosis, aims: culprits.map((culprit) => ({ culprit, relief })) };
     }
     if (diagnosis.verdict !== 'workload') return { diagnosis, aims: [] };
     const relief = loadRelief(input, options);
