@@ -11,3 +11,4 @@ export {
   type TurnedKnob,
 } from './plan-actions.js';
 export { cleanWindows, comesBack, morePatience, releaseDue, WINDOWS_TO_RELEASE } from './release.js';
+export { standingDiagnosis } from './standing-diagnosis.js';

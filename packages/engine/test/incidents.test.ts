@@ -334,7 +334,7 @@ describe('acting', () => {
       await run(rig, 25, 33, BAD);
       expect(requests).to.deep.equal(['applied 32', 'applied 64']);
       expect(texts(rig).join('\n')).to.match(
-        /still above the objective; the next step is taken\n.*requests wait\npool-size of cart: applied/,
+        /still above the objective; more is done\n.*Root cause: cpu of cart.*\n.*requests wait\npool-size of cart: applied/,
       );
       await run(rig, 33, 42, BAD);
       expect(requests).to.deep.equal(['applied 32', 'applied 64', 'applied 128']);
