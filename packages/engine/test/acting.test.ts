@@ -37,15 +37,18 @@ describe('treatment', () => {
   });
 
   describe('that was not enough', () => {
-    const OTHER = { target: 'db', cpuWeight: { current: 100, max: 10_000 } };
+    const TARGETS = ['cart', 'db', 'front'].map((target) => ({
+      target,
+      cpuWeight: { current: 100, max: 10_000 },
+    }));
     let blamed: readonly string[];
-    const begun = async () => {
-      blamed = ['cart'];
-      cluster.targets.set('n1', [{ ...CART, cpuWeight: { current: 100, max: 10_000 } }, OTHER]);
+    const begun = async (first = 'cart') => {
+      blamed = [first];
+      cluster.targets.set('n1', TARGETS);
       const diagnose: Parts['diagnose'] = ({ window, objective }) => fakeBlame(window, objective, blamed);
       const at = await start({}, { parts: { ...planning(), diagnose } });
       await at.breakDown();
-      expect(done()).to.deep.equal(['n1 applied cpu-weight of cart 200']);
+      expect(done()).to.deep.equal([`n1 applied cpu-weight of ${first} 200`]);
       return at;
     };
 
@@ -64,6 +67,18 @@ describe('treatment', () => {
       expect(done().slice(1)).to.deep.equal(['n1 applied cpu-weight of cart 10000']);
       expect(at.incidents[0]?.diagnosis?.verdict).to.equal('culprits');
       expect(at.story).to.include('diagnosed anew: undetermined; what was found before stands');
+    });
+
+    it('waits where another names who is called by those that were helped, until that has drained', async () => {
+      const at = await begun('front');
+      blamed = ['cart'];
+      await at.slides(6, BAD);
+      expect(at.story).to.include(
+        'diagnosed anew: cart; looked at again once what was queued up has drained',
+      );
+      expect(done()).to.have.length(1);
+      await at.slides(6, BAD);
+      expect(done().slice(1)).to.deep.equal(['n1 applied cpu-weight of cart 200']);
     });
 
     it('waits for approval like any other plan', async () => {
@@ -222,6 +237,24 @@ describe('treatment', () => {
       expect(cluster.log).to.deep.equal([]);
       expect(at.story.match(/Look at it yourself/g)).to.have.length(1);
     });
+  });
+
+  it('is done as soon as a later diagnosis is sure enough, and what is not is said once', async () => {
+    let probability = 0.6;
+    const diagnose: Parts['diagnose'] = ({ window, objective }) => {
+      const diagnosis = fakeDiagnosis(window, objective);
+      const culprits = diagnosis.culprits.map((culprit) => ({ ...culprit, probability }));
+      probability += 0.01;
+      return { ...diagnosis, culprits };
+    };
+    const at = await start({}, { parts: { ...planning(), diagnose } });
+    await at.breakDown();
+    await at.windows(3, BAD);
+    expect(cluster.log).to.deep.equal([]);
+    expect(at.story.match(/below the 0\.7 from which Sage acts/g)).to.have.length(1);
+    probability = 0.8;
+    await at.windows(1, BAD);
+    expect(cluster.log).to.deep.equal(['n1 applied cpu-weight of cart 200']);
   });
 
   describe('is an experiment', () => {

@@ -104,9 +104,12 @@ describe('an incident', () => {
       },
     });
     for (let index = 0; index < 22; index++) await other.window(index, GOOD);
-    for (let index = 22; index < 30; index++) await other.window(index, BAD);
-    // Two windows of the violation came before it was opened; three diagnoses at most.
-    expect(seen).to.deep.equal([24, 24, 24]);
+    for (let index = 22; index < 33; index++) await other.window(index, BAD);
+    // Two windows of the violation came before it was opened. Three diagnoses, of windows 24 to 26, and one of each whole
+    // window after them, 29 and 32.
+    expect(seen).to.deep.equal([24, 24, 24, 24, 24]);
+    const texts = other.engine.state().incidents[0]?.timeline.map(({ text }) => text) ?? [];
+    expect(texts.filter((text) => text.includes('could not be determined'))).to.have.length(3);
   });
 
   it('without a model is undetermined, and diagnosed when there is one', async () => {

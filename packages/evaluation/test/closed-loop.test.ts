@@ -110,7 +110,7 @@ function operate(
     windowSeconds: WINDOW_MS / 1000,
     observe: (window, objective) => {
       asked.push(window.startMs / WINDOW_MS);
-      return { window, objective, history: [] } as unknown as Observed;
+      return { window, objective, history: [], graph: { latency: [] } } as unknown as Observed;
     },
   });
   const log = latenciesMs.map((latencyMs, index) => {

@@ -1,5 +1,5 @@
-import { standingDiagnosis } from '@sage/actuation';
-import type { CausalModel } from '@sage/causal-graph';
+import { isSureEnough, standingDiagnosis } from '@sage/actuation';
+import { type CausalModel, calledBy } from '@sage/causal-graph';
 import {
   type Clock,
   createRng,
@@ -17,10 +17,10 @@ import type { Parts } from '../parts.js';
 import { chooseWindow } from './broken-run.js';
 import { type IncidentRecord, noted, publicIncident, seedOf } from './incident.js';
 import type { IncidentStore } from './incident-store.js';
-import { diagnosisText, stillStandsText } from './words.js';
+import { diagnosisText, mayDrainText, stillStandsText } from './words.js';
 
-/** A first diagnosis and two more where it was not determined. */
-const MAX_ATTEMPTS = 3;
+/** A first diagnosis and two more, on windows that overlap, where it is not known whom to help; then on each whole window. */
+const QUICK_ATTEMPTS = 3;
 /** Windows that ended longer before the incident are no evidence of it. */
 const EVIDENCE_MS = 10 * 60_000;
 
@@ -56,19 +56,23 @@ export class Diagnosing {
     const objective = incident && this.#objective(incident.objective);
     if (incident === undefined || objective === undefined) return undefined;
     if (clock.now() < settledMs) return 'awaited';
-    if (!isDue(incident)) return undefined;
+    const { windows: sizes, actuation } = config();
+    if (!isDue(incident, actuation.minProbability)) return undefined;
     const windows = history
       .since(incident.openedMs - EVIDENCE_MS)
       .filter(({ startMs }) => settledMs === 0 || startMs >= settledMs);
-    const { seconds, slideSeconds } = config().windows;
+    const { seconds, slideSeconds } = sizes;
     const choice = chooseWindow(objective, windows, { windowSeconds: seconds, slideSeconds });
     const current = model();
-    const again = incident.diagnosis !== null;
-    if (current === undefined && again) return undefined;
+    const before = incident.diagnosis;
+    if (current === undefined && before !== null) return undefined;
     if (current !== undefined && choice.kind === 'wait') return 'awaited';
     const window = choice.kind === 'use' ? choice.window : windows.at(-1);
-    if (again && (window === undefined || !readObjective(objective, window).broken)) return undefined;
-    if (again && window?.endMs === incident.diagnosis?.windowEndMs) return undefined;
+    if (before !== null) {
+      if (window === undefined || !readObjective(objective, window).broken) return undefined;
+      const sinceMs = incident.attempts < QUICK_ATTEMPTS ? before.windowStartMs + 1 : before.windowEndMs;
+      if (window.startMs < sinceMs) return undefined;
+    }
 
     const diagnosis =
       current === undefined || window === undefined
@@ -82,9 +86,9 @@ export class Diagnosing {
 
   /**
    * What was done about the `former` diagnosis was not enough, as the newest window shows: the one that stands after another
-   * look at it.
+   * look at it. undefined where that cannot be told before what was done has settled.
    */
-  standing(id: string, former: Diagnosis): Diagnosis {
+  standing(id: string, former: Diagnosis, settledMs: number): Diagnosis | undefined {
     const { store, history, model, clock } = this.#options;
     const incident = store.get(id);
     const objective = incident && this.#objective(incident.objective);
@@ -93,17 +97,25 @@ export class Diagnosing {
       return former;
     }
     const latest = this.#ask(incident, objective, { model: current, window });
-    const standing = standingDiagnosis(former, latest);
+    const helped = window.startMs < settledMs ? incident.inForce.map(({ service }) => service) : [];
+    const standing = standingDiagnosis(former, latest, calledBy(current.graph, helped));
     if (standing === latest) this.#conclude(incident, latest, 1);
-    else store.update(id, (record) => noted(record, clock.now(), stillStandsText(latest)));
+    else {
+      const text = standing === undefined ? mayDrainText(latest) : stillStandsText(latest);
+      store.update(id, (record) => noted(record, clock.now(), text));
+    }
     return standing;
   }
 
   #conclude(incident: IncidentRecord, diagnosis: Diagnosis, attempts: number): void {
     const { store, clock, emit, publish } = this.#options;
     const atMs = clock.now();
+    const text =
+      incident.attempts >= QUICK_ATTEMPTS && isTheSame(incident.diagnosis, diagnosis)
+        ? ''
+        : diagnosisText(diagnosis);
     const record = store.update(incident.id, (before) =>
-      noted({ ...before, diagnosis, attempts: before.attempts + attempts }, atMs, diagnosisText(diagnosis)),
+      noted({ ...before, diagnosis, attempts: before.attempts + attempts }, atMs, text),
     );
     publish(record);
     emit({ type: 'diagnosed', incident: publicIncident(record), diagnosis });
@@ -141,12 +153,23 @@ export class Diagnosing {
   }
 }
 
-function isDue({ status, diagnosis, attempts }: IncidentRecord): boolean {
+/** Not yet, or not surely enough, is it known whom to help. */
+function isDue({ status, diagnosis }: IncidentRecord, minProbability: number): boolean {
   if (status === 'closed') return false;
-  if (diagnosis === null) return true;
-  return (
-    attempts < MAX_ATTEMPTS && (diagnosis.verdict === 'undetermined' || diagnosis.verdict === 'no-violation')
-  );
+  switch (diagnosis?.verdict) {
+    case 'culprits':
+      return !diagnosis.culprits.some((culprit) => isSureEnough(culprit, minProbability));
+    case 'workload':
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** The same verdict on the same culprits, whatever was measured. */
+function isTheSame(before: Diagnosis | null, { verdict, culprits }: Diagnosis): boolean {
+  const names = (of: Diagnosis['culprits']) => of.map(({ service, resource }) => `${service} ${resource}`);
+  return before?.verdict === verdict && names(before.culprits).join() === names(culprits).join();
 }
 
 function undetermined(

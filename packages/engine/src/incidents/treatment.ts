@@ -201,7 +201,10 @@ export class Treatment {
     }));
     if (isFirst) onJudged({ objective: objective.name, expectedMs: last.plan.expectedMs, observedMs });
     if (incident.status === 'closed' || controller.modeOf(objective.name) === 'observe') return;
-    if (judgement === 'climb') await this.#act(id, this.#options.diagnosing.standing(id, diagnosis));
+    if (judgement === 'climb') {
+      const standing = this.#options.diagnosing.standing(id, diagnosis, this.settledMs);
+      if (standing !== undefined) await this.#act(id, standing);
+    }
     if (judgement === 'undo') {
       for (const entry of incident.actions) if (entry.round === round) await this.#takeBack(id, entry);
     }
@@ -378,12 +381,12 @@ function lastRoundOf(incident: IncidentRecord | undefined): number {
   return Math.max(0, ...(incident?.actions ?? []).map((entry) => entry.round));
 }
 
-/** The same advice for the same service need not be given twice in a row. */
+/** The same advice for the same service, but for its numbers, need not be given twice in a row. */
 function isSaid(incident: IncidentRecord | undefined, plan: ActionPlan): boolean {
   const last = incident?.actions.findLast((entry) => entry.plan.service === plan.service);
-  return (
-    plan.actions.length === 0 &&
-    last?.state === 'advice' &&
-    last.plan.recommendations.join() === plan.recommendations.join()
-  );
+  return plan.actions.length === 0 && last?.state === 'advice' && inWords(last.plan) === inWords(plan);
+}
+
+function inWords({ recommendations }: ActionPlan): string {
+  return recommendations.join().replace(/\d+(\.\d+)?/g, '');
 }

@@ -30,6 +30,12 @@ export function stillStandsText({ verdict }: Diagnosis): string {
   return `diagnosed anew: ${verdict}; what was found before stands`;
 }
 
+/** …and another names who may suffer from what drains out of what was helped. */
+export function mayDrainText({ culprits }: Diagnosis): string {
+  const named = culprits.map(({ service }) => service).join(', ');
+  return `diagnosed anew: ${named}; looked at again once what was queued up has drained`;
+}
+
 /** What was planned, and what has to happen for it to be done. */
 export function planText({ actions, recommendations }: ActionPlan, state: PlanState, number: number): string {
   const parts = [...actions.map(plannedText), ...recommendations].join('; ');

@@ -11,7 +11,9 @@ import {
   standingDiagnosis,
   type TurnedKnob,
   takesOver,
+  WINDOWS_TO_JUDGE,
 } from '@sage/actuation';
+import { calledBy } from '@sage/causal-graph';
 import { ObjectiveWatcher } from '@sage/collector-extension';
 import {
   type Action,
@@ -118,11 +120,22 @@ export class Operator {
         const treatment = this.#treatmentOf(objective);
         const observed = observe(window, objective);
         const latest = policy.diagnose(observed);
-        const { diagnosis: former } = treatment;
-        const standing = former === undefined ? latest : standingDiagnosis(former, latest);
-        return [treatment, { latest, standing, aims: policy.aims(standing, observed) }];
+        const standing = this.#standing(treatment, latest, observed);
+        const aims = standing === undefined ? [] : policy.aims(standing, observed);
+        return [treatment, { latest, standing: standing ?? latest, aims }];
       }),
     );
+  }
+
+  #standing(
+    { diagnosis: former, held, changedMs }: Treatment,
+    latest: Diagnosis,
+    { graph, window }: Observed,
+  ): Diagnosis | undefined {
+    if (former === undefined) return latest;
+    const settledMs = changedMs + 1000 * WINDOWS_TO_JUDGE * this.#options.windowSeconds;
+    const helped = window.startMs < settledMs ? held.map(({ service }) => service) : [];
+    return standingDiagnosis(former, latest, calledBy(graph, helped));
   }
 
   /** What comes back is judged before anything else is tried, unless culprits are named beside it. */
