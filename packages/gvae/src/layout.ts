@@ -5,8 +5,11 @@ import { passThrough } from './pass-through.js';
 /** Width of the hidden layers. */
 export const HIDDEN = 16;
 
-/** Largest |log| of a learnt edge weight over the graph's. */
-export const MAX_CORRECTION = 0.2;
+/** Largest |log| of a learnt edge weight over the graph's, which traces tell. */
+const MAX_CORRECTION = 0.2;
+
+/** The same where data tell of services and not of calls: the graph's weight is then good to an order of magnitude. */
+const MAX_AGGREGATE_CORRECTION = Math.log(10);
 
 /**
  * A service as it computes, and as it sends: each has metrics and a latent variable of its own (reference, section 1).
@@ -27,7 +30,7 @@ export interface Unit {
 export interface Edge {
   readonly parent: number;
   readonly child: number;
-  /** The graph's; the learnt weight stays within a factor e^±0.2 of it. */
+  /** The graph's; see `reachOf` for how far the learnt one may be from it. */
   readonly weight: number;
   /** What it may have been in a window that tells of more, or less, than was learnt. */
   readonly least: number;
@@ -40,6 +43,11 @@ export interface Edge {
   readonly mix: readonly number[];
   /** Edges of one child with equal groups are calls made side by side; −1 for calls made one after the other. */
   readonly group: number;
+}
+
+/** Largest |log| of the learnt weight of an edge over the graph's. */
+export function reachOf({ aggregate }: Pick<Edge, 'aggregate'>): number {
+  return aggregate ? MAX_AGGREGATE_CORRECTION : MAX_CORRECTION;
 }
 
 /** Which index stands for what. Only this and its index map names to positions. */

@@ -11,7 +11,10 @@ export interface LossWeights {
   readonly beta: number;
   /** Share of chained against teacher-forced decoding. */
   readonly gamma: number;
-  /** Pull of edge corrections towards none: normal data hardly identify them. */
+  /**
+   * Pull of edge corrections towards none: normal data hardly identify them. Not of aggregates, where data know more than
+   * the graph does.
+   */
   readonly corrections: number;
 }
 

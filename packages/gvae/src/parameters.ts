@@ -1,5 +1,5 @@
 import type { Rng } from '@sage/core';
-import { HIDDEN, type Layout, MAX_CORRECTION, type Unit } from './layout.js';
+import { HIDDEN, type Layout, reachOf, type Unit } from './layout.js';
 
 /** Of the encoder at first. */
 const FIRST_LOG_VARIANCE = -3;
@@ -29,7 +29,7 @@ export interface Layer {
 export interface Parameters {
   /** Per unit the layers of its encoder, prior and decoder one after the other. */
   readonly units: readonly Float32Array[];
-  /** Per edge θ; its weight is the graph's times exp(0.2 tanh θ). */
+  /** Per edge θ; its weight is the graph's times exp(r tanh θ), r as `reachOf` has it. */
   readonly corrections: Float32Array;
 }
 
@@ -96,6 +96,6 @@ export function initialParameters(layout: Layout, rng: Rng): Parameters {
 export function edgeWeights(layout: Layout, corrections: Float32Array): Float64Array {
   return Float64Array.from(
     layout.edges,
-    ({ weight }, e) => weight * Math.exp(MAX_CORRECTION * Math.tanh(corrections[e] as number)),
+    (edge, e) => edge.weight * Math.exp(reachOf(edge) * Math.tanh(corrections[e] as number)),
   );
 }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { Adam, learningRate } from './adam.js';
 import { type Batch, buildBatch } from './batch.js';
 import type { Inputs } from './inputs.js';
-import { type Layout, MAX_CORRECTION } from './layout.js';
+import { type Edge, type Layout, reachOf } from './layout.js';
 import { dataLoss, FULL_WEIGHTS, type LossWeights } from './loss.js';
 import { edgeWeights, type Parameters } from './parameters.js';
 import type { Scales } from './scales.js';
@@ -174,9 +174,10 @@ function slope(
         withSlopes: true,
         onErrors: (_, slopes) => {
           corrections.forEach((theta, e) => {
-            // w = prior · exp(m tanh θ), so dw/dθ = w m (1 − tanh² θ); the pull is c · mean θ².
-            const bend = MAX_CORRECTION * (1 - Math.tanh(theta) ** 2) * (edges[e] as number);
-            const pull = (2 * weights.corrections * theta) / corrections.length;
+            // w = prior · exp(r tanh θ), so dw/dθ = w r (1 − tanh² θ); the pull is c · mean θ².
+            const edge = layout.edges[e] as Edge;
+            const bend = reachOf(edge) * (1 - Math.tanh(theta) ** 2) * (edges[e] as number);
+            const pull = edge.aggregate ? 0 : (2 * weights.corrections * theta) / corrections.length;
             gradient[networks + e] = (slopes?.[e] ?? 0) * bend + pull;
           });
         },

@@ -1,5 +1,5 @@
-import { type Intervention, NO_INTERVENTION } from '@sage/causal-graph';
-import { createRng, median, PERCENTILES, type Window } from '@sage/core';
+import { type CausalGraph, type Intervention, NO_INTERVENTION } from '@sage/causal-graph';
+import { createRng, type LatencyStats, median, PERCENTILES, type Window } from '@sage/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import {
@@ -40,6 +40,44 @@ describe('a fitted model', function () {
 
   it('keeps edge weights near those of the graph', () => {
     for (const { prior, learnt } of model.edgeWeights()) expect(learnt / prior).to.be.within(0.85, 1.18);
+  });
+
+  it('has data decide how much of a call is waited for where they tell of services and not of calls', async () => {
+    const CALLED = node('client', 'frontend', 'c');
+    const windows = worldWindows(160, 1).map((window, i): Window => {
+      // Of what the callee takes longer in some windows a third reaches the root, where the graph says all of it.
+      const longer = [0, 5, 0, 20, 0, 60][i % 6] as number;
+      const latency = new Map(window.latency);
+      for (const [id, part] of [
+        [node('server', 'frontend', 'c'), 1],
+        [CALLED, 1],
+        [ROOT, 1 / 3],
+      ] as const) {
+        const { count, ...stats } = latency.get(id) as LatencyStats;
+        const [p50Ms, p95Ms, p99Ms] = PERCENTILES.map((q) => stats[q] + part * longer) as [
+          number,
+          number,
+          number,
+        ];
+        latency.set(id, { p50Ms, p95Ms, p99Ms, count });
+      }
+      return { ...window, latency };
+    });
+    const toldOf = (services: boolean): CausalGraph => ({
+      ...graph,
+      latency: graph.latency.map((entry) => ({
+        ...entry,
+        parents: entry.parents.map((link) =>
+          link.node === CALLED ? { ...link, weight: 1, ...(services ? { weightRange: [0, 1] } : {}) } : link,
+        ),
+      })),
+    });
+    const learnt = async (services: boolean) => {
+      const fitted = await fitModel(toldOf(services), windows, { epochs: 150, seed: 7 });
+      return fitted.edgeWeights().find(({ parent, child }) => parent === CALLED && child === ROOT)?.learnt;
+    };
+    expect(await learnt(true)).to.be.within(0.25, 0.45);
+    expect(await learnt(false)).to.be.within(0.8, 1);
   });
 
   it('gives a window back in encoding and decoding it, in order, where it was seen', () => {

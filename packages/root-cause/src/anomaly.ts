@@ -293,12 +293,21 @@ function strengthOf(reading: FeatureAnomaly, signs: ServiceSigns): number {
   return ownDemand === undefined || lost === 0 ? wait : Math.max(0, wait - lost * ownDemand(signs));
 }
 
-/** A wait that explains most of what its service is slow by is beyond doubt, however small it is for a wait. */
+/**
+ * A wait that explains most of what its service is slow by is as sure as that is, however small it is for a wait.
+ */
 function waitStrength(reading: FeatureAnomaly, signs: ServiceSigns): number {
   const { feature, z, observed, expected } = reading;
   const plain = strength(z);
   if (!WAITS.includes(feature) || signs.excessSeconds <= 0 || !isNoted(reading, signs)) return plain;
-  return Math.max(plain, CONVINCING * Math.min(1, (observed - expected) / signs.excessSeconds));
+  const explained = Math.min(1, (observed - expected) / signs.excessSeconds);
+  return Math.max(plain, explained * computeStrength(signs));
+}
+
+/** How sure it is that a service's own compute is slow. */
+function computeStrength({ service, exclusive, shared }: ServiceSigns): number {
+  const own = [...exclusive, ...shared.filter((entry) => isServedBy(service, entry))];
+  return Math.max(0, ...own.map(({ z }) => strength(z)));
 }
 
 /** Largest strength of one resource's features of a role; undefined where none was measured. */

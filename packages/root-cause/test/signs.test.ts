@@ -91,12 +91,20 @@ describe('what a service suffers', () => {
     expect(decisive([feature('cpu_host_busy_ratio', 5, { observed: 0.8 })])).to.equal(0);
   });
 
-  it('counts by the latency it explains: both are seconds per second', () => {
+  it('counts by the latency it explains, both being seconds per second, and is no surer than that is', () => {
     const wait = feature('cpu_runqueue_wait_ratio', 4, { observed: 0.12 });
-    const strengthAt = (excessSeconds: number) =>
-      resourceStrength(signs('a', { features: [wait], excessSeconds }), 'cpu', 'contention');
-    expect(strengthAt(0.15)).to.be.closeTo(30 * 0.8, 1e-9);
-    expect(strengthAt(10)).to.equal(2);
+    const strengthAt = (excessSeconds: number, computeZ: number) => {
+      const exclusive = [node('server', ['x', 'a'], computeZ)];
+      return resourceStrength(
+        signs('a', { features: [wait], excessSeconds, exclusive }),
+        'cpu',
+        'contention',
+      );
+    };
+    expect(strengthAt(0.15, 40)).to.be.closeTo(30 * 0.8, 1e-9);
+    expect(strengthAt(0.15, 12)).to.be.closeTo(10 * 0.8, 1e-9);
+    expect(strengthAt(10, 40)).to.equal(2);
+    expect(strengthAt(0.001, 0.3)).to.equal(2);
   });
 });
 
