@@ -53,6 +53,8 @@ export interface CausalModel {
   readonly graph: CausalGraph;
   /** Held-out R² of the latency of each service's own nodes, reconstructed with it in sight. */
   readonly r2: ReadonlyMap<string, number>;
+  /** The same foretold by metrics, load and the calls waited for, the latency itself unseen. */
+  readonly foretold: ReadonlyMap<string, number>;
 
   abduct(window: Window): Abduction;
   predict(abduction: Abduction, intervention: Intervention, options: PredictOptions): Prediction;

@@ -42,6 +42,7 @@ export {
 } from './telemetry.js';
 export {
   callsPerSecond,
+  LATENCY_ACCURACY,
   type LatencyKind,
   type LatencyNodeId,
   type LatencyStats,

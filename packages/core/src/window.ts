@@ -54,6 +54,9 @@ export function latencyNodeId(kind: LatencyKind, rpc: RpcId): LatencyNodeId {
 export const PERCENTILES = ['p50Ms', 'p95Ms', 'p99Ms'] as const;
 export type Percentile = (typeof PERCENTILES)[number];
 
+/** Quantiles are read off sketches and lie within this part of their value. */
+export const LATENCY_ACCURACY = 0.01;
+
 export interface LatencyStats {
   readonly p50Ms: number;
   readonly p95Ms: number;

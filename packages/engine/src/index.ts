@@ -10,7 +10,8 @@ export type {
 export type { ConfigIssue } from './config/issues.js';
 export { type ConfigFailure, checkConfig, type LoadConfigOptions, loadConfig } from './config/load.js';
 export { CONFIG_KEYS } from './config/schema-walk.js';
-export { type Engine, type EngineDeps, startEngine } from './engine.js';
+export { startEngine } from './engine.js';
+export type { Engine, EngineDeps } from './engine-face.js';
 export type { EngineEvent, TrainingEvent } from './events.js';
 export type { Credentials } from './http/credentials.js';
 export type {

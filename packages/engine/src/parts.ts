@@ -55,6 +55,8 @@ export interface TrainingProgress {
 export interface FitContext {
   readonly graph: CausalGraph;
   readonly windows: readonly Window[];
+  /** Windows up to now in which nothing was wrong: these tell of changes for good. */
+  readonly calm: readonly Window[];
   readonly epochs: number | undefined;
   readonly seed: number;
   /** An earlier model that the same learner made; what survives in the graph may start from it. */

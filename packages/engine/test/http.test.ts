@@ -33,6 +33,8 @@ describe('the HTTP API', () => {
       'sage_qos_latency_seconds',
       'sage_model_trained_timestamp_seconds',
       'sage_model_r2',
+      'sage_model_foretold_r2',
+      'sage_model_checked_timestamp_seconds',
       'sage_last_window_timestamp_seconds',
     ]) {
       expect(text).to.match(new RegExp(`^# TYPE ${name} gauge$`, 'm'));
@@ -156,6 +158,8 @@ describe('the HTTP API', () => {
       'sage_diagnoses_total',
       'sage_actions_total',
       'sage_model_r2',
+      'sage_model_foretold_r2',
+      'sage_model_checked_timestamp_seconds',
       'sage_model_trained_timestamp_seconds',
       'sage_spans_received_total',
       'sage_spans_dropped_total',
@@ -173,6 +177,8 @@ describe('the HTTP API', () => {
       'sage_qos_latency_seconds{qos="front"} 0.06',
       'sage_qos_violation{qos="front"} 0',
       'sage_model_r2{service="cart"} 0.95',
+      'sage_model_foretold_r2{service="cart"} 0.4',
+      'sage_model_checked_timestamp_seconds 1700000220',
       'sage_spans_received_total 7',
       'sage_spans_dropped_total{reason="late"} 2',
       'sage_windows_total 21',

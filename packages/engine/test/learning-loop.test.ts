@@ -1,9 +1,17 @@
 import { join } from 'node:path';
 import { buildCausalGraph, type CallGraph, type CausalGraph, type CausalModel } from '@sage/causal-graph';
-import { latencyNodeId, ManualClock, rpcId, silentLogger, type Window } from '@sage/core';
+import {
+  latencyNodeId,
+  ManualClock,
+  type Objective,
+  readObjective,
+  rpcId,
+  silentLogger,
+  type Window,
+} from '@sage/core';
 import { expect } from 'chai';
 import type { TrainingEvent } from '../src/events.js';
-import { readyToLearn, refusal } from '../src/learning/gate.js';
+import { judgedBy, readyToLearn, refusal } from '../src/learning/gate.js';
 import { WindowHistory } from '../src/learning/history.js';
 import { LearningLoop } from '../src/learning/learning-loop.js';
 import { ModelStore } from '../src/learning/model-store.js';
@@ -39,6 +47,7 @@ function modelOf(graph: CausalGraph, bias: number): CausalModel {
   return {
     graph,
     r2: new Map(),
+    foretold: new Map(),
     abduct: (window) => ({
       window,
       residual: (id, percentile) => {
@@ -50,14 +59,26 @@ function modelOf(graph: CausalGraph, bias: number): CausalModel {
   };
 }
 
+const OBJECTIVE: Objective = {
+  name: 'cart',
+  service: 'cart',
+  operation: 'get',
+  percentile: 'p99Ms',
+  thresholdMs: 250,
+};
+
 interface Options {
+  readonly objectives?: readonly Objective[];
   readonly stored?: CausalModel;
   /** How far the next models are off; 1 is exact. */
   readonly bias?: () => number;
+  /** The learner finds that the present model holds. */
+  readonly holds?: boolean;
 }
 
 /** A loop whose call graph, windows and schedule are the test's. */
-async function startLoop({ stored, bias = () => 1 }: Options = {}) {
+async function startLoop({ stored, objectives = [], bias = () => 1, holds = false }: Options = {}) {
+  const clock = new ManualClock(START_MS);
   const folder = tempDir();
   const history = await WindowHistory.open(join(folder, 'windows'), {
     maxWindows: 500,
@@ -67,6 +88,7 @@ async function startLoop({ stored, bias = () => 1 }: Options = {}) {
   const events: TrainingEvent[] = [];
   let calls = callsOf();
   let index = 0;
+  let inIncident = false;
   let cron = () => {};
   const { learner, buildGraph } = fakeParts({});
   const parts = {
@@ -75,7 +97,7 @@ async function startLoop({ stored, bias = () => 1 }: Options = {}) {
       ...learner,
       fit: async (context: FitContext) => {
         fits.push(context);
-        return modelOf(context.graph, bias());
+        return holds && context.present !== undefined ? context.present : modelOf(context.graph, bias());
       },
     },
   };
@@ -92,7 +114,8 @@ async function startLoop({ stored, bias = () => 1 }: Options = {}) {
         epochs: undefined,
         seed: 1,
       }),
-      clock: new ManualClock(START_MS),
+      objectives: () => objectives,
+      clock,
       logger: silentLogger,
       emit: (event) => events.push(event),
       schedule: (_expression, run) => {
@@ -107,16 +130,20 @@ async function startLoop({ stored, bias = () => 1 }: Options = {}) {
     loop,
     fits,
     events,
+    clock,
     /** So many windows in which these services are called. */
     windows: async (count: number, ...services: readonly string[]) => {
       if (services.length > 0) calls = callsOf(...services);
       for (let n = 0; n < count; n++, index++) {
         const window = windowAt(index, services);
-        history.add(window, false);
+        history.add(window, inIncident);
         loop.onWindow(window);
         await loop.idle();
       }
       await history.flush();
+    },
+    incident: (isOpen: boolean) => {
+      inIncident = isOpen;
     },
     retrain: async () => {
       cron();
@@ -143,6 +170,40 @@ describe('the learning loop', () => {
     await windows(MIN_WINDOWS, 'cart');
     await retrain();
     expect(fits).to.have.length(1);
+  });
+
+  it('reads off windows up to now in which nothing was wrong what has changed for good', async () => {
+    const { fits, windows, incident, retrain } = await startLoop({ objectives: [OBJECTIVE] });
+    await windows(MIN_WINDOWS, 'cart');
+    incident(true);
+    await windows(30, 'cart');
+    incident(false);
+    await windows(6, 'cart');
+    await retrain();
+    const [{ windows: learnt = [], calm = [] } = {}] = fits.slice(-1);
+    // Every third window breaks the objective.
+    expect(calm.filter((window) => readObjective(OBJECTIVE, window).broken)).to.deep.equal([]);
+    expect(calm).to.have.length(14 + 4);
+    expect(calm.at(-1)?.startMs).to.be.above(learnt.at(-1)?.startMs as number);
+    expect(learnt).to.have.length(MIN_WINDOWS + 30 + 6 - 10);
+  });
+
+  it('holds a twentieth out, and no more than 60 windows, so that what has changed is soon learnt', async () => {
+    const { fits, windows, retrain } = await startLoop({ stored: modelOf(graphOf('cart'), 1) });
+    await windows(500, 'cart');
+    await retrain();
+    expect(500 - (fits.at(-1)?.windows.length ?? 0)).to.equal(25);
+    expect(judgedBy(Array.from({ length: 2880 }, (_, i) => windowAt(i, ['cart'])))).to.have.length(60);
+  });
+
+  it('tells when the model was learnt, and when it was found to hold', async () => {
+    const stored = modelOf(graphOf('cart'), 1);
+    const { loop, clock, windows, retrain } = await startLoop({ stored, holds: true });
+    await windows(MIN_WINDOWS, 'cart');
+    expect(loop.checkedMs).to.equal(0);
+    clock.advance(60_000);
+    await retrain();
+    expect([loop.current?.trainedMs, loop.checkedMs]).to.deep.equal([0, START_MS + 60_000]);
   });
 
   it('waits again after a silence in which the call graph was forgotten', async () => {

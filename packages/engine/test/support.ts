@@ -19,7 +19,8 @@ import {
 } from '@sage/core';
 import type { Config } from '../src/config/config.js';
 import { loadConfig } from '../src/config/load.js';
-import { type Engine, type EngineDeps, startEngine } from '../src/engine.js';
+import { startEngine } from '../src/engine.js';
+import type { Engine, EngineDeps } from '../src/engine-face.js';
 import type { EngineEvent } from '../src/events.js';
 import type { Parts } from '../src/parts.js';
 
@@ -84,6 +85,10 @@ export function fakeModel(): CausalModel {
     r2: new Map([
       ['cart', 0.95],
       ['front', 0.9],
+    ]),
+    foretold: new Map([
+      ['cart', 0.4],
+      ['front', 0.3],
     ]),
     abduct: (of) => ({ window: of, residual: () => undefined }),
     predict: () => ({ draws: () => Float64Array.of(50, 50, 150, 50) }),

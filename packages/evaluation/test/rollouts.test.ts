@@ -6,7 +6,13 @@ import {
   type RolloutResult,
   type RolloutsOptions,
 } from '../src/experiments/rollout-chain.js';
-import { accuracyOverTime, pooledOf, timesAsLong, trainingsOf } from '../src/experiments/rollout-figures.js';
+import {
+  accuracyOverTime,
+  asGoodAfter,
+  pooledOf,
+  timesAsLong,
+  trainingsOf,
+} from '../src/experiments/rollout-figures.js';
 import { POLICIES, type Policy } from '../src/experiments/rollout-policies.js';
 import { SOCIAL_NETWORK_ROLLOUTS } from '../src/experiments/rollout-versions.js';
 import { rollouts } from '../src/experiments/rollouts.js';
@@ -78,6 +84,15 @@ describe('figures of roll-outs', () => {
     expect(accuracyOverTime([attempt('incremental', 1, 0, 0, { cases: [] })], 'incremental', 30)).to.equal(
       undefined,
     );
+  });
+
+  it('tell when a policy has a model as good as partial + incremental has in the end', () => {
+    // R² 0.9 there after 8 windows and 3 s.
+    expect(asGoodAfter(rollout.attempts, 'partial + incremental', 30)).to.equal(8 * 30 + 3);
+    expect(asGoodAfter(rollout.attempts, 'from scratch', 30)).to.equal(undefined);
+    const better = attempt('incremental', 4, 12, 4, { r2: 0.885 });
+    expect(asGoodAfter([...rollout.attempts, better], 'incremental', 30)).to.equal(4 * 30 + 12);
+    expect(asGoodAfter([attempt('incremental', 4, 12, 4)], 'incremental', 30)).to.equal(undefined);
   });
 
   it('compare trainings only where every policy learnt', () => {

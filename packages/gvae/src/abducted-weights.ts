@@ -1,37 +1,16 @@
 import type { HandedOn, Latencies } from './handed-on.js';
 import type { Layout } from './layout.js';
-
-const LEVELS = [0.5, 0.95, 0.99] as const;
-/** Calls of a node in all from which on they are several. */
-const SEVERAL = 1.1;
-
-/** A bound of a call's quantile: the known quantile `index`, and `beyond` times the way from p95 to p99 on top. */
-interface Bound {
-  readonly index: number;
-  readonly beyond: number;
-}
-
-/**
- * What bounds from above the latencies of a call that a node can have met at quantile `q`, being slow when any of its
- * `calls` is: τ = 1 − (1 − q)/calls lies below it. Beyond p99 a tail is taken to be exponential:
- * Q(τ) = p99 + (p99 − p95) · ln(0.01/(1 − τ)) / ln 5. undefined where none of the calls needs to be slow.
- */
-function boundOf(q: number, calls: number): Bound | undefined {
-  const count = calls > 1 && calls < SEVERAL ? 1 : calls;
-  const tau = 1 - (1 - (LEVELS[q] as number)) / count;
-  if (!(tau > 0)) return undefined;
-  const index = LEVELS.findIndex((level) => level >= tau - 1e-9);
-  if (index >= 0) return { index, beyond: 0 };
-  return { index: LEVELS.length - 1, beyond: Math.log((1 - LEVELS[2]) / (1 - tau)) / Math.log(5) };
-}
+import { BEYOND, explainBySlowCalls, type Left, leastShare } from './slow-calls.js';
 
 /** What is known of a window before its edges' weights are abducted. Flat: [node][percentile], ms. */
 export interface Explained {
   readonly observed: Float64Array;
   /** Of the training. */
   readonly usual: Float64Array;
-  /** Observed less what the mechanism expects of observed parents. */
+  /** Observed less what the mechanism expects of observed parents… */
   readonly residual: Float64Array;
+  /** …and its spread in ordinary times. */
+  readonly noise: Float64Array;
   /** [node]: calls seen in the window. */
   readonly counts: Float64Array;
 }
@@ -50,9 +29,9 @@ export interface Explained {
  * up on calls or quantiles of rare calls are added up, all of it counts by the part that fits.
  *
  * A node that waits for several calls is slow when any of them is: of its calls 1 − q may be slow though of each
- * parent's fewer are, whose quantile q is then as usual and only one above shows it (P(∪ slow) ≤ Σ P(slow)); and
- * between two known quantiles of a parent any latency from the one to the other may lie. What is left of a residual is
- * therefore looked for in the rise of the parents' quantile above, as far as that covers it.
+ * parent's fewer are, whose quantile q is then as usual and only one above shows it; and between two known quantiles of a
+ * parent any latency from the one to the other may lie. What is left of a residual is therefore looked for in the rise of
+ * the parents' quantiles above, as far as enough calls can have been so slow: see `explainBySlowCalls`.
  *
  * A call that several kinds of requests make may have been made by one kind more often than usual, as when whoever comes
  * last makes it for all: by as many of them as there were calls.
@@ -72,8 +51,10 @@ export class AbductedWeights {
   readonly #met: Float64Array;
   /** [node][percentile]: the part of what is handed on that fits into what was observed, mostly 1. */
   readonly #fitting: Float64Array;
-  /** [node][percentile]: φ of the parents' next quantile, 0..1. */
-  readonly #fromNext: Float64Array;
+  /** [edge][percentile]: what of the rise of a known quantile of the parent is handed on beside, 0..1… */
+  readonly #tail: Float64Array;
+  /** …and of which. */
+  readonly #tailQuantile: Uint8Array;
   readonly #weights: Float64Array;
   /** [edge]: of the parent per occurrence of the child, as many as there can have been. */
   readonly #calls: Float64Array;
@@ -81,14 +62,15 @@ export class AbductedWeights {
   readonly #one = new Float64Array(1);
 
   constructor(layout: Layout, handedOn: HandedOn, weights: Float64Array, explained: Explained) {
-    const { observed, usual, residual, counts } = explained;
+    const { observed, usual, residual, noise, counts } = explained;
     this.#layout = layout;
     this.#handedOn = handedOn;
     this.#usual = usual;
     this.#weights = weights;
     this.#calls = mostCalls(layout, counts);
     this.#fitting = new Float64Array(observed.length).fill(1);
-    this.#fromNext = new Float64Array(observed.length);
+    this.#tail = new Float64Array(3 * layout.edges.length);
+    this.#tailQuantile = new Uint8Array(3 * layout.edges.length);
     this.#added = new Float64Array(3 * layout.edges.length);
     this.#met = Float64Array.from({ length: 3 * layout.edges.length }, (_, i) =>
       this.#meeting(Math.floor(i / 3), i % 3, observed),
@@ -113,10 +95,11 @@ export class AbductedWeights {
           reach += room(e) * (this.#risen(e, q, { latencies: observed })[0] as number);
         const part = reach === 0 ? 0 : Math.min(1, rest / reach);
         for (let e = first; e < end; e++) this.#added[3 * e + q] = part * room(e);
-        const left = rest - part * reach;
-        if (left <= 0) continue;
-        const [next = 0] = this.#nextRise(v, q, { latencies: observed });
-        if (next > 0) this.#fromNext[3 * v + q] = Math.min(1, left / next);
+        const leftMs = rest - part * reach;
+        if (leftMs <= (noise[3 * v + q] as number)) continue;
+        const usually = handedOn.value(v, q, { latencies: usual, weights });
+        const metMs = Math.max(0, handed - usually) + part * reach;
+        this.#lookBeyond(v, q, observed, { leftMs, metMs, share: leastShare(q, counts[v] as number) });
       }
     });
   }
@@ -140,45 +123,43 @@ export class AbductedWeights {
       const risen = this.#risen(e, q, from);
       for (let i = 0; i < columns; i++) out[i] = (out[i] as number) + added * (risen[i] as number);
     }
-    const next = this.#fromNext[3 * node + q] as number;
-    if (next === 0) return;
-    const rise = this.#nextRise(node, q, from);
-    for (let i = 0; i < columns; i++) out[i] = (out[i] as number) + next * (rise[i] as number);
+    this.#addTails(node, q, from, out);
   }
 
-  /**
-   * How much further the quantile above of what a node's parents hand on may have risen than what it met at `q`, ms,
-   * [column]: the largest, since one slow call suffices. Of a call made less often than the node is slow none can.
-   */
-  #nextRise(node: number, q: number, from: Latencies): Float64Array {
-    const { latencies, columns = 1 } = from;
+  #addTails(node: number, q: number, { latencies, columns = 1 }: Latencies, out: Float64Array): void {
     const [first, end] = this.#handedOn.range(node);
-    const most = new Float64Array(columns);
-    const bound = boundOf(q, this.#callsOf(first, end));
-    if (bound === undefined) return most;
-    const { index, beyond } = bound;
     for (let e = first; e < end; e++) {
-      const { aggregate, parent } = this.#layout.edges[e] as Layout['edges'][number];
-      if (aggregate || (this.#calls[e] as number) < 1 - (LEVELS[q] as number)) continue;
-      const usual = (quantile: number) => this.#usual[3 * parent + quantile] as number;
-      const at = (quantile: number, i: number) => latencies[(3 * parent + quantile) * columns + i] as number;
-      const met = this.#risen(e, q, from);
+      const part = this.#tail[3 * e + q] as number;
+      if (part === 0) continue;
+      const at =
+        3 * (this.#layout.edges[e] as Layout['edges'][number]).parent +
+        (this.#tailQuantile[3 * e + q] as number);
+      const usual = this.#usual[at] as number;
       for (let i = 0; i < columns; i++) {
-        const tail = beyond === 0 ? 0 : at(2, i) - at(1, i) - (usual(2) - usual(1));
-        const rise = at(index, i) - usual(index) + beyond * tail - (met[i] as number);
-        most[i] = Math.max(most[i] as number, (this.#weights[e] as number) * rise);
+        out[i] = (out[i] as number) + part * Math.max(0, (latencies[at * columns + i] as number) - usual);
       }
     }
-    return most;
   }
 
-  #callsOf(first: number, end: number): number {
-    let calls = 0;
+  /** Looks for what is left of a residual in those quantiles of the calls that show it. */
+  #lookBeyond(node: number, q: number, observed: Float64Array, left: Left): void {
+    const [first, end] = this.#handedOn.range(node);
+    const edges: number[] = [];
     for (let e = first; e < end; e++) {
-      const { aggregate } = this.#layout.edges[e] as Layout['edges'][number];
-      if (!aggregate) calls += this.#calls[e] as number;
+      if (!(this.#layout.edges[e] as Layout['edges'][number]).aggregate) edges.push(e);
     }
-    return calls;
+    const kinds = edges.map((e) => {
+      const { parent } = this.#layout.edges[e] as Layout['edges'][number];
+      const weight = this.#weights[e] as number;
+      const rise = (k: number) =>
+        (observed[3 * parent + k] as number) - (this.#usual[3 * parent + k] as number);
+      return { calls: this.#calls[e] as number, rises: BEYOND.map((_, k) => weight * rise(k)) };
+    });
+    for (const { index, quantile, part } of explainBySlowCalls(kinds, left)) {
+      const e = edges[index] as number;
+      this.#tailQuantile[3 * e + q] = quantile;
+      this.#tail[3 * e + q] = part * (this.#weights[e] as number);
+    }
   }
 
   #meeting(e: number, q: number, observed: Float64Array): number {

@@ -9,6 +9,8 @@ import type { Mechanism } from './mechanism.js';
 export interface Accuracy {
   /** service → over the nodes it owns, reconstructed. */
   readonly services: ReadonlyMap<string, number>;
+  /** The same, foretold. */
+  readonly foretoldServices: ReadonlyMap<string, number>;
   /**
    * Of reconstruction (paper). The encoder sees the latencies that are to be reconstructed: how much of them gets through
    * the latents and the chain of decoders.
@@ -46,20 +48,28 @@ export class AccuracyMeter {
   }
 
   measure(mechanism: Mechanism): Accuracy {
-    const squared = squaredErrors(this.#layout, mechanism.decodeAll(this.#rows, 'posterior', 'decoded'));
+    const reconstructed = squaredErrors(
+      this.#layout,
+      mechanism.decodeAll(this.#rows, 'posterior', 'decoded'),
+    );
+    const foretold = squaredErrors(this.#layout, mechanism.decodeAll(this.#rows, 'prior', 'observed'));
+    return {
+      services: this.#ofServices(reconstructed),
+      foretoldServices: this.#ofServices(foretold),
+      overall: this.overall(reconstructed),
+      foretold: this.overall(foretold),
+    };
+  }
+
+  /** Each over the nodes it owns. */
+  #ofServices(squared: Float64Array): ReadonlyMap<string, number> {
     const owned = new Map<string, Set<number>>();
     for (const { service, nodes } of this.#layout.units) {
       const known = owned.get(service) ?? new Set<number>();
       owned.set(service, known);
       for (const v of nodes) known.add(v);
     }
-    return {
-      services: new Map([...owned].map(([service, nodes]) => [service, this.overall(squared, [...nodes])])),
-      overall: this.overall(squared),
-      foretold: this.overall(
-        squaredErrors(this.#layout, mechanism.decodeAll(this.#rows, 'prior', 'observed')),
-      ),
-    };
+    return new Map([...owned].map(([service, nodes]) => [service, this.overall(squared, [...nodes])]));
   }
 }
 

@@ -18,6 +18,7 @@ export async function fitInWorker(
   const request: FitRequest = {
     graph,
     windows,
+    calm: options.calm,
     epochs: options.epochs,
     seed: options.seed ?? options.rng?.integer(2 ** 31) ?? 1,
     present: options.present === undefined ? undefined : saveModel(options.present),

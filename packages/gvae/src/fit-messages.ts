@@ -7,6 +7,8 @@ import type { FitProgress } from './learn-units.js';
 export interface FitRequest {
   readonly graph: CausalGraph;
   readonly windows: readonly Window[];
+  /** Those of them, and later ones, that lie outside incidents: the same objects. */
+  readonly calm: readonly Window[] | undefined;
   readonly epochs: number | undefined;
   readonly seed: number;
   /** The model in use, as saved. */

@@ -25,6 +25,11 @@ export interface FitOptions {
   readonly onProgress?: (progress: FitProgress) => void;
   /** The model in use: only what `planRetraining` names is learnt again; it is the answer where that is nothing. */
   readonly present?: FittedModel;
+  /**
+   * Windows outside incidents, up to now: what has changed for good is read off these, and learnt from those of them that
+   * are in `windows`, too. Default: all windows.
+   */
+  readonly calm?: readonly Window[];
 }
 
 export interface RelearnOptions extends FitOptions {
@@ -53,21 +58,26 @@ export async function fitModel(
     throw new FitError('bad-option', `epochs must be a whole number of at least 1, not ${options.epochs}`);
   }
   if (graph.latency.length === 0) throw new FitError('empty-graph', 'the graph has no latency node to learn');
-  const useful = windows.filter((window) => graph.latency.some(({ id }) => window.latency.has(id)));
+  const isUseful = (window: Window) => graph.latency.some(({ id }) => window.latency.has(id));
+  const all = windows.filter(isUseful);
   const reshapes = present !== undefined && relearn === 'nothing';
   const needed = reshapes ? 1 : MIN_WINDOWS;
-  if (useful.length < needed) {
+  if (all.length < needed) {
     throw new FitError(
       'too-few-windows',
-      `${useful.length} of ${windows.length} windows saw a node of the graph; at least ${needed} are needed`,
+      `${all.length} of ${windows.length} windows saw a node of the graph; at least ${needed} are needed`,
     );
   }
   signal?.throwIfAborted();
-  const plan = present && planRetraining(present, graph, useful);
+  const calm = options.calm?.filter(isUseful) ?? all;
+  const plan = present && planRetraining(present, graph, all, { calm });
   if (present !== undefined && plan !== undefined && holds(plan, relearn)) return present;
+  const useful = plan === undefined || relearn !== 'changed' ? all : materialOf(plan, all, calm);
+  // So little of the new behaviour is not learnt from yet.
+  if (present !== undefined && useful.length < needed) return present;
   await loadBackend();
 
-  const layout = buildLayout(graph, useful);
+  const layout = buildLayout(graph, all);
   // Where nothing learns, nothing has to be held out of it.
   const parts = reshapes ? { training: useful, heldOut: useful } : holdOut(useful);
   const scales = fitScales(layout, parts.training);
@@ -77,21 +87,41 @@ export async function fitModel(
     scales,
     parameters: initialParameters(layout, rng.fork('weights')),
     units: layout.units.map((_, u) => u),
+    learntFrom: new Map(),
   };
   const isKnown = present !== undefined && plan !== undefined;
   const renewed = isKnown ? renew(fresh, present, plan) : fresh;
+  const units = reshapes ? [] : relearn === 'all' ? fresh.units : renewed.units;
+  const sinceMs = useful[0]?.startMs ?? Number.NEGATIVE_INFINITY;
+  const learntFrom = new Map(renewed.learntFrom);
+  for (const u of units) {
+    learntFrom.set(layout.units[u]?.service as string, { sinceMs, windows: useful.length });
+  }
   const epochs =
     options.epochs ?? defaultEpochs(parts.training.length, isKnown ? 'from known' : 'from nothing');
-  return learnUnits(
-    { ...renewed, units: reshapes ? [] : relearn === 'all' ? fresh.units : renewed.units },
-    parts,
-    { epochs: reshapes ? 0 : epochs, rng: rng.fork('batches'), signal, onProgress },
-  );
+  return learnUnits({ ...renewed, units, learntFrom }, parts, {
+    epochs: reshapes ? 0 : epochs,
+    rng: rng.fork('batches'),
+    signal,
+    onProgress,
+  });
+}
+
+/** What a plan has something to learn from: where a behaviour has changed, windows outside incidents since then. */
+function materialOf(
+  { kind, sinceMs, calmOnly }: RetrainingPlan,
+  windows: readonly Window[],
+  calm: readonly Window[],
+): readonly Window[] {
+  const isCalm = new Set(calm);
+  const since = windows.filter((window) => window.startMs >= sinceMs && (!calmOnly || isCalm.has(window)));
+  const mustLearn = kind === 'graph' || kind === 'metrics';
+  return mustLearn && since.length < MIN_WINDOWS ? windows : since;
 }
 
 /** Whether the model in use is the answer as it is. */
 function holds({ kind }: RetrainingPlan, relearn: RelearnOptions['relearn']): boolean {
-  // Where latencies have drifted the graph is as it was: there is nothing to reshape.
-  if (relearn === 'nothing') return kind === 'none' || kind === 'drift';
+  // Where latencies have drifted, or loads are new, the graph is as it was: there is nothing to reshape.
+  if (relearn === 'nothing') return kind !== 'graph' && kind !== 'metrics';
   return relearn === 'changed' && kind === 'none';
 }

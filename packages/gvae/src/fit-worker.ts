@@ -21,6 +21,7 @@ try {
     seed: request.seed,
     ...(request.epochs === undefined ? {} : { epochs: request.epochs }),
     ...(present?.ok ? { present: present.value } : {}),
+    ...(request.calm === undefined ? {} : { calm: request.calm }),
     onProgress: (progress) => send({ kind: 'progress', progress }),
   });
   const unchanged = present?.ok && model === present.value;

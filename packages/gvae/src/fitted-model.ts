@@ -7,10 +7,11 @@ import type {
   PredictOptions,
   Residual,
 } from '@sage/causal-graph';
-import { type LatencyNodeId, PERCENTILES, type Percentile, type Window } from '@sage/core';
+import { LATENCY_ACCURACY, type LatencyNodeId, PERCENTILES, type Percentile, type Window } from '@sage/core';
 import { AbductedWeights } from './abducted-weights.js';
 import type { Residuals } from './calibration.js';
 import { type Inputs, inputReader } from './inputs.js';
+import { lackingCauses } from './lacking-causes.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { Mechanism } from './mechanism.js';
@@ -26,9 +27,18 @@ export interface ModelState {
   readonly parameters: Parameters;
   readonly residuals: Residuals;
   readonly r2: ReadonlyMap<string, number>;
+  readonly foretold: ReadonlyMap<string, number>;
   /** Held-out R² over all nodes, of reconstruction and of what is foretold: see `Accuracy`. */
   readonly overallR2: number;
   readonly foretoldR2: number;
+  /** service → what its networks have learnt from last. */
+  readonly learntFrom: ReadonlyMap<string, LearntFrom>;
+}
+
+export interface LearntFrom {
+  /** Start of the first window. */
+  readonly sinceMs: number;
+  readonly windows: number;
 }
 
 /** A trained graphical variational autoencoder. Answers in plain arithmetic: no tensors after the training. */
@@ -49,6 +59,10 @@ export class FittedModel implements CausalModel {
 
   get r2(): ReadonlyMap<string, number> {
     return this.state.r2;
+  }
+
+  get foretold(): ReadonlyMap<string, number> {
+    return this.state.foretold;
   }
 
   get overallR2(): number {
@@ -104,9 +118,6 @@ export class FittedModel implements CausalModel {
   }
 }
 
-/** Expected calls in a window without any of which something is amiss with the traces. */
-const CALLS_TO_BE_SEEN = 5;
-
 class GvaeAbduction implements Abduction {
   readonly state: ModelState;
   readonly window: Window;
@@ -139,7 +150,10 @@ class GvaeAbduction implements Abduction {
     const at = 3 * v + PERCENTILES.indexOf(percentile);
     const observedMs = this.#inputs.observed[at] as number;
     const expectedMs = expected[at] as number;
-    return { observedMs, expectedMs, z: (observedMs - expectedMs) / (residuals.spread[at] as number) };
+    // Both come of what was read off sketches.
+    const readingMs = LATENCY_ACCURACY * Math.hypot(Math.min(observedMs, expectedMs), expectedMs);
+    const spreadMs = Math.hypot(residuals.spread[at] as number, readingMs);
+    return { observedMs, expectedMs, z: (observedMs - expectedMs) / spreadMs };
   }
 
   /** What each node is expected to take, what the window says of the edges' weights, and which nodes lack causes. */
@@ -153,10 +167,6 @@ interface Explanation {
   /** Given observed parents, ms, [node][percentile]. */
   readonly expected: Float64Array;
   readonly weights: AbductedWeights;
-  /**
-   * [node]: 1 where calls that it makes so often that some were to be seen are missing: nothing tells what it waited
-   * for.
-   */
   readonly lacking: Uint8Array;
 }
 
@@ -171,6 +181,7 @@ function explain(model: PredictiveModel, window: Window, inputs: Inputs): Explan
     observed,
     usual: scales.median,
     residual: observed.map((ms, at) => ms - (expected[at] as number)),
+    noise: residuals.spread,
     counts: inputs.counts,
   });
   for (let v = 0; v < layout.nodes.length; v++) {
@@ -180,11 +191,5 @@ function explain(model: PredictiveModel, window: Window, inputs: Inputs): Explan
       expected[3 * v + q] = (expected[3 * v + q] as number) + more;
     }
   }
-  const lacking = new Uint8Array(layout.nodes.length);
-  for (const { parent, child, calls, aggregate } of layout.edges) {
-    if (aggregate || inputs.seen[parent] === 1) continue;
-    const count = window.latency.get(layout.nodes[child] as string)?.count ?? 0;
-    if (calls * count >= CALLS_TO_BE_SEEN) lacking[child] = 1;
-  }
-  return { expected, weights, lacking };
+  return { expected, weights, lacking: lackingCauses(layout, window, inputs.seen) };
 }

@@ -3,7 +3,7 @@ import { HandedOn } from './handed-on.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { rawOf } from './own-time.js';
-import { observe, ownPart, ownTimes, type Scales, scaled } from './scales.js';
+import { observe, ownPart, ownTimes, type Scales, scaled, softened } from './scales.js';
 
 /** What the networks read of a window, scaled, and what was observed. */
 export interface Inputs {
@@ -62,4 +62,10 @@ export function inputReader(layout: Layout, scales: Scales): (window: Window) =>
 
 export function scaledLoad(scales: Scales, root: number, perSecond: number): number {
   return scaled(scales.load, root, Math.log1p(Math.max(0, perSecond)));
+}
+
+/** Whether a load lies within what training saw, or as good as. */
+export function isKnownLoad({ load }: Scales, root: number, perSecond: number): boolean {
+  const soft = softened(load, root, Math.log1p(Math.max(0, perSecond)));
+  return soft >= (load.low[root] as number) && soft <= (load.high[root] as number);
 }

@@ -2,7 +2,7 @@ import type { CausalGraph } from '@sage/causal-graph';
 import type { Rng, Window } from '@sage/core';
 import { AccuracyMeter } from './accuracy.js';
 import { calibrateResiduals } from './calibration.js';
-import { FittedModel } from './fitted-model.js';
+import { FittedModel, type ModelState } from './fitted-model.js';
 import type { HeldOut } from './hold-out.js';
 import { type Inputs, inputReader } from './inputs.js';
 import type { Layout } from './layout.js';
@@ -28,6 +28,8 @@ export interface Unfinished {
   readonly parameters: Parameters;
   /** Indices of the units that learn; the others stay as they are. */
   readonly units: readonly number[];
+  /** service → what its networks will then have learnt from. */
+  readonly learntFrom: ModelState['learntFrom'];
 }
 
 export interface LearnOptions {
@@ -39,7 +41,7 @@ export interface LearnOptions {
 
 /** Trains the units that are to learn, and measures what came of it on windows held out. */
 export async function learnUnits(
-  { graph, layout, scales, parameters: start, units }: Unfinished,
+  { graph, layout, scales, parameters: start, units, learntFrom }: Unfinished,
   windows: HeldOut<Window>,
   { epochs, rng, signal, onProgress }: LearnOptions,
 ): Promise<FittedModel> {
@@ -65,8 +67,19 @@ export async function learnUnits(
   );
   const mechanism = new Mechanism(layout, scales, parameters);
   const residuals = calibrateResiduals(layout, scales, mechanism, [...training, ...heldOut]);
-  const { services: r2, overall: overallR2, foretold: foretoldR2 } = meter.measure(mechanism);
-  return new FittedModel({ graph, layout, scales, parameters, residuals, r2, overallR2, foretoldR2 });
+  const accuracy = meter.measure(mechanism);
+  return new FittedModel({
+    graph,
+    layout,
+    scales,
+    parameters,
+    residuals,
+    r2: accuracy.services,
+    foretold: accuracy.foretoldServices,
+    overallR2: accuracy.overall,
+    foretoldR2: accuracy.foretold,
+    learntFrom,
+  });
 }
 
 /** What owners that do not learn add to nodes that they share with units that do, with their Z at its mean. */

@@ -2,19 +2,20 @@ import { createHash } from 'node:crypto';
 import type { CausalGraph } from '@sage/causal-graph';
 import { errorMessage, failure, type Outcome, success } from '@sage/core';
 import { RESIDUAL_QUANTILES } from './calibration.js';
-import { FittedModel, type ModelState } from './fitted-model.js';
+import { FittedModel, type LearntFrom, type ModelState } from './fitted-model.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { parameterCount } from './parameters.js';
 import type { ColumnScales, Scales } from './scales.js';
 
-const MODEL_VERSION = 4;
+const MODEL_VERSION = 5;
 
 export type LoadFailure = 'malformed' | 'version' | 'checksum' | 'graph-mismatch';
 
 /** One JSON text: format, version, the SHA-256 of the payload's JSON, the payload. Arrays are little-endian base64. */
 export function saveModel(model: FittedModel): string {
-  const { graph, layout, scales, parameters, residuals, r2, overallR2, foretoldR2 } = model.state;
+  const { graph, layout, scales, parameters, residuals, r2, foretold, overallR2, foretoldR2, learntFrom } =
+    model.state;
   const payload = {
     graph,
     layout,
@@ -33,8 +34,10 @@ export function saveModel(model: FittedModel): string {
       quantiles: encode(residuals.quantiles),
     },
     r2: [...r2],
+    foretold: [...foretold],
     overallR2,
     foretoldR2,
+    learntFrom: [...learntFrom],
   };
   return JSON.stringify({
     format: 'sage-gvae',
@@ -94,8 +97,10 @@ interface SavedPayload {
   readonly parameters: { readonly units: readonly string[]; readonly corrections: string };
   readonly residuals: Encoded<ModelState['residuals']>;
   readonly r2: readonly (readonly [string, number])[];
+  readonly foretold: readonly (readonly [string, number])[];
   readonly overallR2: number;
   readonly foretoldR2: number;
+  readonly learntFrom: readonly (readonly [string, LearntFrom])[];
 }
 
 type ColumnName = 'feature' | 'load';
@@ -137,8 +142,10 @@ function readState(payload: SavedPayload): ModelState {
     parameters,
     residuals,
     r2: new Map(payload.r2),
+    foretold: new Map(payload.foretold),
     overallR2: payload.overallR2,
     foretoldR2: payload.foretoldR2,
+    learntFrom: new Map(payload.learntFrom),
   };
 }
 

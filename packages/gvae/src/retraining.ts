@@ -1,6 +1,8 @@
 import type { CausalGraph } from '@sage/causal-graph';
-import { median, type Window } from '@sage/core';
-import type { FittedModel } from './fitted-model.js';
+import type { Window } from '@sage/core';
+import { findDrift, findUnknownLoads } from './drift.js';
+import type { FittedModel, LearntFrom } from './fitted-model.js';
+import { holdOut } from './hold-out.js';
 import { buildLayout, type Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import type { Unfinished } from './learn-units.js';
@@ -10,34 +12,89 @@ import { nameOf, warmStart } from './warm-start.js';
 /**
  * What a model in use is short of (paper, section on retraining; reference, section 5): `graph`: calls appeared or
  * vanished; `metrics`: other features are measured than were; `drift`: latency given its causes is no longer what was
- * learnt; `none`: nothing.
+ * learnt; `load`: more or less is asked for than it has seen; `none`: nothing.
  */
-export type RetrainingKind = 'none' | 'metrics' | 'drift' | 'graph';
+export type RetrainingKind = 'none' | 'metrics' | 'drift' | 'load' | 'graph';
 
 export interface RetrainingPlan {
+  /** The first of its reasons, in the order graph, metrics, drift, load. */
   readonly kind: RetrainingKind;
-  /** Whose networks learn again, sorted: those that changed, and for a changed graph their direct callers. */
+  /**
+   * Whose networks learn again, sorted: those that changed, and for a changed graph or changed metrics their direct
+   * callers.
+   */
   readonly services: readonly string[];
+  /** Of them, those of which readings have left what was learnt: their scales are fitted anew. */
+  readonly outgrown: readonly string[];
+  /** Roots whose load has. */
+  readonly loads: readonly string[];
+  /** What was before is not to be learnt from any more: start of a window; −∞ for nothing such. */
+  readonly sinceMs: number;
+  /** Nor what was inside incidents since then: there may be more of it than of the new behaviour. */
+  readonly calmOnly: boolean;
 }
 
-/** A service has drifted when the typical residual of a node of its lies as far off as this, in spreads. */
-const DRIFTED = 1.5;
-/** Windows that drift is read off. */
-const DRIFT_WINDOWS = 60;
+export interface Calm {
+  /** Windows outside incidents and up to now, which tell of drift and load; default: those that are learnt from. */
+  readonly calm?: readonly Window[] | undefined;
+}
 
-/** Decides which case it is. `windows`: in time order, without known faults; the newest tell of drift. */
+/** Decides which case it is. `windows`: what can be learnt from, in time order. */
 export function planRetraining(
   present: FittedModel,
   graph: CausalGraph,
   windows: readonly Window[],
+  { calm = windows }: Calm = {},
 ): RetrainingPlan {
-  const before = present.state.layout;
   const layout = buildLayout(graph, windows);
-  const plan = (kind: RetrainingKind, services: ReadonlySet<string>): RetrainingPlan => ({
-    kind,
-    services: [...services].sort(),
-  });
+  const { rewired, remeasured, anyVanished } = compareLayouts(present.state.layout, layout);
+  const there = new Set(layout.units.map(({ service }) => service));
+  const drift = findDrift(present.state, calm);
+  const drifted = (drift?.services ?? []).filter((service) => there.has(service));
+  const isCalm = new Set(calm);
+  // A load that is held out of the training is as unknown after it.
+  const trainable = holdOut(windows).training.filter((window) => isCalm.has(window));
+  const loads = findUnknownLoads(present.state, trainable).filter((root) => layout.roots.includes(root));
+  const outgrown = new Set([...drifted, ...reachedBy(layout, loads)]);
+  const changed = new Set([...rewired, ...remeasured]);
+  const services = [...new Set([...changed, ...callersOf(layout, changed), ...outgrown])].sort();
+  const reasons: readonly (readonly [RetrainingKind, boolean])[] = [
+    ['graph', rewired.size > 0 || anyVanished],
+    ['metrics', remeasured.size > 0],
+    ['drift', drifted.length > 0],
+    ['load', loads.length > 0],
+  ];
+  const { learntFrom } = present.state;
+  const behavesAnew = drifted.some((service) => !hasSeenLittle(learntFrom.get(service), windows));
+  const begins = services.map((service) => learntFrom.get(service)?.sinceMs ?? Number.NEGATIVE_INFINITY);
+  return {
+    kind: reasons.find(([, holds]) => holds)?.[0] ?? 'none',
+    services,
+    outgrown: [...outgrown].sort(),
+    loads,
+    sinceMs: Math.max(Number.NEGATIVE_INFINITY, ...begins, ...(behavesAnew && drift ? [drift.sinceMs] : [])),
+    calmOnly: behavesAnew,
+  };
+}
 
+/**
+ * Whether there is at least twice as much to learn from as a network has learnt from. What it has wrong may then be what
+ * it had not seen: it is shown all of it before older windows are taken for those of another behaviour.
+ */
+function hasSeenLittle(known: LearntFrom | undefined, windows: readonly Window[]): boolean {
+  if (known === undefined) return false;
+  return windows.filter(({ startMs }) => startMs >= known.sinceMs).length >= 2 * known.windows;
+}
+
+interface Differences {
+  /** Services of which nodes, or what these wait for, have changed. */
+  readonly rewired: ReadonlySet<string>;
+  /** Services of which other features are measured, and nothing else has changed. */
+  readonly remeasured: ReadonlySet<string>;
+  readonly anyVanished: boolean;
+}
+
+function compareLayouts(before: Layout, layout: Layout): Differences {
   const older = new Map(before.units.map((unit) => [nameOf(unit), unit]));
   const wasFed = causesByName(before);
   const isFed = causesByName(layout);
@@ -52,32 +109,8 @@ export function planRetraining(
     if (!sameNodes || names.some((name) => wasFed.get(name) !== isFed.get(name))) rewired.add(unit.service);
     else if (old?.features.join() !== unit.features.join()) remeasured.add(unit.service);
   }
-  const vanished = before.units.some((unit) => !layout.units.some((now) => nameOf(now) === nameOf(unit)));
-  if (rewired.size > 0 || vanished) {
-    return plan('graph', new Set([...rewired, ...remeasured, ...callersOf(layout, rewired)]));
-  }
-  if (remeasured.size > 0) return plan('metrics', new Set([...remeasured, ...callersOf(layout, remeasured)]));
-  const drifted = driftedServices(present, windows.slice(-DRIFT_WINDOWS));
-  return plan(drifted.size > 0 ? 'drift' : 'none', drifted);
-}
-
-/** Services whose latency, given what was observed of its causes, has moved from what the model learnt. */
-function driftedServices(model: FittedModel, windows: readonly Window[]): ReadonlySet<string> {
-  const { layout } = model.state;
-  const residuals: number[][] = layout.nodes.map(() => []);
-  for (const window of windows) {
-    const abduction = model.abduct(window);
-    layout.nodes.forEach((node, v) => {
-      const residual = abduction.residual(node, 'p50Ms');
-      if (residual !== undefined) residuals[v]?.push(residual.z);
-    });
-  }
-  const drifted = new Set<string>();
-  residuals.forEach((values, v) => {
-    if (values.length < DRIFT_WINDOWS / 2 || Math.abs(median(values)) < DRIFTED) return;
-    for (const u of layout.owners[v] ?? []) drifted.add(layout.units[u]?.service as string);
-  });
-  return drifted;
+  const anyVanished = before.units.some((unit) => !layout.units.some((now) => nameOf(now) === nameOf(unit)));
+  return { rewired, remeasured, anyVanished };
 }
 
 /**
@@ -87,24 +120,29 @@ function driftedServices(model: FittedModel, windows: readonly Window[]): Readon
 export function renew(
   fresh: Unfinished,
   present: FittedModel,
-  { kind, services }: RetrainingPlan,
+  { services, outgrown, loads }: RetrainingPlan,
 ): Unfinished {
   const { layout } = fresh;
   const before = present.state;
   const learning = new Set(services);
+  const isOutgrown = new Set(outgrown);
+  const isThere = new Set(layout.units.map(({ service }) => service));
   const units = layout.units.flatMap(({ service }, u) => (learning.has(service) ? [u] : []));
   const wasFed = causesByName(before.layout);
   const isFed = causesByName(layout);
-  const keepsNode = (node: string) =>
-    kind !== 'drift' && wasFed.has(node) && wasFed.get(node) === isFed.get(node);
+  const isFedAlike = (node: string) => wasFed.has(node) && wasFed.get(node) === isFed.get(node);
   return {
     ...fresh,
     units,
     scales: keepScales(layout, fresh.scales, before, {
-      keepsService: (service) => kind !== 'drift' || !learning.has(service),
-      keepsNode: (node, owners) => keepsNode(node) || !owners.some((owner) => learning.has(owner)),
+      keepsService: (service) => !isOutgrown.has(service),
+      keepsNode: (node, owners) =>
+        !owners.some((owner) => learning.has(owner)) ||
+        (isFedAlike(node) && !owners.some((owner) => isOutgrown.has(owner))),
+      keepsLoad: (root) => !loads.includes(root),
     }),
     parameters: warmStart(layout, fresh.parameters, before),
+    learntFrom: new Map([...before.learntFrom].filter(([service]) => isThere.has(service))),
   };
 }
 
@@ -116,6 +154,7 @@ function keepScales(
   rules: {
     readonly keepsService: (service: string) => boolean;
     readonly keepsNode: (node: string, owners: readonly string[]) => boolean;
+    readonly keepsLoad: (root: string) => boolean;
   },
 ): Scales {
   const here = indexOf(layout);
@@ -137,7 +176,7 @@ function keepScales(
   });
   layout.roots.forEach((root, r) => {
     const from = there.root.get(root);
-    if (from !== undefined) copyColumn(fresh.load, r, before.scales.load, from);
+    if (from !== undefined && rules.keepsLoad(root)) copyColumn(fresh.load, r, before.scales.load, from);
   });
   layout.nodes.forEach((node, v) => {
     const from = there.node.get(node);
@@ -165,6 +204,13 @@ function causesByName(layout: Layout): ReadonlyMap<string, string> {
   const causes: string[][] = layout.nodes.map(() => []);
   for (const { parent, child } of layout.edges) causes[child]?.push(layout.nodes[parent] as string);
   return new Map(layout.nodes.map((node, v) => [node, (causes[v] ?? []).sort().join('\n')]));
+}
+
+/** Services that the load of one of the roots reaches. */
+function reachedBy({ units, roots }: Layout, loads: readonly string[]): readonly string[] {
+  return units.flatMap((unit) =>
+    unit.roots.some((r) => loads.includes(roots[r] as string)) ? [unit.service] : [],
+  );
 }
 
 /** Owners of nodes that wait for a node of one of the services. */

@@ -143,8 +143,13 @@ function fitColumn(columns: ColumnScales, at: number, values: readonly number[],
 /** A reading as a network sees it: never outside what training saw. Missing readings are typical ones: 0. */
 export function scaled(columns: ColumnScales, at: number, value: number | undefined): number {
   if (value === undefined || !Number.isFinite(value)) return 0;
-  const soft = Math.asinh((value - (columns.center[at] as number)) / (columns.spread[at] as number));
+  const soft = softened(columns, at, value);
   return Math.min(Math.max(soft, columns.low[at] as number), columns.high[at] as number);
+}
+
+/** The same however far outside it is. */
+export function softened({ center, spread }: ColumnScales, at: number, value: number): number {
+  return Math.asinh((value - (center[at] as number)) / (spread[at] as number));
 }
 
 /** Latencies of a window in ms, [node][percentile]; the training median where a node was not seen. */

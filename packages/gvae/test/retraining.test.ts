@@ -48,22 +48,18 @@ describe('retraining', function () {
     present = await fitModel(graph, windows, { epochs: 60, seed: 7 });
   });
 
-  const slower = windows.map((window) => {
-    const b = node('server', 'a', 'b');
-    const stats = window.latency.get(b) as { p50Ms: number; p95Ms: number; p99Ms: number; count: number };
-    const twice = { ...stats, p50Ms: 2 * stats.p50Ms, p95Ms: 2 * stats.p95Ms, p99Ms: 2 * stats.p99Ms };
-    return { ...window, latency: new Map([...window.latency, [b, twice]]) };
-  });
+  const slower = worldWindows(160, 2, 8);
   const cases: [string, CausalGraph, readonly Window[], string, readonly string[]][] = [
     ['nothing changed', graph, windows, 'none', []],
     ['a feature more of b', graph, measuring('b', 'memory_working_set_bytes'), 'metrics', ['a', 'b']],
     ['c is gone', smaller, windows, 'graph', ['frontend']],
-    // Its caller answers as fast as before: as long as that takes it cannot wait, so no drift of its own shows.
-    ['b takes twice as long', graph, slower, 'drift', ['b']],
+    ['b takes twice as long, and everybody waits for it', graph, slower, 'drift', ['b']],
   ];
   for (const [what, now, seen, kind, services] of cases) {
     it(`is ${kind} where ${what}`, () => {
-      expect(planRetraining(present, now, seen)).to.deep.equal({ kind, services });
+      expect(planRetraining(present, now, seen))
+        .to.include({ kind })
+        .and.deep.include({ services });
     });
   }
 

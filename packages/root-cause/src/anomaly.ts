@@ -9,6 +9,7 @@ import {
   type Resource,
   type Window,
 } from '@sage/core';
+import { callersIn } from './callers.js';
 import type { GraphView } from './graph-view.js';
 import { callsBeyond, judgedPercentiles } from './judged-percentiles.js';
 import type { NormalReference } from './normal-reference.js';
@@ -99,14 +100,17 @@ export function readSigns(
   },
 ): ReadonlyMap<string, ServiceSigns> {
   const { reference, abduction } = options;
+  const callers = callersIn(view, window, options);
   const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
     const count = window.latency.get(node.id)?.count ?? 0;
     const read = judgedPercentiles(count, options.percentile, node.parents.length === 0).flatMap(
-      ({ percentile, belief }) => {
+      ({ percentile, belief: byCount }) => {
         const residual = abduction.residual(node.id, percentile);
-        return residual === undefined
-          ? []
-          : [{ percentile, belief, ...residual, z: believed(residual.z, belief) }];
+        if (residual === undefined) return [];
+        const belief = byCount >= 1 || callers.wait(node, residual) ? 1 : byCount;
+        // Data of services and not of calls do not tell who waits for nobody.
+        if (belief < 1 && percentile === options.percentile && !callers.areTraced(node)) return [];
+        return [{ percentile, belief, ...residual, z: believed(residual.z, belief) }];
       },
     );
     if (read.length === 0) return undefined;

@@ -100,7 +100,7 @@ export function attribute(
  * How slow the slowest callee of a service is by its own doing, in strengths: a wait for a pool is then its effect.
  * Of a shared node only the callee's part counts, or the pool's own fault would excuse itself.
  */
-function calleeSlowness(
+export function calleeSlowness(
   service: string,
   signs: ReadonlyMap<string, ServiceSigns>,
   responsibility: Responsibility,

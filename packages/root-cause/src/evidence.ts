@@ -46,7 +46,7 @@ const NOISE_Z = 2;
 /**
  * How far a service is from normal by its own doing: its largest z, where usage counts for a third and shared
  * latencies for the part that is its own. `decisive` leaves usage out, which makes a suspect only where all there is is
- * used up, and of waiting what most services suffer alike.
+ * used up, and of waiting what most services suffer alike, and what slow callees make of waiting for connections.
  *
  * A model that has learnt how slow waiting makes a service expects it to be: where it suffers some, a latency that waits
  * for nobody counts as it is beside normal, or whoever is known best would be suspected least.
@@ -54,9 +54,14 @@ const NOISE_Z = 2;
 export function ownAnomaly(
   signs: ServiceSigns,
   responsibility: Responsibility,
+  calleeSlowness: () => number = () => 0,
 ): { readonly anomaly: number; readonly decisive: number } {
   const contention = signs.features.filter(({ feature }) => FEATURES[feature].role === 'contention');
-  const waits = contention.map(({ ownZ }) => ownZ).filter(Number.isFinite);
+  const waits = contention
+    .map(({ feature, ownZ }) =>
+      FEATURES[feature].resource === 'software' && ownZ > NOISE_Z ? lessBy(calleeSlowness(), ownZ) : ownZ,
+    )
+    .filter(Number.isFinite);
   const suffers = waits.some((z) => z > NOISE_Z);
   const oddity = (entry: NodeAnomaly): number =>
     suffers && entry.node.parents.length === 0 ? Math.max(entry.z, entry.slowness) : entry.z;
@@ -69,6 +74,11 @@ export function ownAnomaly(
   );
   const all = signs.features.map(({ feature, z }) => weightOf(feature) * z).filter(Number.isFinite);
   return { anomaly: Math.max(decisive, ...all), decisive };
+}
+
+/** What is left of a pool's wait where a callee is slow by its own doing, and holds its connections longer. */
+function lessBy(calleeSlowness: number, z: number): number {
+  return calleeSlowness > 0 ? Math.min(z, CONVINCING + NOISE_Z) - calleeSlowness : z;
 }
 
 function mostlyOwn(signs: ServiceSigns, responsibility: Responsibility): readonly NodeAnomaly[] {

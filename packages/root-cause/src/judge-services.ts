@@ -1,4 +1,5 @@
 import type { Candidate } from '@sage/core';
+import { calleeSlowness } from './attribution.js';
 import { ownAnomaly } from './evidence.js';
 import { blamelessFinding, type Finding, resourceCandidate, serviceCandidate } from './finding.js';
 import type { Inquiry } from './inquiry.js';
@@ -31,8 +32,14 @@ export interface JudgedServices {
 
 export function judgeServices(inquiry: Inquiry): JudgedServices {
   const { scene, settings, ask, excessMs } = inquiry;
+  const { responsibility } = scene.facts;
   const all = scene.view.services
-    .map((service) => ({ service, ...ownAnomaly(scene.signsOf(service), scene.facts.responsibility) }))
+    .map((service) => ({
+      service,
+      ...ownAnomaly(scene.signsOf(service), responsibility, () =>
+        calleeSlowness(service, scene.signs, responsibility),
+      ),
+    }))
     .sort((a, b) => b.anomaly - a.anomaly);
   const suspects: readonly Suspect[] = all.filter(({ decisive }) => decisive >= settings.anomalyThreshold);
   const lesser = all.filter(({ decisive }) => decisive >= LESSER * settings.anomalyThreshold);

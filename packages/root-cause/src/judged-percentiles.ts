@@ -28,9 +28,8 @@ export interface Judged {
  * slowest, and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is; a
  * handful of calls says nothing.
  *
- * Those above the objective's count in proportion between one call beyond and five, where the node waits for nobody
- * (`isLeaf`): of what waits for others, a rare slow call of a callee may be in such a percentile that the callee's
- * misses.
+ * Those with fewer count in proportion between one call beyond and five, where the node waits for nobody (`isLeaf`): of
+ * what waits for others, a rare slow call of a callee may be in such a percentile that the callee's misses.
  */
 export function judgedPercentiles(count: number, wanted: Percentile, isLeaf: boolean): readonly Judged[] {
   const supported = PERCENTILES.filter((percentile) => isSupported(count, percentile));
@@ -41,7 +40,7 @@ export function judgedPercentiles(count: number, wanted: Percentile, isLeaf: boo
     belief: 1,
   }));
   if (!isLeaf || supported.length === 0) return believed;
-  const soft = upper.slice(1).flatMap((percentile) => {
+  const soft = upper.flatMap((percentile) => {
     const beyond = callsBeyond(count, percentile) - TOO_FEW_BEYOND;
     const belief = beyond / (ENOUGH_BEYOND - TOO_FEW_BEYOND);
     return belief > 0 && belief < 1 ? [{ percentile, belief }] : [];

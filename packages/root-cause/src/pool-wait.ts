@@ -15,6 +15,11 @@ const POOL_QUEUE: readonly FeatureName[] = ['software_pool_wait_ms', 'software_p
 /** Whether a callee serves a kind of call, and answers it, as fast as ever. */
 export type Serving = 'as usual' | 'slowly' | 'unseen';
 
+/** Whether it is measured how long a service waits for connections, or how many of its calls do. */
+export function isPoolMeasured({ features }: ServiceSigns): boolean {
+  return features.some(({ feature }) => POOL_QUEUE.includes(feature));
+}
+
 /** Of a callee without spans nobody sees whether it serves as fast as ever: a wait for its connections says less. */
 const UNSEEN_PART = 0.75;
 

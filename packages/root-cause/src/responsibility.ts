@@ -1,11 +1,12 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
 import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
-import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { lendHiddenWays } from './hidden-ways.js';
 import { poolWaitClaim, type Serving, servingOf } from './pool-wait.js';
 import { isClearedByProbe, probedDelayMs } from './probe.js';
+import { contentionOf, NOISE_Z, peerOf, type Standing, standingsOf, without } from './standing.js';
+import { commonCauseClaim, unseenPoolPart } from './unmeasured.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
 export interface Claim {
@@ -62,14 +63,36 @@ function boundByProbes(
   ]);
 }
 
-/**
- * A pool that runs dry is as often the effect of the slow call as its cause, unless the call itself is as fast as ever.
- */
-const POOL_PART = 0.2;
+/** Of a call of one span whose callee is not measured to suffer the caller has a part at least. */
+function leaveToUnseen(
+  split: ReadonlyMap<string, number>,
+  entry: NodeAnomaly,
+  owners: readonly ServiceSigns[],
+): ReadonlyMap<string, number> {
+  const { rpc } = entry.node;
+  const [caller, callee] = [rpc.caller, rpc.callee].map((name) =>
+    owners.find(({ service }) => service === name),
+  );
+  if (caller === undefined || callee === undefined || contentionOf(callee) > 0) return split;
+  const part = Math.max(split.get(caller.service) ?? 0, unseenPoolPart(caller, callee, entry));
+  return new Map([
+    [caller.service, part],
+    [callee.service, 1 - part],
+  ]);
+}
+
 /** The owner's own compute being slow speaks for it at half the strength of something it was seen to wait for. */
 const RESIDUAL_PART = 0.5;
 /** What other links say of an owner's link, where its link itself is measured and fine. */
 const MEASURED_FINE_PART = 0.2;
+
+/** What a claim rests on beside what was measured of its owner and of the node. */
+interface Claiming {
+  readonly standing: Standing;
+  /** How strongly the owner is to blame for something else than what the two share. */
+  readonly guilt: number;
+  readonly calleeServes: () => Serving;
+}
 
 /**
  * Strength of the suspicion that `signs`' service and not the other owner makes `shared` slow: the length of the
@@ -80,10 +103,14 @@ const MEASURED_FINE_PART = 0.2;
 function claimStrength(
   signs: ServiceSigns,
   shared: NodeAnomaly,
-  { standing, calleeServes }: { readonly standing: Standing; readonly calleeServes: () => Serving },
+  { standing, guilt, calleeServes }: Claiming,
 ): number {
   const { compute, edges } = standing;
-  const contention = Math.max(standing.contention, poolWaitClaim(signs, shared, calleeServes));
+  const contention = Math.max(
+    standing.contention,
+    poolWaitClaim(signs, shared, calleeServes),
+    commonCauseClaim(signs, shared, standing.callees),
+  );
 
   const peer = peerOf(signs.service, shared.node) ?? '';
   const others = [...edges].flatMap(([other, edge]) => {
@@ -96,77 +123,36 @@ function claimStrength(
   const between = Math.max(1, shared.z, (edges.get(peer)?.worst ?? 0) + NOISE_Z);
   const slow = others.reduce((sum, z) => sum + Math.min(1, z / between), 0);
   const slowest = Math.max(shared.z, ...[...edges.values()].map(({ worst }) => worst));
-  const link =
-    (isClearedByProbe(signs, shared) ? MEASURED_FINE_PART : 1) *
-    RESIDUAL_PART *
-    strength(slowest) *
-    ((slow + 0.5) / (others.length + 1));
-  return Math.hypot(contention, RESIDUAL_PART * compute, link);
+  const link = strength(slowest) * ((slow + 0.5) / (others.length + 1));
+  const standsFor = isClearedByProbe(signs, shared) ? MEASURED_FINE_PART : 1;
+  const elsewhere = Math.hypot(link, Math.min(strength(shared.z), guilt));
+  return Math.hypot(contention, RESIDUAL_PART * compute, standsFor * RESIDUAL_PART * elsewhere);
 }
 
-/** z of ordinary noise. */
-const NOISE_Z = 2;
-
-/** What is the same for every node that a service shares. */
-interface Standing {
-  /** Largest strength of what it waits for, pools discounted. */
-  readonly contention: number;
-  readonly compute: number;
-  /** By peer. */
-  readonly edges: ReadonlyMap<string, EdgeStanding>;
-}
-
-/** How all that a service shares with one peer fares. */
-interface EdgeStanding {
-  /** Largest z above noise. */
-  readonly worst: number;
-  /** Whether there are retransmissions. */
-  readonly isLossy: boolean;
-  /** Seen in the caller's own time alone. */
-  readonly isHidden: boolean;
-}
-
-/** The own times of a service's callers in which its link shows, where they call it without client spans. */
-function callersOf(
-  service: string,
-  signs: ReadonlyMap<string, ServiceSigns>,
-  hiddenWays: GraphView['hiddenWays'],
-): readonly NodeAnomaly[] {
-  return (hiddenWays.get(service) ?? []).flatMap(({ node }) =>
-    node.rpc.callee === service
-      ? []
-      : (signs.get(node.rpc.callee)?.exclusive.filter((entry) => entry.node.id === node.id) ?? []),
-  );
-}
-
-/** Largest strength of what a service waits for, pools discounted. */
-export function contentionOf(signs: ServiceSigns): number {
-  const strengths = [...directContention(signs, () => 0)].map(
-    ([resource, value]) => (resource === 'software' ? POOL_PART : 1) * (value ?? 0),
-  );
-  return Math.max(0, ...strengths);
-}
-
-function standingOf(signs: ServiceSigns, callers: readonly NodeAnomaly[]): Standing {
-  const contention = contentionOf(signs);
-  const edges = new Map<string, EdgeStanding>();
-  for (const entry of [...signs.shared, ...callers]) {
-    const peer = peerOf(signs.service, entry.node);
-    if (peer === undefined) continue;
-    const known = edges.get(peer);
-    edges.set(peer, {
-      worst: Math.max(known?.worst ?? 0, entry.z - NOISE_Z),
-      isLossy: (known?.isLossy ?? false) || entry.isLossy,
-      isHidden: (known?.isHidden ?? true) && callers.includes(entry),
-    });
+/** Service → peer → what is slow between the two. */
+function slowBetween(
+  shared: Iterable<NodeAnomaly>,
+): ReadonlyMap<string, ReadonlyMap<string, readonly NodeAnomaly[]>> {
+  const slow = new Map<string, Map<string, NodeAnomaly[]>>();
+  for (const entry of shared) {
+    if (strength(entry.z) <= 0) continue;
+    for (const owner of new Set(entry.node.owners)) {
+      const peer = peerOf(owner, entry.node);
+      if (peer === undefined) continue;
+      const peers = slow.get(owner) ?? new Map<string, NodeAnomaly[]>();
+      slow.set(owner, peers);
+      peers.set(peer, [...(peers.get(peer) ?? []), entry]);
+    }
   }
-  const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
-  return { contention, compute, edges };
+  return slow;
 }
 
-function peerOf(service: string, { owners }: LatencyNode): string | undefined {
-  return owners.find((owner) => owner !== service);
+/** How strongly a part in something slow speaks against a service: of what may be either's it does not. */
+function guiltIn({ z }: NodeAnomaly, part: number): number {
+  return Math.max(0, 2 * part - 1) * strength(z);
 }
+
+type Split = ReadonlyMap<string, number>;
 
 /** The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes it does not own. */
 export type Responsibility = (service: string, node: LatencyNodeId) => number;
@@ -179,35 +165,66 @@ export function assignResponsibility(
   signs: ReadonlyMap<string, ServiceSigns>,
   { owned, hiddenWays }: Pick<GraphView, 'owned' | 'hiddenWays'>,
 ): Responsibility {
-  const parts = new Map<LatencyNodeId, ReadonlyMap<string, number>>();
-  const standings = new Map(
-    [...signs].map(([service, own]) => [service, standingOf(own, callersOf(service, signs, hiddenWays))]),
-  );
+  const parts = new Map<LatencyNodeId, Split>();
+  const standings = standingsOf(signs, hiddenWays);
   const lent = lendHiddenWays(signs, hiddenWays);
-  const between = new Map<string, { readonly z: number; readonly split: ReadonlyMap<string, number> }>();
+  const shared = new Map(
+    [...signs.values()].flatMap((own) => own.shared.map((entry) => [entry.node.id, entry])),
+  );
+  const slow = slowBetween(shared.values());
+  const splitOf = (
+    entry: NodeAnomaly,
+    claimOf: (owner: ServiceSigns) => Omit<Claiming, 'calleeServes'>,
+  ): Split => {
+    const owners = [...new Set(entry.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
+    const claims = owners.map((owner) => ({
+      owner: owner.service,
+      strength: claimStrength(owner, entry, {
+        ...claimOf(owner),
+        calleeServes: () => servingOf(entry.node, signs.get(entry.node.rpc.callee)),
+      }),
+      isCallee: owner.service === entry.node.rpc.callee && entry.node.kind !== 'response',
+    }));
+    return boundByProbes(leaveToUnseen(splitBlame(claims), entry, owners), entry, owners);
+  };
+  const standing = ({ service }: ServiceSigns) => standings.get(service) as Standing;
+  const guilts = new Map<string, number>();
+  // Told by what is not between the two: of that one is to blame for what both share it is no evidence.
+  const guiltOf = (service: string, peer: string): number => {
+    const pair = `${service}>${peer}`;
+    const known = guilts.get(pair);
+    if (known !== undefined) return known;
+    const others = [...(slow.get(service) ?? [])].flatMap(([other, list]) => (other === peer ? [] : list));
+    const each = others.map((entry) => {
+      const split = splitOf(entry, (owner) => ({
+        standing: owner.service === service ? without(standing(owner), peer) : standing(owner),
+        guilt: 0,
+      }));
+      return guiltIn(entry, split.get(service) ?? 0);
+    });
+    const guilt = Math.max(0, ...each);
+    guilts.set(pair, guilt);
+    return guilt;
+  };
   for (const own of signs.values()) {
     for (const { node } of own.exclusive) {
       const others = lent.get(node.id) ?? new Map<string, number>();
       const taken = [...others.values()].reduce((sum, part) => sum + part, 0);
       parts.set(node.id, new Map([...others, [own.service, 1 - taken]]));
     }
-    for (const shared of own.shared) {
-      if (parts.has(shared.node.id)) continue;
-      const owners = [...new Set(shared.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
-      const claims = owners.map((owner) => ({
-        owner: owner.service,
-        strength: claimStrength(owner, shared, {
-          standing: standings.get(owner.service) as Standing,
-          calleeServes: () => servingOf(shared.node, signs.get(shared.node.rpc.callee)),
-        }),
-        isCallee: owner.service === shared.node.rpc.callee && shared.node.kind !== 'response',
-      }));
-      const split = boundByProbes(splitBlame(claims), shared, owners);
-      parts.set(shared.node.id, split);
-      const pair = pairOf(shared.node);
-      if (shared.z > (between.get(pair)?.z ?? Number.NEGATIVE_INFINITY)) {
-        between.set(pair, { z: shared.z, split });
-      }
+  }
+  for (const entry of shared.values()) {
+    const split = splitOf(entry, (owner) => ({
+      standing: standing(owner),
+      guilt: strength(entry.z) > 0 ? guiltOf(owner.service, peerOf(owner.service, entry.node) ?? '') : 0,
+    }));
+    parts.set(entry.node.id, split);
+  }
+  const between = new Map<string, { readonly z: number; readonly split: Split }>();
+  for (const { node, z } of shared.values()) {
+    const pair = pairOf(node);
+    if (z > (between.get(pair)?.z ?? Number.NEGATIVE_INFINITY)) {
+      between.set(pair, { z, split: parts.get(node.id) as Split });
     }
   }
   for (const node of [...owned.values()].flat()) {

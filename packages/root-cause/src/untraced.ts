@@ -3,7 +3,8 @@ import { noSigns, readFeatures, type ServiceSigns, strength } from './anomaly.js
 import { ownAnomaly } from './evidence.js';
 import type { GraphView, HiddenWay } from './graph-view.js';
 import type { NormalReference } from './normal-reference.js';
-import { contentionOf, splitBlame } from './responsibility.js';
+import { splitBlame } from './responsibility.js';
+import { contentionOf } from './standing.js';
 
 /** Nobody knows whether it is called at all: its trouble speaks for it a little less than that of who is. */
 const UNTRACED_PART = 0.75;

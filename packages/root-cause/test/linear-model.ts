@@ -63,6 +63,7 @@ export function linearModel(graph: CausalGraph, options: LinearModelOptions = {}
   return {
     graph,
     r2: new Map(graph.services.map((service) => [service, 1])),
+    foretold: new Map(graph.services.map((service) => [service, 1])),
     abduct,
     predict: (abduction, intervention, { samples = 64, rng }) => {
       const load = [...intervention.load.values()][0] ?? loadOf(abduction.window);

@@ -137,6 +137,110 @@ describe('assignResponsibility', () => {
     expect(assignResponsibility(signs, NOTHING_ELSE)('front', a.node.id)).to.be.at.least(0.7);
   });
 
+  describe('ways to several callees that are slow while those to others are not', () => {
+    const CASES: readonly (readonly [
+      name: string,
+      slow: readonly string[],
+      front: readonly FeatureAnomaly[],
+      b: readonly FeatureAnomaly[],
+      guilty: string,
+      isLossy?: boolean,
+    ])[] = [
+      ['are owed to what they have in common', ['a', 'b'], [], [], 'front'],
+      [
+        'but where its waits for connections are measured',
+        ['a', 'b'],
+        [feature('software_pool_wait_ms', 0)],
+        [],
+        'a',
+      ],
+      ['nor where the other suffers itself', ['a', 'b'], [], [feature('disk_wait_ratio', 40)], 'a'],
+      ['and one alone is owed to whom it leads to', ['a'], [], [], 'a'],
+      [
+        'though its waits for connections are measured where all lose packets',
+        ['a', 'b'],
+        [feature('software_pool_wait_ms', 0)],
+        [],
+        'front',
+        true,
+      ],
+    ];
+    for (const [name, slow, front, b, guilty, isLossy = false] of CASES) {
+      it(name, () => {
+        const callees = ['a', 'b', 'c', 'd', 'e', 'f'];
+        const ways = callees.map((callee) => {
+          const isSlow = slow.includes(callee);
+          return { ...link('front', callee, isSlow ? 40 : 0), isLossy: isSlow && isLossy };
+        });
+        const signs = new Map<string, ServiceSigns>([
+          ['front', hub('front', ways, front)],
+          ...callees.map((callee, i): [string, ServiceSigns] => [
+            callee,
+            hub(callee, [ways[i] as NodeAnomaly], callee === 'b' ? b : []),
+          ]),
+        ]);
+        expect(assignResponsibility(signs, NOTHING_ELSE)(guilty, 'request|front>a')).to.be.at.least(0.8);
+      });
+    }
+  });
+
+  describe('a way of one that is to blame for another', () => {
+    /** A calls b and others that are as fast as ever; b calls a store, by as much slower, and one as fast as ever. */
+    const partOfCallee = (z: number): number => {
+      const ways = [link('a', 'b', z), link('a', 'x', 0), link('a', 'y', 0), link('a', 'z', 0)];
+      const further = [link('b', 'store', 400), link('b', 'w', 0)];
+      const all = [...ways, ...further];
+      const signs = new Map(
+        ['a', 'b', 'x', 'y', 'z', 'w', 'store'].map((service): [string, ServiceSigns] => [
+          service,
+          hub(
+            service,
+            all.filter(({ node }) => node.owners.includes(service)),
+          ),
+        ]),
+      );
+      return assignResponsibility(signs, NOTHING_ELSE)('b', 'request|b>store');
+    };
+    it('is the likelier to be its own', () => {
+      expect(partOfCallee(100)).to.be.at.least(0.8);
+    });
+    it('is whose it seems where nothing else is', () => {
+      expect(partOfCallee(0)).to.be.at.most(0.1);
+    });
+    it('is not told by itself: what may be of either speaks against nobody', () => {
+      const [there, further] = [link('a', 'b', 150), link('b', 'c', 20)];
+      const signs = new Map<string, ServiceSigns>([
+        ['a', hub('a', [there])],
+        ['b', hub('b', [there, further])],
+        ['c', hub('c', [further])],
+      ]);
+      expect(assignResponsibility(signs, NOTHING_ELSE)('a', there.node.id)).to.be.at.least(0.4);
+    });
+  });
+
+  describe('a call of one span', () => {
+    const partOfCaller = (front: readonly FeatureAnomaly[], store: readonly FeatureAnomaly[]): number => {
+      const way = link('front', 'store', 200);
+      const call: NodeAnomaly = { ...way, node: { ...way.node, kind: 'client' } };
+      const others = ['x', 'y', 'z'].map((callee) => link('front', callee, 0));
+      const signs = new Map<string, ServiceSigns>([
+        ['front', hub('front', [call, ...others], front)],
+        ['store', hub('store', [call], store)],
+      ]);
+      return assignResponsibility(signs, NOTHING_ELSE)('front', call.node.id);
+    };
+    it("may be its caller's wait for a connection as well as any want of its callee that nobody measures", () => {
+      expect(partOfCaller([], [])).to.be.closeTo(1 / 7, 1e-9);
+      expect(
+        partOfCaller([], [feature('disk_wait_ratio', 0), feature('memory_pressure_ratio', 0)]),
+      ).to.be.closeTo(1 / 5, 1e-9);
+    });
+    it('is not where that is measured, or where its callee suffers', () => {
+      expect(partOfCaller([feature('software_pool_wait_ms', 0)], [])).to.be.at.most(0.02);
+      expect(partOfCaller([], [feature('disk_wait_ratio', 40)])).to.be.at.most(0.02);
+    });
+  });
+
   describe('a way over two slow links', () => {
     const CASES: readonly (readonly [name: string, front: number, a: number, part: number])[] = [
       ['each has what probes over it take longer, however much surer one is', 30, 60, 1 / 3],

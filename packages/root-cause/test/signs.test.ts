@@ -60,7 +60,8 @@ describe('the percentiles a node is judged by', () => {
     [500, 'p95Ms', { p95Ms: 1, p99Ms: 1 }, { p95Ms: 1, p99Ms: 1 }],
     [300, 'p95Ms', { p95Ms: 1, p99Ms: 0.5 }, { p95Ms: 1 }],
     [100, 'p99Ms', { p95Ms: 1 }, { p95Ms: 1 }],
-    [60, 'p95Ms', { p50Ms: 1 }, { p50Ms: 1 }],
+    [60, 'p95Ms', { p50Ms: 1, p95Ms: 0.5 }, { p50Ms: 1 }],
+    [20, 'p95Ms', { p50Ms: 1 }, { p50Ms: 1 }],
     [12, 'p99Ms', { p50Ms: 1 }, { p50Ms: 1 }],
     [9, 'p99Ms', {}, {}],
   ];
@@ -79,6 +80,17 @@ describe('the percentiles a node is judged by', () => {
 describe('what a service suffers', () => {
   const decisive = (features: readonly FeatureAnomaly[]) =>
     ownAnomaly(signs('a', { features }), () => 0).decisive;
+
+  it('is not its own where a slow callee keeps its connections', () => {
+    const waits = signs('a', { features: [feature('software_pool_wait_ms', 40)] });
+    const besides = (calleeSlowness: number) =>
+      ownAnomaly(
+        waits,
+        () => 0,
+        () => calleeSlowness,
+      ).decisive;
+    expect([0, 10, 30].map(besides)).to.deep.equal([40, 22, 2]);
+  });
 
   it('is not its own where most services suffer it alike', () => {
     expect(decisive([feature('network_probe_ms', 40, { ownZ: 1 })])).to.equal(1);

@@ -1,16 +1,14 @@
 import { DDSketch } from '@datadog/sketches-js';
-import type { LatencyStats } from '@sage/core';
-
-const RELATIVE_ACCURACY = 0.01;
+import { LATENCY_ACCURACY, type LatencyStats } from '@sage/core';
 
 /** Finest time told apart: tracers stamp microseconds, and sums of them carry rounding below that. */
 const RESOLUTION_MS = 0.001;
 
 export type LatencySketch = DDSketch;
 
-/** Mergeable (DDSketch, Masson, Rim and Lee 2019: quantiles within 1 % of their value). */
+/** Mergeable (DDSketch, Masson, Rim and Lee 2019: quantiles within α of their value). */
 export function newSketch(): LatencySketch {
-  return new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
+  return new DDSketch({ relativeAccuracy: LATENCY_ACCURACY });
 }
 
 export function acceptMs(sketch: LatencySketch, valueMs: number): void {

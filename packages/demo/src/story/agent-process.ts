@@ -22,6 +22,10 @@ export interface AgentOptions {
   /** Regular expressions on command lines of processes that the agent may limit. */
   readonly coRunnerPatterns: readonly string[];
   readonly fetch: typeof fetch;
+  /** Of the run that it belongs to: see `Application.env`. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Ends the waiting for it; its reason becomes the message. */
+  readonly signal: AbortSignal;
 }
 
 const READY_TRIES = 100;
@@ -49,15 +53,27 @@ export async function startAgentProcess(options: AgentOptions): Promise<Outcome<
   const main = fileURLToPath(import.meta.resolve('@sage/node-agent/main'));
   const logPath = join(options.workDir, 'node-agent.log');
   const child = spawn(process.execPath, [main, '--config', configPath], {
+    // A terminal's Ctrl-C is for the demo, which ends it when it has undone what it did.
+    detached: true,
+    env: options.env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const log = createWriteStream(logPath);
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
   child.on('close', () => log.end());
+  const refused = async (why: string) => {
+    await endChild(child, STOP_PATIENCE_MS);
+    return failure('agent', why);
+  };
+  let answer = '';
   for (let tries = 0; tries < READY_TRIES; tries++) {
-    if (child.exitCode !== null)
-      return failure('agent', `the node agent ended with status ${child.exitCode}; see ${logPath}`);
+    if (options.signal.aborted) return refused(errorMessage(options.signal.reason));
+    if (child.exitCode !== null || child.signalCode !== null) {
+      return refused(
+        `the node agent ended with ${child.signalCode ?? `status ${child.exitCode}`}; see ${logPath}`,
+      );
+    }
     try {
       if ((await options.fetch(`${url}/-/ready`)).ok) {
         return success({
@@ -67,16 +83,12 @@ export async function startAgentProcess(options: AgentOptions): Promise<Outcome<
         });
       }
     } catch (error) {
-      if (tries === READY_TRIES - 1)
-        return failure('agent', `the node agent does not answer: ${errorMessage(error)}; see ${logPath}`);
+      answer = ` (${errorMessage(error)})`;
     }
     await new Promise((resolve) => setTimeout(resolve, READY_EVERY_MS));
   }
-  await endChild(child, STOP_PATIENCE_MS);
-  return failure(
-    'agent',
-    `the node agent was not ready after ${(READY_TRIES * READY_EVERY_MS) / 1000} s; see ${logPath}`,
-  );
+  const seconds = (READY_TRIES * READY_EVERY_MS) / 1000;
+  return refused(`the node agent was not ready after ${seconds} s${answer}; see ${logPath}`);
 }
 
 async function undoAll(url: string, fetch: typeof globalThis.fetch): Promise<void> {

@@ -105,7 +105,9 @@ export async function faultEpisode(context: EpisodeContext, fault: Fault): Promi
   } finally {
     stop();
     // First what was done about it: undone later, it would bring back the value that the fault had set.
-    await stage.agent.undoAll().catch((error) => narrator.detail(errorMessage(error)));
+    await stage.agent
+      .undoAll()
+      .catch((error) => narrator.detail(`The node agent was not asked to undo: ${errorMessage(error)}`));
     await active?.end();
   }
 }

@@ -77,7 +77,7 @@ export async function runDemo(
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     options.onSignal(signal, () => {
       toldToEnd = true;
-      stopBy(`ended by ${signal}`);
+      stopBy(`ended by ${signal} before there was a result`);
     });
   }
   const undo: (() => Promise<void>)[] = [];
@@ -132,10 +132,16 @@ export async function runDemo(
     return success({ success: right });
   } catch (error) {
     // Without --once there is no other way to end.
-    if (toldToEnd && !options.once) return success({ success: right });
-    return failure('start', errorMessage(error));
+    if (toldToEnd && !options.once) {
+      narrator.say('Told to end.');
+      return success({ success: right });
+    }
+    // What else fails once the demo is told to end, or a part of it has ended, follows from that.
+    return failure('start', errorMessage(abort.signal.aborted ? abort.signal.reason : error));
   } finally {
-    for (const step of undo.reverse()) await step().catch((error) => narrator.detail(errorMessage(error)));
+    for (const step of undo.reverse()) {
+      await step().catch((error) => narrator.detail(`Not everything ended in order: ${errorMessage(error)}`));
+    }
     if (right) await rm(workDir, { recursive: true, force: true });
     else narrator.detail(`Logs, model and incidents stay in ${workDir}`);
   }

@@ -46,7 +46,7 @@ export interface StageOptions {
 
 /** Puts everything up: application, load, node agent, and at last Sage. Throws with what went wrong. */
 export async function setStage(options: StageOptions): Promise<Stage> {
-  const { demo, routes, workDir, onCleanup, onBroken } = options;
+  const { demo, routes, workDir, signal, onCleanup, onBroken } = options;
   const log = createLogger(
     (line) => appendFileSync(join(workDir, 'demo.log'), line),
     () => demo.clock.now(),
@@ -66,6 +66,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     }),
   );
   onCleanup(() => app.close());
+  signal.throwIfAborted();
 
   const load = required(
     await startLoad({
@@ -77,6 +78,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     }),
   );
   onCleanup(() => load.close());
+  signal.throwIfAborted();
   const loadMetricsUrl = await publishLoadMetrics(load, demo, routes, onCleanup);
 
   const agent = required(
@@ -86,10 +88,12 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       targets: app.agentTargets,
       coRunnerPatterns: app.coRunnerPatterns,
       fetch: demo.fetch,
+      env: app.env,
+      signal,
     }),
   );
   onCleanup(() => agent.close());
-  await pause(WARM_UP_MS, options.signal);
+  await pause(WARM_UP_MS, signal);
 
   const engineConfig: EngineConfigOptions = {
     port: routes === undefined ? demo.port : 0,

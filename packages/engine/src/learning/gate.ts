@@ -28,6 +28,15 @@ export function readyToLearn(
   return present === undefined || present.fingerprint === graph.fingerprint || graphAge >= minWindows;
 }
 
+/** Windows held out to judge a new model by: a twentieth, within these bounds. What has changed in them is not learnt yet. */
+const FEWEST_HELD_OUT = 10;
+const MOST_HELD_OUT = 60;
+
+/** The newest of what there is to learn from: those that a new model and the present one are compared on. */
+export function judgedBy(windows: readonly Window[]): readonly Window[] {
+  return windows.slice(-Math.min(MOST_HELD_OUT, Math.max(FEWEST_HELD_OUT, Math.floor(windows.length / 20))));
+}
+
 /** R² may fall by this much before a new model counts as worse: the noise of a small hold-out. */
 const TOLERANCE = 0.02;
 

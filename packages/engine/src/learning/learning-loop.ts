@@ -1,10 +1,17 @@
 import type { CallGraph, CausalGraph, CausalModel } from '@sage/causal-graph';
-import { type Clock, errorMessage, type Logger, type Window } from '@sage/core';
+import {
+  type Clock,
+  errorMessage,
+  type Logger,
+  type Objective,
+  readObjective,
+  type Window,
+} from '@sage/core';
 import { schedule } from 'node-cron';
 import type { Config } from '../config/config.js';
 import type { TrainingEvent } from '../events.js';
 import type { Parts, TrainingProgress } from '../parts.js';
-import { readyToLearn, refusal } from './gate.js';
+import { judgedBy, readyToLearn, refusal } from './gate.js';
 import type { WindowHistory } from './history.js';
 import type { ModelStore, StoredModel } from './model-store.js';
 
@@ -17,6 +24,7 @@ export interface LearningOptions {
   readonly history: WindowHistory;
   readonly callGraph: () => CallGraph;
   readonly config: () => Config['learning'];
+  readonly objectives: () => readonly Objective[];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly emit: (event: TrainingEvent) => void;
@@ -28,6 +36,8 @@ export interface LearningOptions {
 export class LearningLoop {
   readonly #options: LearningOptions;
   #current: StoredModel | undefined;
+  /** When the present model was found to hold still. */
+  #heldMs: number | undefined;
   #progress: TrainingProgress | undefined;
   #training: Promise<void> | undefined;
   #abort = new AbortController();
@@ -53,6 +63,11 @@ export class LearningLoop {
 
   get model(): CausalModel | undefined {
     return this.#current?.model;
+  }
+
+  /** When the present model was trained, or found to hold still. */
+  get checkedMs(): number | undefined {
+    return this.#heldMs ?? this.#current?.trainedMs;
   }
 
   get training(): boolean {
@@ -119,12 +134,21 @@ export class LearningLoop {
     });
   }
 
+  /** What broke an objective is to be diagnosed, not to be learnt as usual, even where no incident was opened for it. */
+  #calm(): readonly Window[] {
+    const { history, objectives } = this.#options;
+    return history.normal.filter(
+      (window) =>
+        window.latency.size > 0 && !objectives().some((objective) => readObjective(objective, window).broken),
+    );
+  }
+
   async #train(graph: CausalGraph): Promise<void> {
     const { parts, store, history, config, clock, logger, emit } = this.#options;
     const { epochs, seed } = config();
     const current = this.#current;
     const all = history.learnable;
-    const heldOut = current === undefined ? [] : all.slice(-Math.max(10, Math.floor(all.length / 20)));
+    const heldOut = current === undefined ? [] : judgedBy(all);
     const windows = all.slice(0, all.length - heldOut.length);
     const startedMs = clock.now();
     emit({ type: 'training', phase: 'started', windows: windows.length });
@@ -132,6 +156,7 @@ export class LearningLoop {
       const model = await parts.learner.fit({
         graph,
         windows,
+        calm: this.#calm(),
         epochs,
         seed,
         present: current?.model,
@@ -143,8 +168,11 @@ export class LearningLoop {
       });
       this.#progress = undefined;
       if (model === current?.model) {
+        this.#heldMs = clock.now();
         const seconds = (clock.now() - startedMs) / 1000;
-        logger.info('the model in use still holds: neither graph nor metrics nor latencies have changed');
+        logger.info(
+          'the model in use still holds: neither graph nor metrics, latencies or loads have changed',
+        );
         emit({ type: 'training', phase: 'finished', r2: model.r2, seconds, windows: windows.length });
         return;
       }
@@ -156,6 +184,7 @@ export class LearningLoop {
       }
       const stored: StoredModel = { model, trainedMs: clock.now() };
       this.#current = stored;
+      this.#heldMs = undefined;
       await store.save(stored).catch((error) => {
         logger.error('the model cannot be saved', { error: errorMessage(error) });
       });

@@ -19,6 +19,8 @@ export interface MetricsView {
   }[];
   readonly openIncidents: () => readonly IncidentRecord[];
   readonly model: () => StoredModel | undefined;
+  /** When the present model was trained, or found to hold still. */
+  readonly modelCheckedMs: () => number | undefined;
   readonly collector: () => CollectorStats;
   /** Names of the metric sources that are asked. */
   readonly sources: () => readonly string[];
@@ -111,10 +113,27 @@ export function createMetrics(view: MetricsView): EngineMetrics {
       for (const [service, r2] of view.model()?.model.r2 ?? []) self.set({ service }, r2);
     },
   );
+  gauge(
+    'sage_model_foretold_r2',
+    "Held-out R² of the latency of the service's own nodes, foretold by metrics, load and calls alone.",
+    ['service'],
+    (self) => {
+      for (const [service, r2] of view.model()?.model.foretold ?? []) self.set({ service }, r2);
+    },
+  );
   gauge('sage_model_trained_timestamp_seconds', 'When the present model was trained.', [], (self) => {
     const model = view.model();
     if (model !== undefined) self.set(model.trainedMs / 1000);
   });
+  gauge(
+    'sage_model_checked_timestamp_seconds',
+    'When the present model was trained, or found to hold still.',
+    [],
+    (self) => {
+      const checkedMs = view.modelCheckedMs();
+      if (checkedMs !== undefined) self.set(checkedMs / 1000);
+    },
+  );
   gauge('sage_alerts_pending', 'Alert notifications accepted and not worked off.', [], (self) =>
     self.set(view.pendingAlerts()),
   );

@@ -179,8 +179,11 @@ async function followVersion(
       models[policy] = model ?? present;
     }
   }
-  const relearnt = planRetraining(known['partial + incremental'], last, training);
-  return { result: { letter, services: last.services.length, relearnt, attempts }, models };
+  const { kind, services } = planRetraining(known['partial + incremental'], last, training);
+  return {
+    result: { letter, services: last.services.length, relearnt: { kind, services }, attempts },
+    models,
+  };
 }
 
 /** Every case asked of a model; the labels are read when all have been answered. */

@@ -54,6 +54,28 @@ export function timesAsLong({ seconds }: Trainings, policy: Policy): number {
   return seconds[policy] / seconds['partial + incremental'];
 }
 
+/** R² that is as good: two that differ by less are told apart by nothing but the noise of what was asked. */
+const AS_GOOD = 0.02;
+
+/**
+ * Seconds from a roll-out, trainings included, until a policy has a model that gives latency back as closely as the one that
+ * learnt in part and incrementally does in the end. Trainings with equally many windows compare what they cost; this, what
+ * they cost for what they are good for. Undefined where the policy has none with the windows measured.
+ */
+export function asGoodAfter(
+  attempts: readonly Attempt[],
+  policy: Policy,
+  windowSeconds: number,
+): number | undefined {
+  const inOrder = [...attempts].sort((a, b) => a.windows - b.windows);
+  const wanted = inOrder.findLast((attempt) => attempt.policy === 'partial + incremental')?.r2;
+  if (wanted === undefined || wanted === null) return undefined;
+  const first = inOrder.find(
+    ({ policy: own, r2 }) => own === policy && r2 !== null && r2 >= wanted - AS_GOOD,
+  );
+  return first && first.windows * windowSeconds + first.seconds;
+}
+
 /**
  * Accuracy over the time in which the windows of a version come in, training included: at the end of each window the
  * newest model that is ready answers, and nobody is right before there is one. Undefined where no objective broke.

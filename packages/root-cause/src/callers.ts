@@ -1,0 +1,69 @@
+import type { Abduction, LatencyNode, Residual } from '@sage/causal-graph';
+import type { LatencyNodeId, Percentile, Window } from '@sage/core';
+import type { GraphView } from './graph-view.js';
+import { isSupported } from './judged-percentiles.js';
+import type { NormalReference } from './normal-reference.js';
+
+/** What is seen of calls by who waits for them, as far as data tell of calls and not of services. */
+export interface Callers {
+  /** Whether any are seen. */
+  areTraced(node: LatencyNode): boolean;
+  /**
+   * Each call is seen twice: whether enough calls were as slow as a percentile says which too few of their own lie
+   * beyond. So many were where a node that waits for them is slow by no more at the objective's percentile, which enough
+   * of its runs lie beyond, and by no more than its calls account for.
+   */
+  wait(node: LatencyNode, residual: Residual): boolean;
+}
+
+/** Explains all but what is noise. */
+const WHOLE = 0.9;
+
+export function callersIn(
+  view: GraphView,
+  window: Window,
+  {
+    reference,
+    abduction,
+    percentile,
+  }: {
+    readonly reference: NormalReference;
+    readonly abduction: Abduction;
+    readonly percentile: Percentile;
+  },
+): Callers {
+  // Asked of few windows only.
+  let known: ReadonlyMap<LatencyNodeId, readonly LatencyNode[]> | undefined;
+  const waitingFor = ({ id }: LatencyNode): readonly LatencyNode[] => {
+    known ??= invert(view);
+    return known.get(id) ?? [];
+  };
+  return {
+    areTraced: (node) => waitingFor(node).length > 0,
+    wait: (node, { observedMs, expectedMs }) =>
+      waitingFor(node).some(({ id }) => {
+        const count = window.latency.get(id)?.count ?? 0;
+        if (!isSupported(count, percentile)) return false;
+        const normal = reference.latency(id, percentile);
+        const residual = abduction.residual(id, percentile);
+        if (normal === undefined || residual === undefined) return false;
+        const excessMs = residual.observedMs - normal.center;
+        const ownMs = residual.observedMs - residual.expectedMs;
+        return excessMs > 0 && observedMs - expectedMs >= WHOLE * excessMs && ownMs <= (1 - WHOLE) * excessMs;
+      }),
+  };
+}
+
+/** Each node that others wait for → those. */
+function invert({ nodes }: GraphView): ReadonlyMap<LatencyNodeId, readonly LatencyNode[]> {
+  const waitingFor = new Map<LatencyNodeId, LatencyNode[]>();
+  for (const node of nodes.values()) {
+    for (const { node: parent, weightRange } of node.parents) {
+      if (weightRange !== undefined) continue;
+      const known = waitingFor.get(parent);
+      if (known === undefined) waitingFor.set(parent, [node]);
+      else known.push(node);
+    }
+  }
+  return waitingFor;
+}

@@ -1,0 +1,118 @@
+import type { LatencyNode } from '@sage/causal-graph';
+import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
+import { directContention } from './directness.js';
+import type { GraphView } from './graph-view.js';
+import { type SlowCallee, waitsForConnection } from './unmeasured.js';
+
+/** z of ordinary noise. */
+export const NOISE_Z = 2;
+
+/** What is the same for every node that a service shares. */
+export interface Standing {
+  /** Largest strength of what it waits for, pools discounted. */
+  readonly contention: number;
+  readonly compute: number;
+  /** By peer. */
+  readonly edges: ReadonlyMap<string, EdgeStanding>;
+  readonly callees: ReadonlyMap<string, SlowCallee>;
+}
+
+/** How all that a service shares with one peer fares. */
+export interface EdgeStanding {
+  /** Largest z above noise. */
+  readonly worst: number;
+  /** Whether there are retransmissions. */
+  readonly isLossy: boolean;
+  /** Seen in the caller's own time alone. */
+  readonly isHidden: boolean;
+}
+
+/**
+ * A pool that runs dry is as often the effect of the slow call as its cause, unless the call itself is as fast as ever.
+ */
+const POOL_PART = 0.2;
+/** Largest strength of what a service waits for, pools discounted. */
+export function contentionOf(signs: ServiceSigns): number {
+  const strengths = [...directContention(signs, () => 0)].map(
+    ([resource, value]) => (resource === 'software' ? POOL_PART : 1) * (value ?? 0),
+  );
+  return Math.max(0, ...strengths);
+}
+
+/** How each service stands, by name. */
+export function standingsOf(
+  signs: ReadonlyMap<string, ServiceSigns>,
+  hiddenWays: GraphView['hiddenWays'],
+): ReadonlyMap<string, Standing> {
+  return new Map(
+    [...signs].map(([service, own]) => [
+      service,
+      standingOf(own, callersOf(service, signs, hiddenWays), signs),
+    ]),
+  );
+}
+
+/** The own times of a service's callers in which its link shows, where they call it without client spans. */
+function callersOf(
+  service: string,
+  signs: ReadonlyMap<string, ServiceSigns>,
+  hiddenWays: GraphView['hiddenWays'],
+): readonly NodeAnomaly[] {
+  return (hiddenWays.get(service) ?? []).flatMap(({ node }) =>
+    node.rpc.callee === service
+      ? []
+      : (signs.get(node.rpc.callee)?.exclusive.filter((entry) => entry.node.id === node.id) ?? []),
+  );
+}
+
+function standingOf(
+  signs: ServiceSigns,
+  callers: readonly NodeAnomaly[],
+  all: ReadonlyMap<string, ServiceSigns>,
+): Standing {
+  const contention = contentionOf(signs);
+  const edges = new Map<string, EdgeStanding>();
+  for (const entry of [...signs.shared, ...callers]) {
+    const peer = peerOf(signs.service, entry.node);
+    if (peer === undefined) continue;
+    const known = edges.get(peer);
+    edges.set(peer, {
+      worst: Math.max(known?.worst ?? 0, entry.z - NOISE_Z),
+      isLossy: (known?.isLossy ?? false) || entry.isLossy,
+      isHidden: (known?.isHidden ?? true) && callers.includes(entry),
+    });
+  }
+  const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
+  return { contention, compute, edges, callees: slowCallees(signs, all) };
+}
+
+/** The same but for what a service shares with a peer. */
+export function without({ edges, callees, ...rest }: Standing, peer: string): Standing {
+  const others = <T>(peers: ReadonlyMap<string, T>) =>
+    new Map([...peers].filter(([other]) => other !== peer));
+  return { ...rest, edges: others(edges), callees: others(callees) };
+}
+
+/** Ways to callees that a service finds slow, less what each callee is measured to suffer itself. */
+function slowCallees(
+  signs: ServiceSigns,
+  all: ReadonlyMap<string, ServiceSigns>,
+): ReadonlyMap<string, SlowCallee> {
+  const callees = new Map<string, SlowCallee>();
+  for (const entry of signs.shared) {
+    const { callee } = entry.node.rpc;
+    if (!waitsForConnection(signs.service, entry)) continue;
+    const own = all.get(callee);
+    const slow = strength(entry.z) - (own === undefined ? 0 : contentionOf(own));
+    const known = callees.get(callee);
+    callees.set(callee, {
+      strength: Math.max(known?.strength ?? 0, slow),
+      isLossy: (known?.isLossy ?? false) || entry.isLossy,
+    });
+  }
+  return callees;
+}
+
+export function peerOf(service: string, { owners }: LatencyNode): string | undefined {
+  return owners.find((owner) => owner !== service);
+}
