@@ -4,9 +4,11 @@ export { knobOf, takesOver } from './knob.js';
 export { type NodeTargets, type PlacedTarget, type Placement, place } from './placement.js';
 export {
   type ActionLimits,
+  isSureEnough,
   type PlanInput,
   planActions,
   type Relief,
   type TurnedKnob,
 } from './plan-actions.js';
 export { cleanWindows, comesBack, morePatience, releaseDue, WINDOWS_TO_RELEASE } from './release.js';
+export { standingDiagnosis } from './standing-diagnosis.js';

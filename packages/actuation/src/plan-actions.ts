@@ -10,7 +10,7 @@ import type {
 } from '@sage/core';
 import { alreadyDone, knobOf } from './knob.js';
 import { scaleOut } from './knobs/scale-out.js';
-import type { Need, Rung, Step } from './knobs/step.js';
+import type { Need, Step } from './knobs/step.js';
 import { ladder, SCALES_OUT } from './ladder.js';
 import { isReplica, type PlacedTarget, type Placement } from './placement.js';
 import { replicaUnknown, scaledOut, sharing, whenExhausted, withoutCulprit } from './recommendations.js';
@@ -63,9 +63,10 @@ export interface PlanInput {
 /**
  * What to do about a culprit, one resource of one service: per replica, or for the one replica that is bad, the first
  * rung of its ladder that has something to turn, turned as far as the counterfactual asks; when no target has any, one
- * step out. A rung in force is passed over, so that planning again climbs, and is turned further once all others are in
- * force and there is no room to scale. For `workload` the only rung is scaling out. Nothing is done for other verdicts
- * nor below `minProbability`: then, and where no rung is left, it recommends in words.
+ * step out. A rung in force that was not enough is turned all of the way before the next is tried: planning again goes on
+ * with the knob that the evidence speaks of, and climbs at the end of its range. For `workload` the only rung is scaling
+ * out. Nothing is done for other verdicts nor below `minProbability`: then, and where no rung is left, it recommends in
+ * words.
  */
 export function planActions(input: PlanInput): ActionPlan {
   const { diagnosis, culprit, limits } = input;
@@ -81,37 +82,37 @@ export function planActions(input: PlanInput): ActionPlan {
   if (verdict === 'undetermined' || verdict === 'no-violation') return words(withoutCulprit(verdict));
   const exhausted = [whenExhausted(service, resource), ...neighboursText(input)].join(' ');
   const advice = verdict === 'workload' ? withoutCulprit(verdict, service) : exhausted;
-  if (!(culprit.probability >= limits.minProbability)) {
+  if (!isSureEnough(culprit, limits.minProbability)) {
     return words(
       `${advice} Its probability is ${culprit.probability.toFixed(2)}, below the ${limits.minProbability} from which Sage acts.`,
     );
   }
 
-  const need: Need = { enough: clamp(input.relief?.enough), evidence: culprit.evidence };
+  const need: Need = { enough: clamp(input.relief?.enough), again: false, evidence: culprit.evidence };
   const local = verdict === 'workload' ? nothingLocal : localSteps(input, need);
-  const steps = firstOf(local.steps, () => scaleStep(input, need), local.further);
+  const steps = local.steps.length > 0 ? local.steps : scaleStep(input, need);
   const chosen = steps.slice(0, Math.max(0, limits.maxActions));
   if (chosen.length > 0) return asPlan(chosen, input);
   const why = steps.length > 0 ? `Sage may take no more than ${limits.maxActions} actions.` : local.why;
   return words([advice, why].filter(Boolean).join(' '));
 }
 
+/** Whether a culprit is likely enough to be one for something to be done; NaN is not. */
+export function isSureEnough({ probability }: Pick<Culprit, 'probability'>, minProbability: number): boolean {
+  return probability >= minProbability;
+}
+
 interface PlacedStep extends Step {
   readonly node: string;
 }
 
-interface RungSteps {
+interface LocalSteps {
   readonly steps: readonly PlacedStep[];
-  /** Of a rung that is in force already. */
-  readonly further: readonly PlacedStep[];
-}
-
-interface LocalSteps extends RungSteps {
   /** Why there is none, where that is not the end of the ladder. */
   readonly why?: string;
 }
 
-const nothingLocal: LocalSteps = { steps: [], further: [] };
+const nothingLocal: LocalSteps = { steps: [] };
 
 function localSteps(input: PlanInput, need: Need): LocalSteps {
   const { placement, culprit } = input;
@@ -120,56 +121,48 @@ function localSteps(input: PlanInput, need: Need): LocalSteps {
   if (all.length === 0) return { ...nothingLocal, why: `No node agent looks after ${service}.` };
   const targets = replica === undefined ? all : all.filter((target) => isReplica(target, replica));
   if (replica !== undefined && targets.length === 0) return { ...nothingLocal, why: replicaUnknown(replica) };
-  const rungs = targets.map((target) => nextRung(target, input, need));
-  return {
-    steps: rungs.flatMap(({ steps }) => steps),
-    further: rungs.flatMap(({ further }) => further),
-  };
+  return { steps: targets.flatMap((target) => nextSteps(target, input, need)) };
 }
 
-/** The first rung of which no knob is in force, and the first that can be turned further. */
-function nextRung({ node, state }: PlacedTarget, input: PlanInput, need: Need): RungSteps {
+/** Of the first rung that has something to turn on it, one that is in force and has range left included. */
+function nextSteps({ node, state }: PlacedTarget, input: PlanInput, need: Need): readonly PlacedStep[] {
   const here = (knobs: readonly TurnedKnob[] = []) => knobs.filter((knob) => knob.node === node);
   const held = here(input.inForce);
   const resting = here(input.resting);
-  const usable = (rung: Rung): readonly PlacedStep[] =>
-    rung(state, need)
+  for (const rung of ladder(input.culprit.resource)) {
+    const steps = further((asked) => rung(state, asked), need, held)
       .filter(({ action }) => input.limits.allow?.includes(action.kind) ?? true)
       .filter(({ action }) => !held.some((knob) => alreadyDone(action, knob.action)))
-      .filter(({ action }) => !resting.some((knob) => knobOf(knob.action) === knobOf(action)))
-      .map((step) => ({ node, ...step }));
-  const untouched = (step: Step) => !held.some((knob) => knobOf(knob.action) === knobOf(step.action));
-  let further: readonly PlacedStep[] = [];
-  for (const rung of ladder(input.culprit.resource)) {
-    const steps = usable(rung);
-    if (steps.length === 0) continue;
-    if (steps.every(untouched)) return { steps, further };
-    if (further.length === 0) further = steps;
+      .filter(({ action }) => !resting.some((knob) => knobOf(knob.action) === knobOf(action)));
+    if (steps.length > 0) return steps.map((step) => ({ node, ...step }));
   }
-  return { steps: [], further };
+  return [];
 }
 
-function firstOf(
-  steps: readonly PlacedStep[],
-  scaling: () => readonly PlacedStep[],
-  further: readonly PlacedStep[],
-): readonly PlacedStep[] {
-  if (steps.length > 0) return steps;
-  const out = scaling();
-  return out.length > 0 ? out : further;
+/**
+ * Where a knob is in force and the resource is to blame nevertheless, what was held to be enough was not: the next time it is
+ * all of the way, whatever the model says.
+ */
+function further(
+  stepsFor: (need: Need) => readonly Step[],
+  need: Need,
+  held: readonly TurnedKnob[],
+): readonly Step[] {
+  const steps = stepsFor(need);
+  const isHeld = ({ action }: Step) => held.some((knob) => knobOf(knob.action) === knobOf(action));
+  return steps.some(isHeld) ? stepsFor({ ...need, enough: 1, again: true }) : steps;
 }
 
-function scaleStep(input: PlanInput, need: Need): PlacedStep[] {
+function scaleStep(input: PlanInput, need: Need): readonly PlacedStep[] {
   const { diagnosis, culprit, scale, inForce, resting = [], limits } = input;
   if (scale === undefined || limits.scale === undefined) return [];
   if (diagnosis.verdict !== 'workload' && !SCALES_OUT[culprit.resource]) return [];
   if (!(limits.allow?.includes('scale') ?? true)) return [];
-  const step = scaleOut(scale, limits.scale, need);
-  if (step === undefined) return [];
-  const knob = knobOf(step.action);
-  if (resting.some(({ action }) => knobOf(action) === knob)) return [];
-  if (inForce.some(({ action }) => alreadyDone(step.action, action))) return [];
-  return [{ node: scale.orchestrator, ...step }];
+  const bounds = limits.scale;
+  return further((asked) => scaleOut(scale, bounds, asked), need, inForce)
+    .filter(({ action }) => !resting.some((knob) => knobOf(knob.action) === knobOf(action)))
+    .filter(({ action }) => !inForce.some((knob) => alreadyDone(action, knob.action)))
+    .map((step) => ({ node: scale.orchestrator, ...step }));
 }
 
 function asPlan(steps: readonly PlacedStep[], { diagnosis, culprit, relief }: PlanInput): ActionPlan {

@@ -1,4 +1,5 @@
-import type { Diagnosis, ObjectiveReading } from '@sage/core';
+import type { Culprit, Diagnosis, ObjectiveReading } from '@sage/core';
+import { WINDOWS_TO_JUDGE } from './judge-outcome.js';
 
 /** Clean windows after which one action is released. */
 export const WINDOWS_TO_RELEASE = 10;
@@ -25,15 +26,22 @@ export function morePatience(patience: number): number {
 }
 
 /**
- * Whether what was released of a service comes back when the objective breaks soon after. `diagnosis` is of the time since,
- * and undefined where there is none. Culprits that are others clear the service: a violation has a cause of its own then, and
- * what comes back would take the time that they need. Without a culprit nothing does, and what was changed last is the first
- * suspect.
+ * Whether what was released comes back when the objective breaks soon after. `diagnosis` is of the time since, and undefined
+ * where there is none. Culprits that are others, or the same service for want of something else, clear it: the violation has
+ * a cause of its own then, and what comes back would take the time that they need. Without a culprit nothing does, and what was changed last is the first
+ * suspect: but a release is an experiment like any action, and shows within as many windows. `since`: readings of the windows
+ * that began after it, oldest first; where so many of them kept the objective at first, it broke for another reason.
  */
 export function comesBack(
-  service: string,
+  released: Pick<Culprit, 'service' | 'resource'>,
   diagnosis: Pick<Diagnosis, 'verdict' | 'culprits'> | undefined,
+  since: readonly ObjectiveReading[],
 ): boolean {
-  if (diagnosis?.verdict !== 'culprits') return true;
-  return diagnosis.culprits.some((culprit) => culprit.service === service);
+  if (diagnosis?.verdict === 'culprits') {
+    return diagnosis.culprits.some(
+      ({ service, resource }) => service === released.service && resource === released.resource,
+    );
+  }
+  const seen = since.filter(({ observedMs }) => observedMs !== undefined);
+  return seen.slice(0, WINDOWS_TO_JUDGE).some(({ broken }) => broken) || seen.length < WINDOWS_TO_JUDGE;
 }

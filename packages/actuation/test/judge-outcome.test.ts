@@ -70,6 +70,7 @@ describe('release', () => {
 });
 
 describe('what was released', () => {
+  const CART = { service: 'cart', resource: 'cpu' } as const;
   const CASES: readonly [name: string, verdict: Verdict, blamed: readonly string[], back: boolean][] = [
     ['it is to blame', 'culprits', ['cart'], true],
     ['it and another', 'culprits', ['db', 'cart'], true],
@@ -85,13 +86,42 @@ describe('what was released', () => {
           ...{ service, resource: 'cpu', probability: 0.9, share: 1, effectMs: 10, evidence: [] },
         }),
       );
-      expect(comesBack('cart', { verdict, culprits })).to.equal(back);
+      expect(comesBack(CART, { verdict, culprits }, [])).to.equal(back);
     });
   }
 
   it('comes back: there is no diagnosis', () => {
-    expect(comesBack('cart', undefined)).to.equal(true);
+    expect(comesBack(CART, undefined, [])).to.equal(true);
   });
+
+  describe('with nobody to blame', () => {
+    const TIMES: readonly [name: string, since: readonly number[], back: boolean][] = [
+      ['the first window was broken', [300], true],
+      ['the second was', [80, 300], true],
+      ['two held before it broke', [80, 80, 300], false],
+      ['two held, and no whole window since', [80, 80], false],
+      ['of two that held one saw no request', [80, NONE, 300], true],
+    ];
+    for (const [name, since, back] of TIMES) {
+      it(`${back ? 'comes back' : 'stays released'}: ${name}`, () => {
+        const unknown = { verdict: 'undetermined', culprits: [] } as const;
+        expect(comesBack(CART, unknown, since.map(reading))).to.equal(back);
+      });
+    }
+  });
+
+  for (const [resource, back] of [
+    ['cpu', true],
+    ['disk', false],
+  ] as const) {
+    it(`${back ? 'comes back, however long it held' : 'stays released'}: it is to blame for want of ${resource}`, () => {
+      const culprit: Culprit = {
+        ...{ service: 'cart', resource, probability: 0.9, share: 1, effectMs: 10, evidence: [] },
+      };
+      const since = [80, 80, 80, 300].map(reading);
+      expect(comesBack(CART, { verdict: 'culprits', culprits: [culprit] }, since)).to.equal(back);
+    });
+  }
 });
 
 describe('predictionError', () => {

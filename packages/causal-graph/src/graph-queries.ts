@@ -34,3 +34,14 @@ export function ancestorServices(graph: CausalGraph, root: LatencyNodeId): reado
   }
   return [...services].sort();
 }
+
+/** All that these services call, and what those call in turn; themselves only where they are called back. */
+export function calledBy(graph: CausalGraph, services: readonly string[]): ReadonlySet<string> {
+  const edges = serviceEdges(graph);
+  const called = new Set<string>();
+  const callees = (of: string) => edges.filter(({ from }) => from === of).map(({ to }) => to);
+  for (const service of services) for (const to of callees(service)) called.add(to);
+  // A set iterates over what is added while it is walked.
+  for (const service of called) for (const to of callees(service)) called.add(to);
+  return called;
+}

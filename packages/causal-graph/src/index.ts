@@ -17,6 +17,7 @@ export {
 } from './causal-model.js';
 export {
   ancestorServices,
+  calledBy,
   nodesOwnedBy,
   type ServiceEdge,
   serviceEdges,

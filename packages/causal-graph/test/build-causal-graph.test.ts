@@ -6,6 +6,7 @@ import {
   buildCausalGraph,
   type CallGraph,
   type CausalGraph,
+  calledBy,
   nodesOwnedBy,
   serviceEdges,
 } from '../src/index.js';
@@ -266,6 +267,19 @@ describe('graph queries', () => {
       { from: 'front', to: 'cart' },
     ]);
   });
+
+  const called: [services: readonly string[], expected: readonly string[]][] = [
+    [['front'], ['ads', 'cart', 'redis']],
+    [['cart'], ['redis']],
+    [['redis'], []],
+    [['cart', 'ads'], ['redis']],
+    [['nobody'], []],
+  ];
+  for (const [services, expected] of called) {
+    it(`what ${services.join(' and ')} call in the end`, () => {
+      expect([...calledBy(graph, services)].sort()).to.deep.equal(expected);
+    });
+  }
 
   const causes: [root: string, expected: readonly string[]][] = [
     [root, ['ads', 'cart', 'front', 'redis']],

@@ -102,11 +102,8 @@ export interface Parts {
   buildGraph(callGraph: CallGraph): CausalGraph;
   readonly learner: LearnerPart;
   diagnose(context: DiagnoseContext, rng: Rng): Diagnosis;
-  /** How much of a culprit's resource must be made normal; undefined where the model cannot tell. */
-  relief(
-    context: ReliefContext & { readonly culprit: Culprit; readonly others: readonly Culprit[] },
-    rng: Rng,
-  ): Relief | undefined;
+  /** How far the resources of culprits that are helped together must be made normal; undefined where the model cannot tell. */
+  relief(context: ReliefContext & { readonly culprits: readonly Culprit[] }, rng: Rng): Relief | undefined;
   /** How much of the load is too much, and whom it saturates. */
   loadRelief(context: ReliefContext, rng: Rng): LoadRelief | undefined;
   /** A diagnosis of something past that is forgotten again. */

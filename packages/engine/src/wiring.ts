@@ -20,8 +20,8 @@ export const sageParts: Parts = {
   buildGraph: buildCausalGraph,
   learner: gvaeLearner,
   diagnose: (context, rng) => diagnose(context, { rng }),
-  relief: ({ culprit, others, probability, ...context }, rng) =>
-    doseOf(partOf(culprit), context, { rng, probability, others: others.map(partOf) }),
+  relief: ({ culprits, probability, ...context }, rng) =>
+    doseOf(culprits.map(partOf), context, { rng, probability }),
   loadRelief: ({ probability, ...context }, rng) => loadRelief(context, { rng, probability }),
   rehearse: ({ model, history, objective }, rng) => {
     const question = rehearsalOf(history, objective);

@@ -4,7 +4,7 @@ import type { Verdict } from '@sage/core';
 import { expect } from 'chai';
 import type { Parts } from '../src/parts.js';
 import { type Cluster, planning } from './cluster.js';
-import { fakeDiagnosis, settled, tempDir } from './support.js';
+import { fakeBlame, fakeDiagnosis, settled, tempDir } from './support.js';
 import { BAD, CART, GOOD, SCALE, type Timeline, timelinesOfEachTest, tooMuch } from './timeline.js';
 
 describe('treatment', () => {
@@ -15,25 +15,80 @@ describe('treatment', () => {
     cluster = suite.cluster;
   });
 
-  it('climbs rung by rung, out to more replicas, then further, and at last tells a person', async () => {
-    cluster.targets.set('n1', [{ ...CART, cpuQuotaCores: { current: 1, max: 2 } }]);
+  it('turns what was not enough as far as it goes, then climbs, out to more replicas, and at last tells a person', async () => {
+    cluster.targets.set('n1', [{ ...CART, cpuQuotaCores: { current: 1, max: 3 } }]);
     const at = await start({ actuation: { ...SCALE, allow: ['cpu-quota', 'scale'] } });
     await at.breakDown();
-    expect(cluster.log).to.deep.equal(['n1 applied cpu-quota of cart 1.5']);
+    expect(cluster.log).to.deep.equal(['n1 applied cpu-quota of cart 2']);
     // Two windows that begin after it.
     await at.slides(5, BAD);
     expect(cluster.log).to.have.length(1);
     await at.slides(1, BAD);
-    expect(cluster.log.slice(1)).to.deep.equal(['kubernetes cart × 4']);
+    expect(cluster.log.slice(1)).to.deep.equal(['n1 applied cpu-quota of cart 3']);
     await at.windows(20, BAD);
     expect(done()).to.deep.equal([
-      'n1 applied cpu-quota of cart 1.5',
-      'kubernetes cart × 4',
       'n1 applied cpu-quota of cart 2',
+      'n1 applied cpu-quota of cart 3',
+      'kubernetes cart × 4',
     ]);
-    expect(at.story).to.match(/still above the objective; the next step is taken.*Give cart more processor/s);
+    expect(at.story).to.match(/still above the objective; more is done.*Give cart more processor/s);
     const states = at.incidents[0]?.actions.map(({ state }) => state);
     expect(states).to.deep.equal(['done', 'done', 'done', 'advice']);
+  });
+
+  describe('that was not enough', () => {
+    const TARGETS = ['cart', 'db', 'front'].map((target) => ({
+      target,
+      cpuWeight: { current: 100, max: 10_000 },
+    }));
+    let blamed: readonly string[];
+    const begun = async (first = 'cart') => {
+      blamed = [first];
+      cluster.targets.set('n1', TARGETS);
+      const diagnose: Parts['diagnose'] = ({ window, objective }) => fakeBlame(window, objective, blamed);
+      const at = await start({}, { parts: { ...planning(), diagnose } });
+      await at.breakDown();
+      expect(done()).to.deep.equal([`n1 applied cpu-weight of ${first} 200`]);
+      return at;
+    };
+
+    it('goes on with whom another diagnosis names', async () => {
+      const at = await begun();
+      blamed = ['db'];
+      await at.slides(6, BAD);
+      expect(done().slice(1)).to.deep.equal(['n1 applied cpu-weight of db 200']);
+      expect(at.incidents[0]?.diagnosis?.culprits.map(({ service }) => service)).to.deep.equal(['db']);
+    });
+
+    it('goes on with whom the former named, all of the way, where another names nobody', async () => {
+      const at = await begun();
+      blamed = [];
+      await at.slides(6, BAD);
+      expect(done().slice(1)).to.deep.equal(['n1 applied cpu-weight of cart 10000']);
+      expect(at.incidents[0]?.diagnosis?.verdict).to.equal('culprits');
+      expect(at.story).to.include('diagnosed anew: undetermined; what was found before stands');
+    });
+
+    it('waits where another names who is called by those that were helped, until that has drained', async () => {
+      const at = await begun('front');
+      blamed = ['cart'];
+      await at.slides(6, BAD);
+      expect(at.story).to.include(
+        'diagnosed anew: cart; looked at again once what was queued up has drained',
+      );
+      expect(done()).to.have.length(1);
+      await at.slides(6, BAD);
+      expect(done().slice(1)).to.deep.equal(['n1 applied cpu-weight of cart 200']);
+    });
+
+    it('waits for approval like any other plan', async () => {
+      cluster.targets.set('n1', [CART]);
+      const at = await start({ actuation: { mode: 'recommend' } });
+      await at.breakDown();
+      await at.windows(8, BAD);
+      expect(cluster.log).to.deep.equal([]);
+      expect(at.incidents[0]?.actions.map(({ state }) => state)).to.deep.equal(['proposed']);
+    });
   });
 
   it('tells a person to scale where the orchestrator does not say how far that goes', async () => {
@@ -51,14 +106,10 @@ describe('treatment', () => {
     await at.breakDown();
     expect(cluster.log).to.deep.equal([
       'n1 refused cpu-weight of cart 200',
-      'n1 applied cpu-quota of cart 1.5',
+      'n1 applied cpu-quota of cart 2',
     ]);
     await at.windows(8, BAD);
-    expect(done().slice(2)).to.deep.equal([
-      'n1 applied cpu-quota of cart 2.25',
-      'n1 applied cpu-quota of cart 3.38',
-      'n1 applied cpu-quota of cart 4',
-    ]);
+    expect(done().slice(2)).to.deep.equal(['n1 applied cpu-quota of cart 4']);
   });
 
   it('takes back what did harm, that step alone, and stops there', async () => {
@@ -69,8 +120,8 @@ describe('treatment', () => {
     await at.windows(12, 3 * BAD);
     expect(done()).to.deep.equal([
       'n1 applied cpu-weight of cart 200',
-      'n1 applied cpu-quota of cart 1.5',
-      'n1 released cpu-quota of cart 1.5',
+      'n1 applied cpu-quota of cart 2',
+      'n1 released cpu-quota of cart 2',
     ]);
     expect(at.story).to.match(/worse than before; what was done is undone/);
   });
@@ -83,7 +134,7 @@ describe('treatment', () => {
     await at.slides(4, GOOD);
     await at.slides(5, BAD);
     expect(at.incidents).to.have.length(2);
-    expect(cluster.log.at(-1)).to.equal('n1 applied cpu-quota of cart 1.5');
+    expect(cluster.log.at(-1)).to.equal('n1 applied cpu-quota of cart 2');
   });
 
   describe('of two incidents on one target', () => {
@@ -103,7 +154,7 @@ describe('treatment', () => {
       await at.breakDown();
       expect(at.incidents).to.have.length(2);
       await at.windows(8, BAD);
-      expect(cluster.log).to.deep.equal(['n1 applied cpu-weight of cart 10000']);
+      expect(cluster.log).to.deep.equal(['n1 applied cpu-weight of cart 200']);
       const waiting = at.incidents.filter(({ actions }) => actions.length === 0);
       expect(waiting).to.have.length(1);
       expect(storyOf(at, waiting[0]?.objective ?? '')).to.match(
@@ -121,10 +172,10 @@ describe('treatment', () => {
       expect(storyOf(at, 'also')).to.match(/closed/);
       expect(cluster.log).to.deep.equal([
         'n1 applied cpu-weight of cart 200',
-        'n1 applied cpu-quota of cart 1.5',
+        'n1 applied cpu-quota of cart 2',
       ]);
       await at.windows(14, GOOD);
-      expect(done().slice(2)).to.deep.equal(['n1 released cpu-quota of cart 1.5']);
+      expect(done().slice(2)).to.deep.equal(['n1 released cpu-quota of cart 2']);
     });
   });
 
@@ -188,6 +239,24 @@ describe('treatment', () => {
     });
   });
 
+  it('is done as soon as a later diagnosis is sure enough, and what is not is said once', async () => {
+    let probability = 0.6;
+    const diagnose: Parts['diagnose'] = ({ window, objective }) => {
+      const diagnosis = fakeDiagnosis(window, objective);
+      const culprits = diagnosis.culprits.map((culprit) => ({ ...culprit, probability }));
+      probability += 0.01;
+      return { ...diagnosis, culprits };
+    };
+    const at = await start({}, { parts: { ...planning(), diagnose } });
+    await at.breakDown();
+    await at.windows(3, BAD);
+    expect(cluster.log).to.deep.equal([]);
+    expect(at.story.match(/below the 0\.7 from which Sage acts/g)).to.have.length(1);
+    probability = 0.8;
+    await at.windows(1, BAD);
+    expect(cluster.log).to.deep.equal(['n1 applied cpu-weight of cart 200']);
+  });
+
   describe('is an experiment', () => {
     const metrics = async (at: Timeline) => (await fetch(at.rig.url('/metrics'))).text();
 
@@ -218,6 +287,7 @@ describe('treatment', () => {
       const relief = () => {
         throw new Error('a bug');
       };
+      cluster.targets.set('n1', [{ ...CART, cpuWeight: { current: 100, max: 10_000 } }]);
       const at = await start({}, { parts: { relief } });
       await at.breakDown();
       expect(cluster.log).to.deep.equal(['n1 applied cpu-weight of cart 10000']);

@@ -9,10 +9,11 @@ const LEARNT = 22;
 /** Of 30 s, in slides of 10 s. */
 const WHOLE = 3;
 
+/** Its weight is at the end of its range when it was turned once, its quota when it was doubled twice. */
 export const CART = {
   target: 'cart',
   cpuQuotaCores: { current: 1, max: 4 },
-  cpuWeight: { current: 100, max: 10_000 },
+  cpuWeight: { current: 100, max: 200 },
 };
 export const SCALE = { scale: { max: 4 } };
 

@@ -27,12 +27,22 @@ const OBJECTIVE: Objective = {
   ...{ percentile: 'p95Ms', thresholdMs: 100 },
 };
 
-function windowOf(index: number, latencyMs: number, metrics: Window['metrics'] = new Map()): Window {
-  const stats = { p50Ms: latencyMs, p95Ms: latencyMs, p99Ms: latencyMs, count: 200 };
+const OTHER: Objective = { ...OBJECTIVE, name: 'put', operation: 'PUT /' };
+
+function windowOf(
+  index: number,
+  latencyMs: number,
+  metrics: Window['metrics'] = new Map(),
+  otherMs?: number,
+): Window {
+  const stats = (ms: number) => ({ p50Ms: ms, p95Ms: ms, p99Ms: ms, count: 200 });
   return {
     startMs: WINDOW_MS * index,
     endMs: WINDOW_MS * (index + 1),
-    latency: new Map([[objectiveNode(OBJECTIVE), stats]]),
+    latency: new Map([
+      [objectiveNode(OBJECTIVE), stats(latencyMs)],
+      ...(otherMs === undefined ? [] : [[objectiveNode(OTHER), stats(otherMs)] as const]),
+    ]),
     metrics,
   };
 }
@@ -86,25 +96,27 @@ const blame = (service: string): Answer => {
   return { verdict: 'culprits', blamed: ranked, ranked };
 };
 
-/** A latency for each window; what was done after each, and when the policy was asked. */
+/** A latency for each window, and of another objective; what was done after each, and when the policy was asked. */
 function operate(
   latenciesMs: readonly number[],
   policy: Policy = answeringPolicy({ name: 'it-is-back', answer: () => blame('back') }),
+  othersMs: readonly number[] = [],
 ): { readonly log: readonly string[]; readonly asked: readonly number[]; readonly operator: Operator } {
   const controls = new Hands();
   const asked: number[] = [];
   const operator = new Operator({
     policy,
-    objectives: [OBJECTIVE],
+    objectives: othersMs.length === 0 ? [OBJECTIVE] : [OBJECTIVE, OTHER],
     windowSeconds: WINDOW_MS / 1000,
     observe: (window, objective) => {
       asked.push(window.startMs / WINDOW_MS);
-      return { window, objective, history: [] } as unknown as Observed;
+      return { window, objective, history: [], graph: { latency: [] } } as unknown as Observed;
     },
   });
   const log = latenciesMs.map((latencyMs, index) => {
     const before = controls.log.length;
-    operator.onWindow(windowOf(index, latencyMs), { controls, nowMs: WINDOW_MS * (index + 1) + LATE_MS });
+    const window = windowOf(index, latencyMs, new Map(), othersMs[index]);
+    operator.onWindow(window, { controls, nowMs: WINDOW_MS * (index + 1) + LATE_MS });
     return controls.log.slice(before).join(' ');
   });
   return { log, asked, operator };
@@ -120,11 +132,38 @@ describe('an operator', () => {
     expect(log).to.deep.equal(['', '', '']);
   });
 
-  it('climbs the ladder, a rung each time two whole windows have not helped', () => {
+  it('turns a knob further, then climbs the ladder, each time two whole windows have not helped', () => {
     // Done at 40 s; the windows that begin at 60 s and 90 s judge, known at 130 s.
     const { log, asked } = operate([BAD, BAD, BAD, BAD, BAD, BAD, BAD, OK]);
     expect(asked).to.deep.equal([0, 3, 6]);
-    expect(log).to.deep.equal(['+cpu-quota', '', '', '+limit-corunner', '', '', '', '']);
+    // The later takes over from the earlier.
+    expect(log).to.deep.equal(['+cpu-quota', '', '', '+cpu-quota -cpu-quota', '', '', '+limit-corunner', '']);
+  });
+
+  it('goes on with what it was answered first, where that was not enough and there is no answer any more', () => {
+    const answers: Answer[] = [blame('back')];
+    const policy = answeringPolicy({
+      name: 'once',
+      answer: () => answers.shift() ?? { verdict: 'undetermined', blamed: [], ranked: [] },
+    });
+    const { log } = operate([BAD, BAD, BAD, BAD, OK, OK, OK, BAD], policy);
+    // Until the objective has held for two windows.
+    expect(log).to.deep.equal(['+cpu-quota', '', '', '+cpu-quota -cpu-quota', '', '', '', '']);
+  });
+
+  it('brings nothing back while something else waits to be judged', () => {
+    const unknown: Answer = { verdict: 'undetermined', blamed: [], ranked: [] };
+    const answers = [blame('back')];
+    const policy = answeringPolicy({
+      name: 'who',
+      answer: ({ objective }) => (objective === OTHER ? blame('front') : (answers.shift() ?? unknown)),
+    });
+    const calm = (count: number) => Array.from({ length: count }, () => OK);
+    const latenciesMs = [BAD, ...calm(12), BAD, BAD, BAD];
+    const othersMs = [...calm(12), BAD, ...calm(3)];
+    const { log } = operate(latenciesMs, policy, othersMs);
+    // Released with window 11; the other breaks in 12, and what is done about that is judged after 14 and 15.
+    expect(log.slice(11)).to.deep.equal(['-cpu-quota', '+limit-corunner', '', '', '+cpu-quota']);
   });
 
   it('takes back what did harm, and lets it rest', () => {
@@ -356,7 +395,9 @@ describe('a closed loop', function () {
 describe('an answer that is acted on', () => {
   it('keeps who is blamed, and what the window was', () => {
     const observed = { window: windowOf(3, BAD), objective: OBJECTIVE, history: [] } as unknown as Observed;
-    const { diagnosis, aims } = answeringPolicy({ name: 'm', answer: () => blame('back') }).decide(observed);
+    const policy = answeringPolicy({ name: 'm', answer: () => blame('back') });
+    const diagnosis = policy.diagnose(observed);
+    const aims = policy.aims(diagnosis, observed);
     const expected: Partial<Diagnosis> = { verdict: 'culprits', observedMs: BAD, thresholdMs: 100 };
     expect(diagnosis).to.include(expected);
     expect(aims.map(({ culprit: { service, resource } }) => [service, resource])).to.deep.equal([

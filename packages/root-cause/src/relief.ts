@@ -1,4 +1,4 @@
-import { type Intervention, NO_INTERVENTION } from '@sage/causal-graph';
+import type { Intervention } from '@sage/causal-graph';
 import {
   callsPerSecond,
   type Evidence,
@@ -58,22 +58,22 @@ const BISECTIONS = 4;
 const DEFAULT_PROBABILITY = 0.7;
 
 /**
- * The smallest part of the way from observed to normal, of one resource of one service, at which the objective holds
- * with the desired probability, or with the highest that there is; the `others` are all normal. A dose d of
- * do(X = normal) sets each metric to observed + d·(normal − observed), and lets what is unexplained of a latency stay
- * with probability 1 − d·(1 − keep). Found by bisection, since more of it helps no less. undefined where nothing can be
- * asked.
+ * The smallest part of the way from observed to normal, the same for all `culprits` that are helped together, at which the
+ * objective holds with the desired probability, or with the highest that there is. None of them counts on another becoming
+ * wholly normal: each is asked about beside the others at their own dose. A dose d of do(X = normal) sets each metric to
+ * observed + d·(normal − observed), and takes d of what all of the way takes of the latency that is unexplained: the further
+ * the objective is broken, the nearer to 1. Found by bisection, since more of it helps no less. undefined where nothing can
+ * be asked.
  */
 export function doseOf(
-  culprit: Restoration,
+  culprits: readonly Restoration[],
   input: DiagnoseInput,
-  options: ReliefOptions & { readonly others: readonly Restoration[] },
+  options: ReliefOptions,
 ): Dose | undefined {
   const scene = sceneOf(input, resolveOptions({ rng: options.rng }));
-  if (scene === undefined || !scene.facts.view.services.includes(culprit.service)) return undefined;
-  const always = restore(options.others, scene.facts);
-  const whole = restore([...options.others, culprit], scene.facts);
-  return smallestDose({ always, whole }, scene, { input, options });
+  const known = culprits.filter(({ service }) => scene?.facts.view.services.includes(service));
+  if (scene === undefined || known.length === 0) return undefined;
+  return smallestDose(restore(known, scene.facts), scene, { input, options });
 }
 
 /** The same for the load, with the service that it saturates. undefined where the load is not above normal. */
@@ -85,7 +85,7 @@ export function loadRelief(input: DiagnoseInput, options: ReliefOptions): LoadRe
   if (scene === undefined || !(growth > 1) || !Number.isFinite(growth)) return undefined;
   const { anomalyThreshold: threshold } = settings;
   const whole = normalLoad(scene.facts.reference, scene.signs, { window: input.window, growth, threshold });
-  const dose = smallestDose({ always: NO_INTERVENTION, whole }, scene, { input, options });
+  const dose = smallestDose(whole, scene, { input, options });
   const saturated = mostStrained(scene);
   if (dose === undefined || saturated === undefined) return undefined;
   const evidence = resourceEvidence(
@@ -106,19 +106,13 @@ function sceneOf(
   return readScene({ model, window, objective }, { view, reference, threshold });
 }
 
-interface Way {
-  /** At the beginning of the way. */
-  readonly always: Intervention;
-  /** At its end. */
-  readonly whole: Intervention;
-}
-
+/** `whole`: at the end of the way. */
 function smallestDose(
-  way: Way,
+  whole: Intervention,
   scene: Scene,
   { input, options }: { readonly input: DiagnoseInput; readonly options: ReliefOptions },
 ): Dose | undefined {
-  const ask = (dose: number) => outcomeAt(dose, way, { scene, input, options });
+  const ask = (dose: number) => outcomeAt(dose, whole, { scene, input, options });
   const restored = ask(1);
   if (restored === undefined) return undefined;
   const { thresholdMs } = input.objective;
@@ -142,9 +136,13 @@ interface DoseOutcome {
   readonly medianMs: number;
 }
 
+/**
+ * Of each world its latency where all that is unexplained stays, and where it goes as at the end of the way: at a dose d it
+ * is d of the way between the two. (`exogenous` between 0 and 1 would not say it: that is how likely all of it stays.)
+ */
 function outcomeAt(
   dose: number,
-  { always, whole }: Way,
+  whole: Intervention,
   {
     scene,
     input,
@@ -152,11 +150,20 @@ function outcomeAt(
   }: { readonly scene: Scene; readonly input: DiagnoseInput; readonly options: ReliefOptions },
 ): DoseOutcome | undefined {
   const { model, objective, window } = input;
-  const prediction = model.predict(scene.abduction, part(dose, { always, whole, window }), {
-    samples: options.samples ?? 64,
-    rng: options.rng.fork('relief'),
-  });
-  const draws = prediction.draws(objectiveNode(objective), objective.percentile);
+  const seen = seenPart(dose, whole, window);
+  const drawsWith = (exogenous: Intervention['exogenous']) =>
+    model
+      .predict(
+        scene.abduction,
+        { ...seen, exogenous },
+        {
+          samples: options.samples ?? 64,
+          rng: options.rng.fork('relief'),
+        },
+      )
+      .draws(objectiveNode(objective), objective.percentile);
+  const stays = drawsWith(new Map());
+  const draws = drawsWith(whole.exogenous).map((ms, world) => between(stays[world] ?? ms, ms, dose));
   if (draws.length === 0) return undefined;
   return {
     within: (limitMs) => draws.filter((ms) => ms <= limitMs).length / draws.length,
@@ -164,11 +171,10 @@ function outcomeAt(
   };
 }
 
-/** The intervention at a part of the way. */
-function part(dose: number, { always, whole, window }: Way & { readonly window: Window }): Intervention {
-  const between = (from: number, to: number) => from + dose * (to - from);
+/** What is measured, at a part of the way. */
+function seenPart(dose: number, whole: Intervention, window: Window): Pick<Intervention, 'metrics' | 'load'> {
   const observed = (service: string, feature: FeatureName, otherwise: number) =>
-    always.metrics.get(service)?.get(feature) ?? window.metrics.get(service)?.get(feature) ?? otherwise;
+    window.metrics.get(service)?.get(feature) ?? otherwise;
   return {
     metrics: new Map(
       [...whole.metrics].map(([service, features]) => [
@@ -176,18 +182,19 @@ function part(dose: number, { always, whole, window }: Way & { readonly window: 
         new Map(
           [...features].map(([feature, value]) => [
             feature,
-            between(observed(service, feature, value), value),
+            between(observed(service, feature, value), value, dose),
           ]),
         ),
       ]),
     ),
-    exogenous: new Map(
-      [...whole.exogenous].map(([node, keep]) => [node, between(always.exogenous.get(node) ?? 1, keep)]),
-    ),
     load: new Map(
-      [...whole.load].map(([root, value]) => [root, between(callsPerSecond(window, root), value)]),
+      [...whole.load].map(([root, value]) => [root, between(callsPerSecond(window, root), value, dose)]),
     ),
   };
+}
+
+function between(from: number, to: number, part: number): number {
+  return from + part * (to - from);
 }
 
 interface Strain {

@@ -72,11 +72,13 @@ export function linearModel(graph: CausalGraph, options: LinearModelOptions = {}
         for (const percentile of PERCENTILES) {
           const residual = abduction.residual(node.id, percentile);
           const keep = intervention.exogenous.get(node.id) ?? 1;
-          const left = keep * ((residual?.observedMs ?? 0) - (residual?.expectedMs ?? 0));
+          const unexplainedMs = (residual?.observedMs ?? 0) - (residual?.expectedMs ?? 0);
           const base = own(node, percentile, load, [intervention.metrics, abduction.window.metrics]);
           const draws = new Float64Array(samples);
           for (let i = 0; i < samples; i++) {
-            let ms = base + left + (1 - keep) * noiseMs(node, percentile) * rng.normal();
+            const noise = noiseMs(node, percentile) * rng.normal();
+            // A part in between is how likely all of it stays: in so many of the worlds.
+            let ms = base + (i < keep * samples ? unexplainedMs : noise);
             for (const { node: parent } of node.parents)
               ms += worlds.get(`${parent} ${percentile}`)?.[i] ?? 0;
             draws[i] = Math.max(0, ms);

@@ -21,11 +21,11 @@ function world(faults: readonly Fault[], thresholdMs: number, load?: number) {
 function dose(
   faults: readonly Fault[],
   thresholdMs: number,
-  [service, resource]: readonly [string, Resource],
-  others: readonly { service: string; resource: Resource }[] = [],
+  ...culprits: readonly (readonly [service: string, resource: Resource])[]
 ) {
   const { input } = world(faults, thresholdMs);
-  const found = doseOf({ service, resource }, input, { rng: createRng(3), others });
+  const restored = culprits.map(([service, resource]) => ({ service, resource }));
+  const found = doseOf(restored, input, { rng: createRng(3) });
   if (found === undefined) throw new Error('nothing could be asked');
   return found;
 }
@@ -72,18 +72,36 @@ describe('doseOf', () => {
     expect(expectedMs).to.equal(restoredMs);
   });
 
-  it('counts on the other culprits being helped as well', () => {
+  describe('of two that are helped together', () => {
     const both: readonly Fault[] = [...slow, { kind: 'cpu', service: 'rate', ms: 300 }];
-    const alone = dose(both, 250, link);
-    const together = dose(both, 250, link, [{ service: 'rate', resource: 'cpu' }]);
-    expect(alone.enough).to.equal(1);
-    expect(together.enough).to.be.below(1);
+    const cpu = ['rate', 'cpu'] as const;
+
+    it('counts on the other being helped as well', () => {
+      expect(dose(both, 250, link).enough).to.equal(1);
+      expect(dose(both, 250, link, cpu).enough).to.be.below(1);
+    });
+
+    it('and on no more of that than on its own', () => {
+      const thresholdMs = 250;
+      const { observedMs } = world(both, thresholdMs);
+      const { enough, expectedMs, restoredMs } = dose(both, thresholdMs, link, cpu);
+      // The model is linear: with each at the dose d, d of what both add to the latency is gone.
+      const fallMs = observedMs - restoredMs;
+      expect(expectedMs).to.be.closeTo(observedMs - enough * fallMs, 2 * STEP * fallMs);
+      expect(expectedMs).to.be.at.most(MARGIN * thresholdMs);
+      expect(expectedMs).to.be.at.least(MARGIN * thresholdMs - 2 * STEP * fallMs);
+    });
+
+    it('leaves out who the objective does not depend on', () => {
+      const alone = dose(slow, 250, link);
+      expect(dose(slow, 250, link, ['user', 'cpu'])).to.deep.equal(alone);
+    });
   });
 
   it('cannot tell of a service that the objective does not depend on, nor without a past', () => {
     const { input } = world(slow, 150);
     const ask = (service: string, history = input.history) =>
-      doseOf({ service, resource: 'cpu' }, { ...input, history }, { rng: createRng(3), others: [] });
+      doseOf([{ service, resource: 'cpu' }], { ...input, history }, { rng: createRng(3) });
     expect(ask('user')).to.equal(undefined);
     expect(ask('geo', [])).to.equal(undefined);
   });

@@ -1,5 +1,5 @@
 import type { TargetState } from '@sage/core';
-import { grownBy, number, type Rung, roundUp, weightFor } from './step.js';
+import { doubled, type Need, number, type Rung, roundUp, weightFor } from './step.js';
 
 /** Throttling below this is noise (the resolution of `cpu_throttled_ratio`). */
 const THROTTLED = 0.02;
@@ -10,13 +10,18 @@ const SPENDS_ITSELF = 0.8;
 
 /**
  * Cores at which `enough` of the throttling is gone. Who runs at rate r and is held off for the part τ of the time uses
- * q = r·(1 − τ); for τ' = (1 − e)·τ the quota is q' = q·(1 − (1 − e)·τ)/(1 − τ). Where throttling is not measured, up
- * to twice the quota.
+ * q = r·(1 − τ); for τ' = (1 − e)·τ the quota is q' = q·(1 − (1 − e)·τ)/(1 − τ). Where throttling is not measured, twice
+ * the quota; and at least that where the formula was believed once and it is short again: what is queued up is not in τ.
  */
-function neededQuota(current: number, throttledRatio: number | undefined, enough: number): number {
-  if (throttledRatio === undefined) return grownBy(current, enough);
+function neededQuota(
+  current: number,
+  throttledRatio: number | undefined,
+  { enough, again }: Pick<Need, 'enough' | 'again'>,
+): number {
+  if (throttledRatio === undefined) return doubled(current);
   const throttled = Math.min(MOST_THROTTLED, throttledRatio);
-  return (current * (1 - (1 - enough) * throttled)) / (1 - throttled);
+  const needed = (current * (1 - (1 - enough) * throttled)) / (1 - throttled);
+  return again ? Math.max(needed, doubled(current)) : needed;
 }
 
 /** Whether the quota is what it waits for; undefined where that is not measured. */
@@ -25,12 +30,12 @@ function isThrottled({ cpuThrottledRatio }: TargetState): boolean | undefined {
 }
 
 /** A quota of undefined is unlimited: nothing to raise. */
-export const raiseQuota: Rung = (state, { enough }) => {
+export const raiseQuota: Rung = (state, need) => {
   const { target, cpuQuotaCores, cpuThrottledRatio } = state;
   const current = cpuQuotaCores?.current;
   if (cpuQuotaCores === undefined || current === undefined || current >= cpuQuotaCores.max) return [];
   if (isThrottled(state) === false) return [];
-  const cores = Math.min(cpuQuotaCores.max, roundUp(neededQuota(current, cpuThrottledRatio, enough)));
+  const cores = Math.min(cpuQuotaCores.max, roundUp(neededQuota(current, cpuThrottledRatio, need)));
   const throttled =
     cpuThrottledRatio === undefined ? '' : `, throttled ${number(100 * cpuThrottledRatio)} % of the time`;
   const reason = `${target} has a quota of ${number(current)} cores${throttled}`;
@@ -46,19 +51,22 @@ export const raiseOwnQuota: Rung = (state, need) => {
   const current = cpuQuotaCores?.current;
   if (cpuQuotaCores === undefined || current === undefined || isThrottled(state) !== true) return [];
   if (cpuUsedCores === undefined || cpuUsedCores < SPENDS_ITSELF * current) return [];
-  return neededQuota(current, cpuThrottledRatio, need.enough) > cpuQuotaCores.max
+  const { enough } = need;
+  return neededQuota(current, cpuThrottledRatio, { enough, again: false }) > cpuQuotaCores.max
     ? []
     : raiseQuota(state, need);
 };
 
 /**
- * More processors to choose from, of those it may have: up to twice as many, since waiting falls with the load of each.
+ * More processors to choose from, of those it may have. Waiting falls at least as fast as the load of each, so `enough` of it
+ * is gone with n/(1 − e) of them; never more than twice as many at once.
  */
 export const widenCpuSet: Rung = (state, { enough }) => {
   const { target, cpuSet } = state;
   if (cpuSet === undefined || isThrottled(state) === true) return [];
   const spare = cpuSet.allowed.filter((cpu) => !cpuSet.current.includes(cpu));
-  const more = Math.ceil(grownBy(cpuSet.current.length, enough)) - cpuSet.current.length;
+  const count = cpuSet.current.length;
+  const more = weightFor(count, doubled(count), enough) - count;
   if (spare.length === 0 || more <= 0) return [];
   const cpus = [...cpuSet.current, ...spare.slice(0, more)].sort((a, b) => a - b);
   const reason = `${target} may run on ${cpuSet.current.length} of ${cpuSet.allowed.length} processors`;

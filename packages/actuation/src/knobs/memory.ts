@@ -1,13 +1,16 @@
-import { grownBy, number, type Rung } from './step.js';
+import { doubled, number, type Rung } from './step.js';
 
 /** From this part of its limit on a target is pressed by it. */
 const PRESSED = 0.8;
 
-/** How much more it would use cannot be seen while it is held down: up to twice the limit. */
-export const raiseMemoryLimit: Rung = ({ target, memoryLimitBytes }, { enough }) => {
+/**
+ * How much more it would use cannot be seen while it is held down, and until all that it works on fits it may be as slow as
+ * before: twice the limit, whatever part would be enough.
+ */
+export const raiseMemoryLimit: Rung = ({ target, memoryLimitBytes }) => {
   const { current, max = 0, used = 0 } = memoryLimitBytes ?? {};
   if (current === undefined || current >= max || used < PRESSED * current) return [];
-  const bytes = Math.min(max, Math.ceil(grownBy(current, enough)));
+  const bytes = Math.min(max, doubled(current));
   const reason = `${target} uses ${number((100 * used) / current)} % of its memory limit of ${number(current / 1e6)} MB`;
   return [{ action: { kind: 'memory-limit', target, bytes }, reason, restores: 'enough' }];
 };

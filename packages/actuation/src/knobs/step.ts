@@ -7,6 +7,8 @@ export interface Need {
    * holds.
    */
   readonly enough: number;
+  /** The knob is in force, and what was enough by the model was not: no measurement of what is missing is believed alone. */
+  readonly again: boolean;
   readonly evidence: Culprit['evidence'];
 }
 
@@ -20,9 +22,12 @@ export interface Step {
 /** One step of a ladder: the change it would make to a target now. Empty where it has nothing to turn. */
 export type Rung = (state: TargetState, need: Need) => readonly Step[];
 
-/** Where nothing measured says how much is missing, twice as much stands for the whole way. */
-export function grownBy(current: number, enough: number): number {
-  return current * (1 + enough);
+/**
+ * Of what is held down nobody sees how much is missing, so neither can a part of it be told: each step takes twice as much,
+ * and the shortest way to any amount is few of them.
+ */
+export function doubled(current: number): number {
+  return 2 * current;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Relief } from '@sage/actuation';
+import { isSureEnough, type Relief } from '@sage/actuation';
 import type { CausalModel } from '@sage/causal-graph';
 import {
   type Culprit,
@@ -31,8 +31,8 @@ export interface AimFacts {
 }
 
 /**
- * Whom a diagnosis asks to be helped: each culprit, the others being helped as well; for `workload` the service that
- * saturates; for `undetermined` who is most suspect, of whom a plan only speaks.
+ * Whom a diagnosis asks to be helped: each culprit, as much as is enough where all of those that are likely enough are helped
+ * so; for `workload` the service that saturates; for `undetermined` who is most suspect, of whom a plan only speaks.
  */
 export function aimsOf(diagnosis: Diagnosis, facts: AimFacts): readonly Aim[] {
   const { parts, model, window, history, objective, probability } = facts;
@@ -42,12 +42,17 @@ export function aimsOf(diagnosis: Diagnosis, facts: AimFacts): readonly Aim[] {
       ? undefined
       : { model, window, history, objective, probability };
   switch (diagnosis.verdict) {
-    case 'culprits':
-      return diagnosis.culprits.map((culprit) => {
-        const others = diagnosis.culprits.filter((other) => other !== culprit);
-        const relief = context && attempt(facts, () => parts.relief({ ...context, culprit, others }, rng));
-        return { culprit, relief };
-      });
+    case 'culprits': {
+      const culprits = diagnosis.culprits.filter((culprit) => isSureEnough(culprit, probability));
+      const relief =
+        culprits.length === 0
+          ? undefined
+          : context && attempt(facts, () => parts.relief({ ...context, culprits }, rng));
+      return diagnosis.culprits.map((culprit) => ({
+        culprit,
+        relief: culprits.includes(culprit) ? relief : undefined,
+      }));
+    }
     case 'workload': {
       const relief = context && attempt(facts, () => parts.loadRelief(context, rng));
       if (relief === undefined) return suspect(diagnosis);

@@ -126,12 +126,12 @@ export class Holding {
   }
 
   /**
-   * The objective of an open incident broke soon after something was released: what the diagnosis since then does not clear
-   * has to come back, and none of it is waited for any more. The plans that bring it back, to be carried out; empty where
+   * The objective of an open incident broke soon after something was released: what neither the diagnosis since then nor the
+   * time that it held without it clears has to come back, and none of it is waited for any more. The plans that bring it back, to be carried out; empty where
    * nothing was released lately.
    */
   comeBack(id: string): readonly Pick<IncidentAction, 'plan' | 'replicasBefore'>[] {
-    const { store, controller } = this.#options;
+    const { store, history, controller } = this.#options;
     const incident = store.get(id);
     const objective = incident && this.#objective(incident.objective);
     if (incident?.status !== 'open' || objective === undefined) return [];
@@ -142,7 +142,8 @@ export class Holding {
       if (!this.#brokenSince(objective, released.atMs)) return [];
       store.update(origin.id, (record) => ({ ...record, released: null }));
       const diagnosis = diagnosisSince(incident, released.atMs);
-      if (!comesBack(released.held.service, diagnosis)) {
+      const since = wholeWindows(history, released.atMs).map((window) => readObjective(objective, window));
+      if (!comesBack(released.held, diagnosis, since)) {
         this.#change(id, staysReleasedText(released.held, diagnosis?.culprits ?? []), (record) => record);
         return [];
       }

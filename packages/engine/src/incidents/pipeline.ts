@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import type { CausalModel } from '@sage/causal-graph';
 import {
   type Clock,
-  createRng,
   type Diagnosis,
   errorMessage,
   type Logger,
@@ -20,7 +19,7 @@ import type { WindowHistory } from '../learning/history.js';
 import type { Parts } from '../parts.js';
 import { Serial } from '../storage/serial.js';
 import type { Decision, DecisionFailure } from './approval.js';
-import { chooseWindow } from './broken-run.js';
+import { Diagnosing } from './diagnosing.js';
 import {
   type IncidentAction,
   type IncidentRecord,
@@ -29,18 +28,11 @@ import {
   newIncident,
   noted,
   publicIncident,
-  seedOf,
 } from './incident.js';
 import type { IncidentStore } from './incident-store.js';
 import { heldInSilence } from './silence.js';
 import { type JudgedAction, Treatment } from './treatment.js';
 import { wholeWindows } from './whole-windows.js';
-import { diagnosisText } from './words.js';
-
-/** A first diagnosis and two more where it was not determined. */
-const MAX_ATTEMPTS = 3;
-/** Windows that ended longer before the incident are no evidence of it. */
-const EVIDENCE_MS = 10 * 60_000;
 
 export interface PipelineOptions {
   readonly parts: Pick<Parts, 'diagnose' | 'relief' | 'loadRelief'>;
@@ -62,12 +54,14 @@ export interface PipelineOptions {
 /** The way of an incident: reported, opened, diagnosed, published, planned, acted on, observed, closed. */
 export class IncidentPipeline {
   readonly #options: PipelineOptions;
+  readonly #diagnosing: Diagnosing;
   readonly #treatment: Treatment;
   readonly #serial = new Serial();
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    this.#treatment = new Treatment(options);
+    this.#diagnosing = new Diagnosing(options);
+    this.#treatment = new Treatment({ ...options, diagnosing: this.#diagnosing });
   }
 
   /** The collector extension saw the objective break; `sinceMs` names the incident. */
@@ -157,63 +151,11 @@ export class IncidentPipeline {
   async #advance(id: string): Promise<void> {
     const { store } = this.#options;
     await store.save();
-    await this.#treatment.treat(id, this.#diagnose(store.get(id)));
+    const diagnosis = this.#diagnosing.diagnose(id, this.#treatment.settledMs);
+    if (diagnosis !== 'awaited') await this.#treatment.treat(id, diagnosis);
     await this.#treatment.observe(id);
     this.#close(id);
     await store.save();
-  }
-
-  #diagnose(incident: IncidentRecord | undefined): Diagnosis | undefined {
-    const { parts, history, model, config, clock, emit, publish, onDiagnosis } = this.#options;
-    const objective = incident && this.#objective(incident.objective);
-    if (incident === undefined || objective === undefined || !isDue(incident)) return undefined;
-    const { settledMs } = this.#treatment;
-    if (clock.now() < settledMs) return undefined;
-    const windows = history
-      .since(incident.openedMs - EVIDENCE_MS)
-      .filter(({ startMs }) => settledMs === 0 || startMs >= settledMs);
-    const { seconds, slideSeconds } = config().windows;
-    const choice = chooseWindow(objective, windows, { windowSeconds: seconds, slideSeconds });
-    const current = model();
-    if (current === undefined ? incident.diagnosis !== null : choice.kind === 'wait') return undefined;
-    const window = choice.kind === 'use' ? choice.window : windows.at(-1);
-    const again = incident.diagnosis !== null;
-    if (again && (window === undefined || !readObjective(objective, window).broken)) return undefined;
-    if (again && window?.endMs === incident.diagnosis?.windowEndMs) return undefined;
-
-    const startedMs = clock.now();
-    const diagnosis =
-      current === undefined || window === undefined
-        ? undetermined(objective, window, clock.now(), 'There is no model yet: Sage is still learning.')
-        : this.#try(objective, window, () =>
-            parts.diagnose(
-              { model: current, window, history: history.normal, objective },
-              createRng(seedOf(incident.id)),
-            ),
-          );
-    onDiagnosis(diagnosis, (clock.now() - startedMs) / 1000);
-    const record = this.#change(incident.id, diagnosisText(diagnosis), (before) => ({
-      ...before,
-      diagnosis,
-      attempts: before.attempts + (current === undefined ? 0 : 1),
-    }));
-    publish(record);
-    emit({ type: 'diagnosed', incident: publicIncident(record), diagnosis });
-    return diagnosis;
-  }
-
-  /** A bug in the search must not take the watch down with it. */
-  #try(objective: Objective, window: Window, diagnose: () => Diagnosis): Diagnosis {
-    try {
-      return diagnose();
-    } catch (error) {
-      this.#options.logger.error('the diagnosis failed', {
-        objective: objective.name,
-        error: errorMessage(error),
-      });
-      const reason = `The diagnosis failed: ${errorMessage(error)}`;
-      return undetermined(objective, window, window.endMs, reason);
-    }
   }
 
   #close(id: string): void {
@@ -319,35 +261,6 @@ export class IncidentPipeline {
   #objective(name: string | undefined): Objective | undefined {
     return this.#options.config().objectives.find((objective) => objective.name === name);
   }
-}
-
-function isDue({ status, diagnosis, attempts }: IncidentRecord): boolean {
-  if (status === 'closed') return false;
-  if (diagnosis === null) return true;
-  return (
-    attempts < MAX_ATTEMPTS && (diagnosis.verdict === 'undetermined' || diagnosis.verdict === 'no-violation')
-  );
-}
-
-function undetermined(
-  objective: Objective,
-  window: Window | undefined,
-  nowMs: number,
-  reason: string,
-): Diagnosis {
-  return {
-    objective: objective.name,
-    verdict: 'undetermined',
-    windowStartMs: window?.startMs ?? nowMs,
-    windowEndMs: window?.endMs ?? nowMs,
-    observedMs: window && readObjective(objective, window).observedMs,
-    thresholdMs: objective.thresholdMs,
-    culprits: [],
-    services: [],
-    resources: [],
-    victims: [],
-    reason,
-  };
 }
 
 function incidentId(parts: readonly string[]): string {

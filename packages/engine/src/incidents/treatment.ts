@@ -20,6 +20,7 @@ import type { EngineEvent } from '../events.js';
 import type { WindowHistory } from '../learning/history.js';
 import type { Parts } from '../parts.js';
 import { type Decision, type DecisionFailure, decide } from './approval.js';
+import type { Diagnosing } from './diagnosing.js';
 import { Holding } from './holding.js';
 import {
   type IncidentAction,
@@ -51,6 +52,7 @@ export interface TreatmentOptions {
   readonly logger: Logger;
   readonly emit: (event: EngineEvent) => void;
   readonly onJudged: (judged: JudgedAction) => void;
+  readonly diagnosing: Pick<Diagnosing, 'standing'>;
 }
 
 interface ActOptions {
@@ -168,7 +170,10 @@ export class Treatment {
     return outcomes;
   }
 
-  /** Two windows after what was done last: did it help? If not, one rung up; if it did harm, back. */
+  /**
+   * Two windows after what was done last: did it help? If not, more of it or one rung up, by a diagnosis of the time since
+   * if that says whom to help; if it did harm, back.
+   */
   async observe(id: string): Promise<void> {
     const { store, history, controller, clock, onJudged } = this.#options;
     const incident = store.get(id);
@@ -196,7 +201,10 @@ export class Treatment {
     }));
     if (isFirst) onJudged({ objective: objective.name, expectedMs: last.plan.expectedMs, observedMs });
     if (incident.status === 'closed' || controller.modeOf(objective.name) === 'observe') return;
-    if (judgement === 'climb') await this.#act(id, diagnosis);
+    if (judgement === 'climb') {
+      const standing = this.#options.diagnosing.standing(id, diagnosis, this.settledMs);
+      if (standing !== undefined) await this.#act(id, standing);
+    }
     if (judgement === 'undo') {
       for (const entry of incident.actions) if (entry.round === round) await this.#takeBack(id, entry);
     }
@@ -373,12 +381,12 @@ function lastRoundOf(incident: IncidentRecord | undefined): number {
   return Math.max(0, ...(incident?.actions ?? []).map((entry) => entry.round));
 }
 
-/** The same advice for the same service need not be given twice in a row. */
+/** The same advice for the same service, but for its numbers, need not be given twice in a row. */
 function isSaid(incident: IncidentRecord | undefined, plan: ActionPlan): boolean {
   const last = incident?.actions.findLast((entry) => entry.plan.service === plan.service);
-  return (
-    plan.actions.length === 0 &&
-    last?.state === 'advice' &&
-    last.plan.recommendations.join() === plan.recommendations.join()
-  );
+  return plan.actions.length === 0 && last?.state === 'advice' && inWords(last.plan) === inWords(plan);
+}
+
+function inWords({ recommendations }: ActionPlan): string {
+  return recommendations.join().replace(/\d+(\.\d+)?/g, '');
 }

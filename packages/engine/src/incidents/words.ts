@@ -25,6 +25,17 @@ export function diagnosisText(diagnosis: Diagnosis): string {
   }
 }
 
+/** What was done about a diagnosis was not enough, and another says no more. */
+export function stillStandsText({ verdict }: Diagnosis): string {
+  return `diagnosed anew: ${verdict}; what was found before stands`;
+}
+
+/** …and another names who may suffer from what drains out of what was helped. */
+export function mayDrainText({ culprits }: Diagnosis): string {
+  const named = culprits.map(({ service }) => service).join(', ');
+  return `diagnosed anew: ${named}; looked at again once what was queued up has drained`;
+}
+
 /** What was planned, and what has to happen for it to be done. */
 export function planText({ actions, recommendations }: ActionPlan, state: PlanState, number: number): string {
   const parts = [...actions.map(plannedText), ...recommendations].join('; ');
@@ -45,11 +56,15 @@ export function leaseEndedText({ node, action }: HeldAction): string {
 
 /** Why what was released does not come back. */
 export function staysReleasedText(
-  { node, action, service }: HeldAction,
+  { node, action, service, resource }: HeldAction,
   culprits: readonly Culprit[],
 ): string {
   const blamed = culprits.map((culprit) => `${culprit.resource} of ${culprit.service}`).join(', ');
-  return `${action.kind} of ${action.target} on ${node} stays released: to blame is ${blamed}, not ${service}`;
+  const why =
+    blamed === ''
+      ? 'the objective held without it at first'
+      : `to blame is ${blamed}, not ${resource} of ${service}`;
+  return `${action.kind} of ${action.target} on ${node} stays released: ${why}`;
 }
 
 export function decisionText(decision: Decision, number: number, by: string | undefined): string {
@@ -69,7 +84,7 @@ export function judgementText(
     case 'keep':
       return `${found}, within the objective`;
     case 'climb':
-      return `${found}, still above the objective; the next step is taken`;
+      return `${found}, still above the objective; more is done`;
     case 'undo':
       return `${found}, worse than before; what was done is undone`;
     case 'wait':

@@ -8,9 +8,12 @@ import {
   planActions,
   releaseDue,
   restsUntil,
+  standingDiagnosis,
   type TurnedKnob,
   takesOver,
+  WINDOWS_TO_JUDGE,
 } from '@sage/actuation';
+import { calledBy } from '@sage/causal-graph';
 import { ObjectiveWatcher } from '@sage/collector-extension';
 import {
   type Action,
@@ -25,7 +28,7 @@ import type { Controls } from '@sage/simulator';
 import type { Observed } from '../observed.js';
 import { worstOf } from '../suites/simulated-objectives.js';
 import type { UnderWay } from '../suites/simulated-run.js';
-import type { Decision, Policy } from './policy.js';
+import type { Aim, Policy } from './policy.js';
 import { type Held, Treatment } from './treatment.js';
 
 /** Something that was turned, or turned back. */
@@ -54,9 +57,9 @@ const SCALE: ScaleBounds = { min: 1, max: 4 };
 /**
  * What goes from a broken objective to knobs: a policy says whom to help, and everything after that is what Sage does of it.
  * The planner chooses the rung; after two windows it is judged, and taken back where it did harm; while nothing waits to be
- * judged, every window that breaks an objective is asked about anew, and the same answer means the next rung; after ten
- * clean windows the newest action is released, and comes back if the objective breaks without it and the answer to that does
- * not name others alone.
+ * judged, every window that breaks an objective is asked about anew, and the same answer, or none while a former one stands,
+ * means more of it and then the next rung; after ten clean windows the newest action is released, and comes back if the
+ * objective breaks without it and neither the answer to that nor the time until then clears it.
  */
 export class Operator {
   readonly deeds: Deed[] = [];
@@ -77,9 +80,12 @@ export class Operator {
     const hands: Hands = { window, controls, nowMs, placement: place(controls.read(), controls.instances()) };
     this.#openAndClose(window);
     for (const treatment of this.#treatments) this.#judge(treatment, hands);
-    const decisions = this.#ask(hands);
-    for (const treatment of new Set([...decisions.keys(), ...this.#treatments])) {
-      this.#treat(treatment, decisions.get(treatment), hands);
+    // Nothing is asked, nor done, while something waits to be judged.
+    if (this.#treatments.every(({ pending }) => pending === undefined)) {
+      const answers = this.#ask(hands);
+      for (const treatment of new Set([...answers.keys(), ...this.#treatments])) {
+        this.#treat(treatment, answers.get(treatment), hands);
+      }
     }
     for (const treatment of this.#treatments) this.#release(treatment, hands);
   }
@@ -103,30 +109,47 @@ export class Operator {
     return treatment;
   }
 
-  /** About all objectives on the same window, before anything is done; about none while something waits to be judged. */
-  #ask({ window }: Hands): ReadonlyMap<Treatment, Decision> {
+  /** About all objectives on the same window, before anything is done. */
+  #ask({ window }: Hands): ReadonlyMap<Treatment, Answered> {
     const { policy, objectives, observe } = this.#options;
-    if (this.#treatments.some(({ pending }) => pending !== undefined)) return new Map();
     const asked = policy.asksAlways
       ? [worstOf(window, objectives).objective]
       : objectives.filter((objective) => readObjective(objective, window).broken);
     return new Map(
-      asked.map((objective) => [this.#treatmentOf(objective), policy.decide(observe(window, objective))]),
+      asked.map((objective) => {
+        const treatment = this.#treatmentOf(objective);
+        const observed = observe(window, objective);
+        const latest = policy.diagnose(observed);
+        const standing = this.#standing(treatment, latest, observed);
+        const aims = standing === undefined ? [] : policy.aims(standing, observed);
+        return [treatment, { latest, standing: standing ?? latest, aims }];
+      }),
     );
   }
 
+  #standing(
+    { diagnosis: former, held, changedMs }: Treatment,
+    latest: Diagnosis,
+    { graph, window }: Observed,
+  ): Diagnosis | undefined {
+    if (former === undefined) return latest;
+    const settledMs = changedMs + 1000 * WINDOWS_TO_JUDGE * this.#options.windowSeconds;
+    const helped = window.startMs < settledMs ? held.map(({ service }) => service) : [];
+    return standingDiagnosis(former, latest, calledBy(graph, helped));
+  }
+
   /** What comes back is judged before anything else is tried, unless culprits are named beside it. */
-  #treat(treatment: Treatment, decision: Decision | undefined, hands: Hands): void {
-    const back = this.#bringBack(treatment, decision?.diagnosis, hands);
-    const acts = decision !== undefined && (back.length === 0 || decision.diagnosis.verdict === 'culprits');
-    const added = acts ? this.#act(treatment, decision, back, hands) : [];
+  #treat(treatment: Treatment, answered: Answered | undefined, hands: Hands): void {
+    const back = this.#bringBack(treatment, answered?.latest, hands);
+    const acts = answered !== undefined && (back.length === 0 || answered.latest.verdict === 'culprits');
+    const added = acts ? this.#act(treatment, answered, back, hands) : [];
     this.#pend(treatment, [...back, ...added], hands);
   }
 
   /** But for services for which something has come `back`; what was turned. */
   #act(
     treatment: Treatment,
-    { diagnosis, aims }: Decision,
+    { standing: diagnosis, aims }: Answered,
     back: readonly Held[],
     hands: Hands,
   ): readonly Held[] {
@@ -161,10 +184,11 @@ export class Operator {
         if (this.#turn(treatment, held, 'done', hands)) added.push(held);
       }
     }
+    if (added.length > 0) treatment.diagnosis = diagnosis;
     return added;
   }
 
-  /** What was released too early, as far as the answer does not clear it. */
+  /** What was released too early, as far as neither the answer nor the time that it held without it clears it. */
   #bringBack(treatment: Treatment, diagnosis: Diagnosis | undefined, hands: Hands): readonly Held[] {
     if (!treatment.open || !treatment.isBroken(hands.window)) return [];
     const back: Held[] = [];
@@ -172,10 +196,11 @@ export class Operator {
       const { objective, released } = origin;
       if (objective !== treatment.objective || released === undefined) continue;
       origin.released = undefined;
-      if (!comesBack(released.service, diagnosis)) continue;
+      const since = treatment.readingsSince(released.atMs, this.#windows);
+      if (!comesBack(released.held, diagnosis, since)) continue;
       if (origin !== treatment) treatment.adopt(origin);
       treatment.patience = Math.max(treatment.patience, morePatience(origin.patience));
-      const held = { ...released, id: String(this.#made++) };
+      const held = { ...released.held, id: String(this.#made++) };
       if (this.#turn(treatment, held, 'back', hands)) back.push(held);
     }
     return back;
@@ -189,6 +214,7 @@ export class Operator {
     if (judgement === 'wait') return;
     treatment.pending = undefined;
     if (judgement !== 'undo') return;
+    treatment.diagnosis = undefined;
     for (const held of treatment.held.filter(({ id }) => ids.has(id)).toReversed()) {
       this.#turnBack(treatment, held, 'undone', hands);
       this.#rest(held, hands.nowMs);
@@ -199,7 +225,7 @@ export class Operator {
     const readings = treatment.readingsSince(treatment.changedMs, this.#windows);
     if (!releaseDue(cleanWindows(readings), treatment.patience)) return;
     const newest = treatment.held.at(-1);
-    treatment.released = newest;
+    treatment.released = newest && { atMs: hands.nowMs, held: newest };
     if (newest === undefined) treatment.patience = 1;
     else this.#turnBack(treatment, newest, 'released', hands);
   }
@@ -257,6 +283,14 @@ export class Operator {
     const { name: objective } = treatment.objective;
     this.deeds.push({ atMs: nowMs, objective, service, resource, kind: action.kind, what });
   }
+}
+
+/** What a policy says of a window that breaks an objective. */
+interface Answered {
+  readonly latest: Diagnosis;
+  /** What is acted on, and whom it asks to be helped. */
+  readonly standing: Diagnosis;
+  readonly aims: readonly Aim[];
 }
 
 /** What an operator has at hand when a window comes. */

@@ -1,4 +1,4 @@
-import type { Relief } from '@sage/actuation';
+import { isSureEnough, type Relief } from '@sage/actuation';
 import {
   type ActionKind,
   type Culprit,
@@ -19,11 +19,6 @@ export interface Aim {
   readonly relief?: Relief | undefined;
 }
 
-export interface Decision {
-  readonly diagnosis: Diagnosis;
-  readonly aims: readonly Aim[];
-}
-
 /** Who decides whom to help; how that is done is for all of them the same planner's work. */
 export interface Policy {
   readonly name: string;
@@ -33,7 +28,9 @@ export interface Policy {
   readonly allow?: readonly ActionKind[];
   /** Below this probability of a culprit it does nothing. */
   readonly minProbability: number;
-  decide(observed: Observed): Decision;
+  diagnose(observed: Observed): Diagnosis;
+  /** What a diagnosis, of this window or of one before it, asks for now. */
+  aims(diagnosis: Diagnosis, observed: Observed): readonly Aim[];
 }
 
 /** From which probability on Sage acts unless it is configured otherwise; the objective shall then hold with it. */
@@ -44,24 +41,20 @@ export const sagePolicy: Policy = {
   name: 'sage',
   asksAlways: false,
   minProbability: MIN_PROBABILITY,
-  decide: (observed) => {
-    const { model, window, history, objective, rng } = observed;
-    const input = { model, window, history, objective };
-    const diagnosis = diagnose(input, { rng });
+  diagnose: ({ rng, ...input }) => diagnose(input, { rng }),
+  aims: ({ verdict, culprits }, { rng, ...input }) => {
     const options = { rng, probability: MIN_PROBABILITY };
-    if (diagnosis.verdict === 'culprits') {
-      const aims = diagnosis.culprits.map((culprit): Aim => {
-        const others = diagnosis.culprits.filter((other) => other !== culprit).map(partOf);
-        return { culprit, relief: doseOf(partOf(culprit), input, { ...options, others }) };
-      });
-      return { diagnosis, aims };
+    if (verdict === 'culprits') {
+      const helped = culprits.filter((culprit) => isSureEnough(culprit, MIN_PROBABILITY));
+      const relief = doseOf(helped.map(partOf), input, options);
+      return helped.map((culprit) => ({ culprit, relief }));
     }
-    if (diagnosis.verdict !== 'workload') return { diagnosis, aims: [] };
+    if (verdict !== 'workload') return [];
     const relief = loadRelief(input, options);
-    if (relief === undefined) return { diagnosis, aims: [] };
+    if (relief === undefined) return [];
     const { service, resource, evidence, probability, share, expectedMs, restoredMs } = relief;
     const culprit = { service, resource, evidence, probability, share: 1, effectMs: 0 };
-    return { diagnosis, aims: [{ culprit, relief: { enough: share, expectedMs, restoredMs } }] };
+    return [{ culprit, relief: { enough: share, expectedMs, restoredMs } }];
   },
 };
 
@@ -85,7 +78,7 @@ export function answeringPolicy(
     asksAlways,
     ...(allow === undefined ? {} : { allow }),
     minProbability: 0,
-    decide: (observed) => {
+    diagnose: (observed) => {
       const { verdict, blamed } = method.answer(observed);
       const culprits = (verdict === 'culprits' ? blamed : []).map(
         ({ service, resource, probability }): Culprit => ({
@@ -98,7 +91,7 @@ export function answeringPolicy(
         }),
       );
       const { window, objective } = observed;
-      const diagnosis: Diagnosis = {
+      return {
         objective: objective.name,
         verdict,
         windowStartMs: window.startMs,
@@ -111,8 +104,8 @@ export function answeringPolicy(
         victims: [],
         reason: '',
       };
-      return { diagnosis, aims: culprits.map((culprit) => ({ culprit })) };
     },
+    aims: ({ culprits }) => culprits.map((culprit) => ({ culprit })),
   };
 }
 

@@ -1,5 +1,12 @@
 import type { TurnedKnob } from '@sage/actuation';
-import { type Objective, type ObjectiveReading, type Resource, readObjective, type Window } from '@sage/core';
+import {
+  type Diagnosis,
+  type Objective,
+  type ObjectiveReading,
+  type Resource,
+  readObjective,
+  type Window,
+} from '@sage/core';
 
 /** An action in force. */
 export interface Held extends TurnedKnob {
@@ -25,7 +32,9 @@ export class Treatment {
   /** Done and not judged yet. */
   pending: Round | undefined;
   /** What was released last, while it may have to come back. */
-  released: Held | undefined;
+  released: { readonly atMs: number; readonly held: Held } | undefined;
+  /** What was acted on last, unless that did harm: it stands while nothing newer says whom to help. */
+  diagnosis: Diagnosis | undefined;
   /** Times the usual clean windows before something is released. */
   patience = 1;
   /** When something was done or undone last. */

@@ -108,7 +108,7 @@ function broughtBackWords({ deeds }: PolicyFigures): string[] {
   const back = deeds.filter(({ what }) => what === 'back').length;
   if (back === 0) return [];
   return [
-    `What was released comes back where an objective breaks soon after and the diagnosis does not blame others alone; that happened ${back} times with Sage. Where it names nobody, two intervals are waited before anything else is tried: time lost where the cause is another by then.`,
+    `What was released comes back where it is to blame, or where nobody is and an objective breaks within two intervals; that happened ${back} times with Sage. Where nobody is named, two intervals are waited before anything else is tried: time lost where the cause is another by then.`,
   ];
 }
 

@@ -1,0 +1,91 @@
+import { limit, scale, testEach } from './planning.js';
+
+describe('planActions for replicas', () => {
+  testEach([
+    {
+      name: 'scale out once no rung is left, by n/(1 − e)',
+      resource: 'disk',
+      nodes: ['bare'],
+      scale: {},
+      enough: 0.25,
+      actions: [scale(4)],
+    },
+    {
+      name: 'scale: never more than twice at once',
+      resource: 'cpu',
+      nodes: ['bare'],
+      scale: {},
+      actions: [scale(6)],
+    },
+    {
+      name: 'scale: the configuration bounds it',
+      resource: 'cpu',
+      nodes: ['bare'],
+      scale: {},
+      bounds: { min: 1, max: 5 },
+      actions: [scale(5)],
+    },
+    {
+      name: 'scale: an autoscaler bounds it',
+      resource: 'cpu',
+      nodes: ['bare'],
+      scale: { autoscaler: { name: 'rate', min: 2, max: 4 } },
+      actions: [scale(4)],
+    },
+    {
+      name: 'scale: at the most there may be it says so',
+      resource: 'cpu',
+      nodes: ['bare'],
+      scale: { replicas: 20 },
+      actions: [],
+      recommends: /scale it out/,
+    },
+    {
+      name: 'scale: a service that is switched off stays so',
+      resource: 'cpu',
+      nodes: ['bare'],
+      scale: { replicas: 0 },
+      actions: [],
+      recommends: /scale it out/,
+    },
+    {
+      name: 'scale: not before the local rungs',
+      resource: 'disk',
+      scale: {},
+      actions: [limit([13, 14], 'disk')],
+    },
+    {
+      name: 'scale: where it is not allowed it is recommended',
+      resource: 'cpu',
+      nodes: ['bare'],
+      scale: {},
+      allow: ['cpu-quota'],
+      actions: [],
+      recommends: /scale it out/,
+    },
+    {
+      name: 'scale: one that is under way is not doubled',
+      resource: 'cpu',
+      nodes: ['bare'],
+      scale: {},
+      inForce: [scale(6)],
+      actions: [],
+      recommends: /scale it out/,
+    },
+    {
+      name: 'workload: scales out who saturates, whatever it waits for',
+      resource: 'software',
+      verdict: 'workload',
+      scale: {},
+      enough: 0.5,
+      actions: [scale(6)],
+    },
+    {
+      name: 'workload: nothing local',
+      resource: 'cpu',
+      verdict: 'workload',
+      actions: [],
+      recommends: /Scale rate out, which saturates first, or shed load/,
+    },
+  ]);
+});
