@@ -23,7 +23,7 @@ export const QUICK: Sizes = {
   sensitivity: {
     topology: 'chain',
     samplings: [1, 0.1, 0.01, 0.001],
-    sampledRequestsPerSecond: 200,
+    sampledRequestsPerSecond: 120,
     windowSeconds: [15, 30, 60],
     trainWindows: [60, 120, 240],
   },
