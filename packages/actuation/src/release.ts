@@ -28,9 +28,10 @@ export function morePatience(patience: number): number {
 /**
  * Whether what was released comes back when the objective breaks soon after. `diagnosis` is of the time since, and undefined
  * where there is none. Culprits that are others, or the same service for want of something else, clear it: the violation has
- * a cause of its own then, and what comes back would take the time that they need. Without a culprit nothing does, and what was changed last is the first
- * suspect: but a release is an experiment like any action, and shows within as many windows. `since`: readings of the windows
- * that began after it, oldest first; where so many of them kept the objective at first, it broke for another reason.
+ * a cause of its own then, and what comes back would take the time that they need. Without a culprit nothing does, and
+ * what was changed last is the first suspect: but a release is an experiment like any action, and shows within as many
+ * windows. `since`: readings of the windows that began after it, oldest first; where so many of them kept the objective at
+ * first, it broke for another reason.
  */
 export function comesBack(
   released: Pick<Culprit, 'service' | 'resource'>,

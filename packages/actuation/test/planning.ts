@@ -13,7 +13,7 @@ import type {
 import { expect } from 'chai';
 import { place, planActions, type Relief, type TurnedKnob } from '../src/index.js';
 
-const culpritOf = (resource: Resource, over: Partial<Culprit> = {}): Culprit => ({
+export const culpritOf = (resource: Resource, over: Partial<Culprit> = {}): Culprit => ({
   service: 'rate',
   resource,
   probability: 0.9,
@@ -23,7 +23,7 @@ const culpritOf = (resource: Resource, over: Partial<Culprit> = {}): Culprit => 
   ...over,
 });
 
-const diagnosisOf = (culprit: Culprit, verdict: Diagnosis['verdict']): Diagnosis => ({
+export const diagnosisOf = (culprit: Culprit, verdict: Diagnosis['verdict']): Diagnosis => ({
   objective: 'hotels',
   verdict,
   windowStartMs: 0,

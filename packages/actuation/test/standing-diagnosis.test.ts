@@ -1,22 +1,11 @@
-import type { Culprit, Diagnosis, Verdict } from '@sage/core';
+import type { Diagnosis, Verdict } from '@sage/core';
 import { expect } from 'chai';
 import { standingDiagnosis } from '../src/index.js';
+import { culpritOf, diagnosisOf } from './planning.js';
 
 const of = (verdict: Verdict, ...blamed: readonly string[]): Diagnosis => ({
-  ...{
-    objective: 'hotels',
-    verdict,
-    windowStartMs: 0,
-    windowEndMs: 30_000,
-    observedMs: 200,
-    thresholdMs: 100,
-  },
-  ...{ services: [], resources: [], victims: [], reason: '' },
-  culprits: blamed.map(
-    (service): Culprit => ({
-      ...{ service, resource: 'cpu', probability: 0.9, share: 1, effectMs: 10, evidence: [] },
-    }),
-  ),
+  ...diagnosisOf(culpritOf('cpu'), verdict),
+  culprits: blamed.map((service) => culpritOf('cpu', { service })),
 });
 
 describe('standingDiagnosis', () => {

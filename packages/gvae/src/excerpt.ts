@@ -2,7 +2,7 @@ import { RESIDUAL_QUANTILES, type Residuals } from './calibration.js';
 import type { Edge, Layout, Unit } from './layout.js';
 import { indexOf } from './layout-index.js';
 import type { Parameters } from './parameters.js';
-import type { Scales } from './scales.js';
+import { COLUMN_SCALES, NODE_SCALES, type Scales } from './scales.js';
 
 /**
  * As much of a layout as some of its units need to learn, so that learning a part costs what the part is large. Units,
@@ -79,11 +79,11 @@ export function takeScales({ features, nodes }: Excerpt, whole: Scales): Scales 
 
 /** The way back: into `whole`. */
 export function putScales({ features, nodes }: Excerpt, part: Scales, whole: Scales): void {
-  for (const name of ['center', 'spread', 'low', 'high'] as const) {
+  for (const name of COLUMN_SCALES) {
     put(part.feature[name], features, whole.feature[name]);
     whole.load[name].set(part.load[name]);
   }
-  for (const name of ['median', 'logSpread', 'selfScale', 'rawSpread'] as const) {
+  for (const name of NODE_SCALES) {
     put(part[name], nodes, whole[name], 3);
   }
 }

@@ -2,7 +2,14 @@ import type { FeatureName, Window } from '@sage/core';
 import { excerptOf, putScales } from './excerpt.js';
 import type { Layout, Unit } from './layout.js';
 import { indexOf } from './layout-index.js';
-import { type ColumnScales, emptyScales, fitScales, type Scales } from './scales.js';
+import {
+  COLUMN_SCALES,
+  type ColumnScales,
+  emptyScales,
+  fitScales,
+  NODE_SCALES,
+  type Scales,
+} from './scales.js';
 import { nameOf } from './warm-start.js';
 
 interface Scaled {
@@ -84,14 +91,14 @@ function copyKept(layout: Layout, scales: Scales, before: Scaled, kept: PlacesKe
   layout.nodes.forEach((_, v) => {
     const from = kept.node(v);
     if (from === undefined) return;
-    for (const name of ['median', 'logSpread', 'selfScale', 'rawSpread'] as const) {
+    for (const name of NODE_SCALES) {
       scales[name].set(before.scales[name].subarray(3 * from, 3 * from + 3), 3 * v);
     }
   });
 }
 
 function copyColumn(target: ColumnScales, to: number, source: ColumnScales, from: number): void {
-  for (const name of ['center', 'spread', 'low', 'high'] as const) {
+  for (const name of COLUMN_SCALES) {
     target[name][to] = source[name][from] as number;
   }
 }

@@ -29,6 +29,10 @@ export interface Scales {
   readonly rawSpread: Float64Array;
 }
 
+/** Those of a column, and those of [node][percentile]. */
+export const COLUMN_SCALES = ['center', 'spread', 'low', 'high'] as const;
+export const NODE_SCALES = ['median', 'logSpread', 'selfScale', 'rawSpread'] as const;
+
 /** What hardly varied in training is not magnified beyond this: a disturbance is at most so many spreads. */
 const LEAST_RAW_SPREAD = 0.05;
 

@@ -32,9 +32,9 @@ const WHOLE = 0.9;
 
 /**
  * Explains why runs of a node took longer than its calls account for at their own quantile: a run is slow when any of its
- * calls is, so that Σ P(call slow) ≥ P(run slow) limits by how much. Where the most that can have been slow covers all that is left it was that, since nobody else is needed; of
- * several kinds the fewest that are enough. Where it does not, something else slows the node in any case, and calls explain
- * what is to be expected of them.
+ * calls is, so that Σ P(call slow) ≥ P(run slow) limits by how much. Where the most that can have been slow covers all
+ * that is left it was that, since nobody else is needed; of several kinds the fewest that are enough. Where it does not,
+ * something else slows the node in any case, and calls explain what is to be expected of them.
  */
 export function explainBySlowCalls(
   kinds: readonly RisenCalls[],

@@ -20,6 +20,11 @@ export function isPoolMeasured({ features }: ServiceSigns): boolean {
   return features.some(({ feature }) => POOL_QUEUE.includes(feature));
 }
 
+/** Whether a service's waits for a connection show in a node: the way of a call there, or all of it where it is one span. */
+export function waitsForConnection(service: string, { rpc, kind }: LatencyNode): boolean {
+  return rpc.caller === service && (kind === 'request' || kind === 'client');
+}
+
 /** Of a callee without spans nobody sees whether it serves as fast as ever: a wait for its connections says less. */
 const UNSEEN_PART = 0.75;
 
@@ -32,8 +37,7 @@ export function poolWaitClaim(
   { node, meanExcessMs }: NodeAnomaly,
   calleeServes: () => Serving,
 ): number {
-  if (node.rpc.caller !== signs.service || meanExcessMs <= 0) return 0;
-  if (node.kind !== 'request' && node.kind !== 'client') return 0;
+  if (meanExcessMs <= 0 || !waitsForConnection(signs.service, node)) return 0;
   const wait = signs.features.find(({ feature }) => feature === 'software_pool_wait_ms');
   const isNoted = signs.features.some(({ feature, z }) => POOL_QUEUE.includes(feature) && z >= POOL_NOTED_Z);
   if (wait === undefined || !isNoted) return 0;

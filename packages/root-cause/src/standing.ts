@@ -2,7 +2,8 @@ import type { LatencyNode } from '@sage/causal-graph';
 import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
-import { type SlowCallee, waitsForConnection } from './unmeasured.js';
+import { waitsForConnection } from './pool-wait.js';
+import type { SlowCallee } from './unmeasured.js';
 
 /** z of ordinary noise. */
 export const NOISE_Z = 2;
@@ -31,6 +32,7 @@ export interface EdgeStanding {
  * A pool that runs dry is as often the effect of the slow call as its cause, unless the call itself is as fast as ever.
  */
 const POOL_PART = 0.2;
+
 /** Largest strength of what a service waits for, pools discounted. */
 export function contentionOf(signs: ServiceSigns): number {
   const strengths = [...directContention(signs, () => 0)].map(
@@ -101,7 +103,7 @@ function slowCallees(
   const callees = new Map<string, SlowCallee>();
   for (const entry of signs.shared) {
     const { callee } = entry.node.rpc;
-    if (!waitsForConnection(signs.service, entry)) continue;
+    if (!waitsForConnection(signs.service, entry.node)) continue;
     const own = all.get(callee);
     const slow = strength(entry.z) - (own === undefined ? 0 : contentionOf(own));
     const known = callees.get(callee);

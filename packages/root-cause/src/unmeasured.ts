@@ -1,7 +1,7 @@
 import { RESOURCES, type Resource } from '@sage/core';
 import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import { isWaitMeasured } from './directness.js';
-import { isPoolMeasured } from './pool-wait.js';
+import { isPoolMeasured, waitsForConnection } from './pool-wait.js';
 
 /** A slow way speaks for what might make it slow at half the strength of something that was measured. */
 const UNMEASURED_PART = 0.5;
@@ -26,7 +26,7 @@ export function commonCauseClaim(
   callees: ReadonlyMap<string, SlowCallee>,
 ): number {
   const own = strength(shared.z);
-  if (own <= 0 || !waitsForConnection(signs.service, shared)) return 0;
+  if (own <= 0 || !waitsForConnection(signs.service, shared.node)) return 0;
   const isMeasured = isPoolMeasured(signs);
   const alike = [...callees].filter(
     ([callee, { isLossy }]) =>
@@ -47,9 +47,4 @@ export function unseenPoolPart(caller: ServiceSigns, callee: ServiceSigns, { nod
   if (node.kind !== 'client' || isPoolMeasured(caller)) return 0;
   const wants = RESOURCES.filter((want) => NEVER_CLEARED.includes(want) || !isWaitMeasured(callee, want));
   return 1 / (1 + wants.length);
-}
-
-/** Whether a service's waits for a connection show in a node: the way of a call there, or all of it where it is one span. */
-export function waitsForConnection(service: string, { node }: NodeAnomaly): boolean {
-  return node.rpc.caller === service && (node.kind === 'request' || node.kind === 'client');
 }

@@ -127,8 +127,8 @@ export class Holding {
 
   /**
    * The objective of an open incident broke soon after something was released: what neither the diagnosis since then nor the
-   * time that it held without it clears has to come back, and none of it is waited for any more. The plans that bring it back, to be carried out; empty where
-   * nothing was released lately.
+   * time that it held without it clears has to come back, and none of it is waited for any more. The plans that bring it
+   * back, to be carried out; empty where nothing was released lately.
    */
   comeBack(id: string): readonly Pick<IncidentAction, 'plan' | 'replicasBefore'>[] {
     const { store, history, controller } = this.#options;

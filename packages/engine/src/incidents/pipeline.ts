@@ -1,25 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { CausalModel } from '@sage/causal-graph';
-import {
-  type Clock,
-  type Diagnosis,
-  errorMessage,
-  type Logger,
-  type Objective,
-  type Outcome,
-  readObjective,
-  type Window,
-} from '@sage/core';
+import { errorMessage, type Objective, type Outcome, readObjective, type Window } from '@sage/core';
 import type { Controller } from '../acting/controller.js';
 import type { JournalEntry } from '../alerts/journal.js';
 import { type Alert, alertIdOf } from '../alerts/payload.js';
-import type { Config } from '../config/config.js';
-import type { EngineEvent } from '../events.js';
-import type { WindowHistory } from '../learning/history.js';
 import type { Parts } from '../parts.js';
 import { Serial } from '../storage/serial.js';
 import type { Decision, DecisionFailure } from './approval.js';
-import { Diagnosing } from './diagnosing.js';
+import { Diagnosing, type DiagnosingOptions } from './diagnosing.js';
 import {
   type IncidentAction,
   type IncidentRecord,
@@ -29,24 +16,15 @@ import {
   noted,
   publicIncident,
 } from './incident.js';
-import type { IncidentStore } from './incident-store.js';
 import { heldInSilence } from './silence.js';
 import { type JudgedAction, Treatment } from './treatment.js';
 import { wholeWindows } from './whole-windows.js';
 
-export interface PipelineOptions {
+export interface PipelineOptions extends DiagnosingOptions {
   readonly parts: Pick<Parts, 'diagnose' | 'relief' | 'loadRelief'>;
-  readonly store: IncidentStore;
-  readonly history: WindowHistory;
   readonly controller: Controller;
-  readonly model: () => CausalModel | undefined;
-  readonly config: () => Config;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly emit: (event: EngineEvent) => void;
   /** Told of every diagnosis and of every end; must not take long. */
   readonly publish: (incident: IncidentRecord) => void;
-  readonly onDiagnosis: (diagnosis: Diagnosis, seconds: number) => void;
   readonly onJudged: (judged: JudgedAction) => void;
   readonly onUnknownObjective: (qos: string | undefined) => void;
 }
