@@ -141,7 +141,7 @@ function held(values: tf.Tensor): tf.Tensor {
 /** What hidden layers say, as far as it is `heard` beside own latencies or latents. */
 function heardBeside(said: tf.Tensor, values: tf.Tensor, spread: tf.Tensor): tf.Tensor {
   const beyond = tf.relu(tf.mul(values, tf.mul(spread, 1 / KNOWN_REACH)));
-  return tf.div(said, tf.add(tf.square(beyond), 1));
+  return tf.div(said, tf.add(tf.square(tf.square(beyond)), 1));
 }
 
 function softly(values: tf.Tensor, most: number): tf.Tensor {

@@ -25,8 +25,9 @@ export class PlainNetworks {
   readonly #rawSpreads: readonly Float32Array[];
   /** How many each unit reads. */
   readonly #features: readonly number[];
-  /** Scratch: the first hidden layer of a decoder, [output][column]. */
+  /** Scratch: the first hidden layer of a decoder, and what its last one says, [output][column]. */
   #one: Float64Array = new Float64Array(0);
+  #said: Float64Array = new Float64Array(0);
 
   constructor(layout: Layout, scales: Scales, values: readonly Float32Array[]) {
     this.#values = values;
@@ -78,9 +79,11 @@ export class PlainNetworks {
     const scales = this.#latentScales[unit] as Float32Array;
     const spreads = this.#rawSpreads[unit] as Float32Array;
     const columns = hidden.length / (last.inputs + scales.length);
-    const said = new Float64Array(target.length);
-    const outputs = target.length / columns;
-    for (let o = 0; o < outputs; o++) fillColumns(said, o, columns, values[last.bias + first + o] as number);
+    if (this.#said.length !== target.length) this.#said = new Float64Array(target.length);
+    const said = this.#said;
+    for (let output = first, o = 0; o < target.length / columns; output++, o++) {
+      fillColumns(said, o, columns, values[last.bias + output] as number);
+    }
     const inner = hidden.subarray(0, last.inputs * columns);
     addProduct(said, inner, { values, from: last.weight + first, width: last.outputs }, columns);
     const latents = hidden.subarray((last.inputs + first) * columns);
