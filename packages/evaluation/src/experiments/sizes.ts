@@ -53,7 +53,7 @@ export const FULL: Sizes = {
   trainWindows: 2880,
   windowSeconds: 30,
   faults: 200,
-  calibrationFaults: 96,
+  calibrationFaults: 192,
   requestsPerSecond: 50,
   sampling: 0.3,
   uninstrumented: {
