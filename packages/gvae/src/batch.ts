@@ -3,7 +3,7 @@ import type { Inputs } from './inputs.js';
 import type { Layout, Unit } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { latentsOf } from './parameters.js';
-import { type Scales, unitLatentScale } from './scales.js';
+import { type Scales, unitLatentScale, unitRawSpread } from './scales.js';
 import type { Stack } from './stacks.js';
 
 /** What one stack of networks reads of a batch: [units, rows, …] each. */
@@ -15,6 +15,8 @@ export interface StackBatch {
   readonly load: Float32Array;
   /** [units, 1, 3 · owned]: what a latent of 1 adds to the head of its percentile. */
   readonly latentScale: Float32Array;
+  /** [units, 1, 3 · owned]: the raw number that a latent of 1 stands for. */
+  readonly rawSpread: Float32Array;
   /** [units, 2 · rows, 3 · owned] standard normal noise; zeros without `rng`, and of latents that only pad. */
   readonly noise: Float32Array;
 }
@@ -28,24 +30,26 @@ export interface Batch {
 export interface BatchShape {
   readonly layout: Layout;
   readonly stacks: readonly Stack[];
-  /** Per stack: see `StackBatch.latentScale`. */
-  readonly latentScales: readonly Float32Array[];
+  /** Per stack. */
+  readonly spreads: readonly Pick<StackBatch, 'latentScale' | 'rawSpread'>[];
 }
 
 export function shapeBatches(layout: Layout, scales: Scales, stacks: readonly Stack[]): BatchShape {
-  const latentScales = stacks.map(({ units, owned }) => {
+  const spreads = stacks.map(({ units, owned }) => {
     const latentScale = new Float32Array(units.length * 3 * owned);
+    const rawSpread = new Float32Array(units.length * 3 * owned);
     units.forEach((u, position) => {
       const unit = layout.units[u] as Unit;
       latentScale.set(unitLatentScale(layout, scales, unit), position * 3 * owned);
+      rawSpread.set(unitRawSpread(scales, unit), position * 3 * owned);
     });
-    return latentScale;
+    return { latentScale, rawSpread };
   });
-  return { layout, stacks, latentScales };
+  return { layout, stacks, spreads };
 }
 
 export function buildBatch(
-  { layout, stacks, latentScales }: BatchShape,
+  { layout, stacks, spreads }: BatchShape,
   inputs: readonly Inputs[],
   rng: Rng | undefined,
 ): Batch {
@@ -53,7 +57,7 @@ export function buildBatch(
     inputs,
     stacks: stacks.map((stack, k) => ({
       ...buildStackBatch(layout, stack, inputs, rng),
-      latentScale: latentScales[k] as Float32Array,
+      ...(spreads[k] as BatchShape['spreads'][number]),
     })),
   };
 }
@@ -63,7 +67,7 @@ function buildStackBatch(
   { units, features, owned, roots }: Stack,
   inputs: readonly Inputs[],
   rng: Rng | undefined,
-): Omit<StackBatch, 'latentScale'> {
+): Omit<StackBatch, 'latentScale' | 'rawSpread'> {
   const index = indexOf(layout);
   const rows = inputs.length;
   const batch = {

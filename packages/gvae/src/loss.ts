@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from './batch.js';
+import { KNOWN_REACH } from './own-time.js';
 import { HIDDEN_REACH, MOST_LOG_VARIANCE } from './parameters.js';
 import { type Stack, stackedNetwork } from './stacks.js';
 import type { ErrorWeights, StructuralErrors, StructuralLoss } from './structural-loss.js';
@@ -62,7 +63,8 @@ export function dataLoss(
     const { mean, logVariance } = gaussian(
       stackedNetwork(k, 'encoder', tf.concat([known, held(own)], 2), tensors),
     );
-    const posterior = { mean: tf.add(mean, own), logVariance };
+    const spread = tf.tensor3d(read.rawSpread, [units.length, 1, 3 * owned]);
+    const posterior = { mean: tf.add(own, heardBeside(mean, own, spread)), logVariance };
     const prior = gaussian(stackedNetwork(k, 'prior', known, tensors));
     divergences = tf.add(divergences, divergence(posterior, prior));
     const latent = draw(
@@ -71,8 +73,14 @@ export function dataLoss(
       tf.tensor3d(read.noise, [units.length, 2 * rows, 3 * owned]),
     );
     const load = tf.tensor3d(read.load, [units.length, 2 * rows, roots]);
+    const said = stackedNetwork(
+      k,
+      'decoder',
+      tf.concat([tf.concat([known, known], 1), held(latent), load], 2),
+      tensors,
+    );
     return tf.add(
-      stackedNetwork(k, 'decoder', tf.concat([tf.concat([known, known], 1), held(latent), load], 2), tensors),
+      heardBeside(said, latent, spread),
       tf.mul(latent, tf.tensor3d(read.latentScale, [units.length, 1, 3 * owned])),
     );
   });
@@ -128,6 +136,12 @@ function gaussian(output: tf.Tensor): Gaussian {
 /** What hidden layers are told of own latencies or latents. */
 function held(values: tf.Tensor): tf.Tensor {
   return softly(values, HIDDEN_REACH);
+}
+
+/** What hidden layers say, as far as it is `heard` beside own latencies or latents. */
+function heardBeside(said: tf.Tensor, values: tf.Tensor, spread: tf.Tensor): tf.Tensor {
+  const beyond = tf.relu(tf.mul(values, tf.mul(spread, 1 / KNOWN_REACH)));
+  return tf.div(said, tf.add(tf.square(tf.square(beyond)), 1));
 }
 
 function softly(values: tf.Tensor, most: number): tf.Tensor {

@@ -8,7 +8,7 @@ import { indexOf } from './layout-index.js';
 import { parameterCount } from './parameters.js';
 import type { ColumnScales, Scales } from './scales.js';
 
-const MODEL_VERSION = 5;
+const MODEL_VERSION = 6;
 
 export type LoadFailure = 'malformed' | 'version' | 'checksum' | 'graph-mismatch';
 

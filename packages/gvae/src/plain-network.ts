@@ -1,6 +1,7 @@
 import type { Layout } from './layout.js';
+import { heard } from './own-time.js';
 import { HIDDEN_REACH, type Layer, layersOf, MOST_LOG_VARIANCE, type NetworkName } from './parameters.js';
-import { type Scales, unitLatentScale } from './scales.js';
+import { type Scales, unitLatentScale, unitRawSpread } from './scales.js';
 
 /** Means and standard deviations of a unit's latents. */
 export interface LatentNormal {
@@ -20,15 +21,19 @@ export class PlainNetworks {
   readonly #layers: readonly Readonly<Record<NetworkName, readonly Layer[]>>[];
   /** Per unit what a latent of 1 adds to its head. */
   readonly #latentScales: readonly Float32Array[];
+  /** …and the raw number that it stands for. */
+  readonly #rawSpreads: readonly Float32Array[];
   /** How many each unit reads. */
   readonly #features: readonly number[];
-  /** Scratch: the first hidden layer of a decoder, [output][column]. */
+  /** Scratch: the first hidden layer of a decoder, and what its last one says, [output][column]. */
   #one: Float64Array = new Float64Array(0);
+  #said: Float64Array = new Float64Array(0);
 
   constructor(layout: Layout, scales: Scales, values: readonly Float32Array[]) {
     this.#values = values;
     this.#layers = layout.units.map(layersOf);
     this.#latentScales = layout.units.map((unit) => unitLatentScale(layout, scales, unit));
+    this.#rawSpreads = layout.units.map((unit) => unitRawSpread(scales, unit));
     this.#features = layout.units.map(({ features }) => features.length);
   }
 
@@ -72,17 +77,24 @@ export class PlainNetworks {
     const [, , last] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
     const scales = this.#latentScales[unit] as Float32Array;
+    const spreads = this.#rawSpreads[unit] as Float32Array;
     const columns = hidden.length / (last.inputs + scales.length);
-    const latents = hidden.subarray((last.inputs + first) * columns);
-    for (let i = 0, output = first; i < target.length; output++) {
-      const bias = values[last.bias + output] as number;
-      const scale = scales[output] as number;
-      for (const end = i + columns; i < end; i++) {
-        target[i] = (target[i] as number) + bias + scale * (latents[i] as number);
-      }
+    if (this.#said.length !== target.length) this.#said = new Float64Array(target.length);
+    const said = this.#said;
+    for (let output = first, o = 0; o < target.length / columns; output++, o++) {
+      fillColumns(said, o, columns, values[last.bias + output] as number);
     }
     const inner = hidden.subarray(0, last.inputs * columns);
-    addProduct(target, inner, { values, from: last.weight + first, width: last.outputs }, columns);
+    addProduct(said, inner, { values, from: last.weight + first, width: last.outputs }, columns);
+    const latents = hidden.subarray((last.inputs + first) * columns);
+    for (let i = 0, output = first; i < target.length; output++) {
+      const scale = scales[output] as number;
+      const spread = spreads[output] as number;
+      for (const end = i + columns; i < end; i++) {
+        const latent = latents[i] as number;
+        target[i] = (target[i] as number) + heard(spread * latent) * (said[i] as number) + scale * latent;
+      }
+    }
   }
 
   /** q(Z | X, own latencies) or p(Z | X) of one row. */
@@ -120,10 +132,13 @@ export class PlainNetworks {
       value = layerOf(this.#values[unit] as Float32Array, layer, value, columns);
       if (depth < 2) rectify(value);
     });
-    if (network === 'encoder')
-      own.forEach((raw, i) => {
-        value[i] = (value[i] as number) + raw;
+    if (network === 'encoder') {
+      const spreads = this.#rawSpreads[unit] as Float32Array;
+      own.forEach((ownLatency, i) => {
+        const spread = spreads[Math.floor(i / columns)] as number;
+        value[i] = ownLatency + heard(spread * ownLatency) * (value[i] as number);
       });
+    }
     return value;
   }
 

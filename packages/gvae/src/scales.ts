@@ -119,12 +119,19 @@ export function ownPart(own: Float64Array, at: number): number {
   return (own[at] as number) - (at % 3 === 0 ? 0 : (own[at - 1] as number));
 }
 
+/** [own percentile]: the raw number that a latent of 1 stands for where all owners of the node say the same. */
+export function unitRawSpread({ rawSpread }: Scales, { nodes }: Unit): Float32Array {
+  return Float32Array.from(
+    { length: 3 * nodes.length },
+    (_, i) => rawSpread[3 * (nodes[Math.floor(i / 3)] as number) + (i % 3)] as number,
+  );
+}
+
 /** [own percentile]: what a latent of 1 adds to its head; owners of one node share it. */
-export function unitLatentScale({ owners }: Layout, { rawSpread }: Scales, { nodes }: Unit): Float32Array {
-  return Float32Array.from({ length: 3 * nodes.length }, (_, i) => {
-    const v = nodes[Math.floor(i / 3)] as number;
-    return (rawSpread[3 * v + (i % 3)] as number) / (owners[v]?.length ?? 1);
-  });
+export function unitLatentScale({ owners }: Layout, scales: Scales, unit: Unit): Float32Array {
+  return unitRawSpread(scales, unit).map(
+    (spread, i) => spread / (owners[unit.nodes[Math.floor(i / 3)] as number]?.length ?? 1),
+  );
 }
 
 function emptyColumns(size: number): ColumnScales {

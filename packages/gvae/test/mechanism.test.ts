@@ -1,11 +1,11 @@
 import { createRng } from '@sage/core';
 import { expect } from 'chai';
-import { inputReader } from '../src/inputs.js';
+import { type Inputs, inputReader } from '../src/inputs.js';
 import { buildLayout } from '../src/layout.js';
 import { Mechanism } from '../src/mechanism.js';
-import { initialParameters, latentsOf } from '../src/parameters.js';
+import { initialParameters, type Layer, latentsOf, layersOf } from '../src/parameters.js';
 import { fitScales } from '../src/scales.js';
-import { worldGraph, worldWindows } from './world.js';
+import { node, worldGraph, worldWindows } from './world.js';
 
 describe('the structural equations as learnt', () => {
   // More rows than are decoded at once, and not a multiple of it.
@@ -30,6 +30,22 @@ describe('the structural equations as learnt', () => {
       });
     }
   }
+
+  it('give back own times out of all proportion, whatever the hidden layers have learnt of usual ones', () => {
+    // What they say is that everything takes a twentieth.
+    const learnt = initialParameters(layout, createRng(6));
+    layout.units.forEach((unit, u) => {
+      const last = layersOf(unit).decoder[2] as Layer;
+      (learnt.units[u] as Float32Array).fill(-3, last.bias, last.bias + last.outputs);
+    });
+    const biased = new Mechanism(layout, scales, learnt);
+    const slow = worldWindows(37, 4, 5000).map(inputReader(layout, scales));
+    const at = 3 * layout.nodes.indexOf(node('server', 'a', 'b'));
+    const partOf = (inputs: Inputs) =>
+      (biased.decode(inputs, 'posterior', 'observed')[at] as number) / (inputs.observed[at] as number);
+    for (const inputs of rows) expect(partOf(inputs)).to.be.below(0.2);
+    for (const inputs of slow) expect(partOf(inputs)).to.be.within(0.9, 1.1);
+  });
 
   it('give the same heads with a latent for each column and in columns of their own', () => {
     const inputs = rows[0] as (typeof rows)[number];

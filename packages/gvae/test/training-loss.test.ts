@@ -4,9 +4,10 @@ import { loadBackend } from '../src/backend.js';
 import { inputReader } from '../src/inputs.js';
 import { buildLayout } from '../src/layout.js';
 import { FULL_WEIGHTS } from '../src/loss.js';
+import { Mechanism } from '../src/mechanism.js';
 import { initialParameters } from '../src/parameters.js';
 import { fitScales } from '../src/scales.js';
-import { pack, stackUnits } from '../src/stacks.js';
+import { pack, stackUnits, unpack } from '../src/stacks.js';
 import { TrainingLoss } from '../src/training-loss.js';
 import { worldGraph, worldWindows } from './world.js';
 
@@ -25,7 +26,32 @@ describe('the loss of many rows', () => {
 
   const whole = new TrainingLoss(layout, scales, stacks);
   const learnt = new Float32Array(whole.networks + layout.edges.length).fill(0.1);
-  learnt.set(pack(layout, stacks, initialParameters(layout, createRng(6))));
+  const start = initialParameters(layout, createRng(6));
+  learnt.set(pack(layout, stacks, start));
+
+  it('is of what the same networks decode in plain arithmetic, far from what is usual, too', () => {
+    const parameters = {
+      ...unpack(layout, stacks, learnt, start),
+      corrections: learnt.subarray(whole.networks),
+    };
+    const mechanism = new Mechanism(layout, scales, parameters);
+    const far = worldWindows(9, 8, 400).map(inputReader(layout, scales));
+    const all = [...rows.map(({ inputs }) => inputs), ...far];
+    const { squared } = whole.judge(
+      all.map((inputs) => ({ inputs, fixed: undefined })),
+      learnt,
+    );
+    const plain = new Float64Array(squared.length);
+    for (const [{ target }, decoded] of mechanism.decodeAll(all, 'posterior', 'decoded')) {
+      decoded.forEach((ms, at) => {
+        const v = Math.floor(at / 3);
+        plain[v] = (plain[v] as number) + (Math.log1p(ms) - (target[at] as number)) ** 2;
+      });
+    }
+    squared.forEach((sum, v) => {
+      expect(sum, layout.nodes[v]).to.be.closeTo(plain[v] as number, 1e-3 * (plain[v] as number) + 1e-5);
+    });
+  });
 
   // 24 rows by 24, by 8, and by 5 with 4 left.
   for (const rowsAtOnce of [8, 5]) {
