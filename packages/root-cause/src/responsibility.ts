@@ -190,11 +190,7 @@ export function assignResponsibility(
       isCallee: owner.service === entry.node.rpc.callee && entry.node.kind !== 'response',
     }));
     const contentionOf = (owner: ServiceSigns) => standing(owner).contention;
-    return boundByProbes(
-      leaveToUnseen(splitBlame(claims), entry, { owners, contentionOf }),
-      entry,
-      owners,
-    );
+    return boundByProbes(leaveToUnseen(splitBlame(claims), entry, { owners, contentionOf }), entry, owners);
   };
   const guilts = new Map<string, number>();
   // Told by what is not between the two: of that one is to blame for what both share it is no evidence.
