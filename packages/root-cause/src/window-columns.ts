@@ -16,7 +16,7 @@ interface Place {
 
 /** Of the windows that were chosen, values in the order of those that have one. */
 export interface ChosenColumns {
-  /** Finite values of all features of a service that one of the windows has. */
+  /** Finite values of a service's features; empty where none of these windows has one. */
   features(service: string): ReadonlyMap<FeatureName, Float64Array>;
   latency(node: LatencyNodeId, percentile: Percentile): Float64Array;
 }
