@@ -59,11 +59,12 @@ export function normalReference(
   options: { readonly objective: Objective; readonly graph: Pick<CausalGraph, 'roots'> },
 ): NormalReference | undefined {
   const { objective, graph } = options;
-  const met = history.flatMap((window) => {
-    const reading = readObjective(objective, window);
-    const good = reading.observedMs !== undefined && !reading.broken && window.endMs <= present.startMs;
-    return good ? [{ window, load: reading.requestsPerSecond }] : [];
-  });
+  const loadOf = loadsWhereMet(objective);
+  const met: { readonly window: Window; readonly load: number }[] = [];
+  for (const window of history) {
+    const load = window.endMs <= present.startMs ? loadOf(window) : Number.NaN;
+    if (!Number.isNaN(load)) met.push({ window, load });
+  }
   if (met.length < LEAST) return undefined;
   const onsetMs = present.startMs - ONSET_WINDOWS * (present.endMs - present.startMs);
   const before = met.filter(({ window }) => window.endMs <= onsetMs);
@@ -95,6 +96,24 @@ export function normalReference(
         ),
       ]),
     ),
+  };
+}
+
+const loads = new WeakMap<Objective, WeakMap<Window, number>>();
+
+/** Requests per second in windows that met an objective, NaN in all others; each is read once. */
+function loadsWhereMet(objective: Objective): (window: Window) => number {
+  const known = loads.get(objective) ?? new WeakMap<Window, number>();
+  loads.set(objective, known);
+  return (window) => {
+    let load = known.get(window);
+    if (load === undefined) {
+      const reading = readObjective(objective, window);
+      const isMet = reading.observedMs !== undefined && !reading.broken;
+      load = isMet ? reading.requestsPerSecond : Number.NaN;
+      known.set(window, load);
+    }
+    return load;
   };
 }
 
