@@ -1,4 +1,12 @@
-import { callsPerSecond, type LatencyNodeId, latencyNodeId, OUTSIDE, type Percentile, rpcId, type Window } from './window.js';
+import {
+  callsPerSecond,
+  type LatencyNodeId,
+  latencyNodeId,
+  OUTSIDE,
+  type Percentile,
+  rpcId,
+  type Window,
+} from './window.js';
 
 /** A latency objective (QoS): a percentile of an entry operation stays at or below a threshold. */
 export interface Objective {
