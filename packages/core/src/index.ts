@@ -24,7 +24,14 @@ export { errorMessage, type Failure, failure, type Outcome, type Success, succes
 export type { Instance, ScaleBounds, ScaleState } from './placement.js';
 export { formatElapsed, ProgressDisplay, type TextSink } from './progress-display.js';
 export { createRng, type Rng } from './random.js';
-export { median, quantile, quantileOfSorted, type RobustScale, robustScale } from './statistics.js';
+export {
+  median,
+  quantile,
+  quantileOfSorted,
+  type RobustScale,
+  robustScale,
+  robustScaleInPlace,
+} from './statistics.js';
 export {
   FEATURE_NAMES,
   FEATURES,

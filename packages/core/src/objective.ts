@@ -1,4 +1,12 @@
-import { callsPerSecond, latencyNodeId, OUTSIDE, type Percentile, rpcId, type Window } from './window.js';
+import {
+  callsPerSecond,
+  type LatencyNodeId,
+  latencyNodeId,
+  OUTSIDE,
+  type Percentile,
+  rpcId,
+  type Window,
+} from './window.js';
 
 /** A latency objective (QoS): a percentile of an entry operation stays at or below a threshold. */
 export interface Objective {
@@ -11,12 +19,20 @@ export interface Objective {
   readonly thresholdMs: number;
 }
 
-/** The latency node that an objective watches: the server latency of the root RPC. */
-export function objectiveNode(objective: Pick<Objective, 'service' | 'operation'>): string {
-  return latencyNodeId(
-    'server',
-    rpcId({ caller: OUTSIDE, callee: objective.service, operation: objective.operation }),
-  );
+const nodes = new WeakMap<Pick<Objective, 'service' | 'operation'>, LatencyNodeId>();
+
+/**
+ * The latency node that an objective watches: the server latency of the root RPC. Put together, and hashed, once per
+ * objective: it is looked up in every window of a history.
+ */
+export function objectiveNode(objective: Pick<Objective, 'service' | 'operation'>): LatencyNodeId {
+  let node = nodes.get(objective);
+  if (node === undefined) {
+    const { service, operation } = objective;
+    node = latencyNodeId('server', rpcId({ caller: OUTSIDE, callee: service, operation }));
+    nodes.set(objective, node);
+  }
+  return node;
 }
 
 export interface ObjectiveReading {

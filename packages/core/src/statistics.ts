@@ -1,6 +1,9 @@
+import { quantileInPlace } from './order-statistics.js';
+
 /** Quantile of unsorted numbers by linear interpolation (Hyndman and Fan 1996, type 7). NaN when empty. */
 export function quantile(values: ArrayLike<number>, q: number): number {
-  return quantileOfSorted(new Float64Array(values).sort(), q);
+  const copy = new Float64Array(values);
+  return hasGaps(copy) ? quantileOfSorted(copy.sort(), q) : quantileInPlace(copy, q);
 }
 
 /** As `quantile`, for numbers already in ascending order. */
@@ -25,7 +28,25 @@ export interface RobustScale {
 
 /** `floor` is the least spread to believe in: what the measurement itself resolves. */
 export function robustScale(values: ArrayLike<number>, floor: number): RobustScale {
-  const sorted = new Float64Array(values).sort();
-  const spread = 0.7413 * (quantileOfSorted(sorted, 0.75) - quantileOfSorted(sorted, 0.25));
-  return { center: quantileOfSorted(sorted, 0.5), spread: Math.max(spread, floor) };
+  return robustScaleInPlace(new Float64Array(values), floor);
+}
+
+/** As `robustScale`; leaves `values` in another order. */
+export function robustScaleInPlace(values: Float64Array, floor: number): RobustScale {
+  if (hasGaps(values)) {
+    const sorted = values.sort();
+    const iqr = quantileOfSorted(sorted, 0.75) - quantileOfSorted(sorted, 0.25);
+    return { center: quantileOfSorted(sorted, 0.5), spread: Math.max(0.7413 * iqr, floor) };
+  }
+  const center = quantileInPlace(values, 0.5);
+  // What is below the median lies before it, and what is above behind.
+  const middle = values.length >> 1;
+  const iqr = quantileInPlace(values, 0.75, middle) - quantileInPlace(values, 0.25, 0, middle + 1);
+  return { center, spread: Math.max(0.7413 * iqr, floor) };
+}
+
+/** Numbers that are none have their place last, which selection by comparison does not give them. */
+function hasGaps(values: Float64Array): boolean {
+  for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) return true;
+  return false;
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { median, quantile, robustScale } from '../src/index.js';
+import { createRng, median, quantile, quantileOfSorted, robustScale } from '../src/index.js';
 
 describe('statistics', () => {
   const quantiles = [
@@ -13,6 +13,27 @@ describe('statistics', () => {
   }
 
   it('has no quantile of nothing', () => expect(median([])).to.be.NaN);
+
+  it('selects what a sort has at its place', () => {
+    const rng = createRng(5);
+    for (let round = 0; round < 300; round++) {
+      const length = 1 + rng.integer(40);
+      // Few different ones, so that many are equal.
+      const values = Float64Array.from({ length }, () => rng.integer(1 + (round % 30)) - 3);
+      if (round % 7 === 0) values[rng.integer(length)] = Number.NaN;
+      if (round % 11 === 0) values[rng.integer(length)] = Number.POSITIVE_INFINITY;
+      const sorted = Float64Array.from(values).sort();
+      const before = Float64Array.from(values);
+      for (const q of [0, 0.25, 0.5, 0.75, 0.95, 1]) {
+        expect(quantile(values, q)).to.deep.equal(quantileOfSorted(sorted, q));
+      }
+      const iqr = quantileOfSorted(sorted, 0.75) - quantileOfSorted(sorted, 0.25);
+      const scale = robustScale(values, 0.1);
+      expect(scale.center).to.deep.equal(quantileOfSorted(sorted, 0.5));
+      expect(scale.spread).to.deep.equal(Math.max(0.7413 * iqr, 0.1));
+      expect(values).to.deep.equal(before);
+    }
+  });
 
   it('scales by median and IQR, whatever one outlier does', () => {
     const calm = robustScale([1, 2, 3, 4, 5], 0.1);

@@ -52,7 +52,7 @@ async function timed(work: () => Promise<FittedModel>): Promise<readonly [Fitted
 }
 
 function observed(now: CausalGraph): Window[] {
-  return Array.from({ length: count }, (_, i) => observeTree(now, i, random));
+  return Array.from({ length: count }, (_, i) => observeTree(now, i, { random }));
 }
 
 function withMetric(window: Window): Window {

@@ -4,7 +4,7 @@ import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { positive } from './own-time.js';
 import { edgeWeights, type Parameters } from './parameters.js';
-import { type Condition, type LatentNormal, PlainNetworks } from './plain-network.js';
+import { type Condition, type LatentNormal, PlainNetworks, type ReadLatents } from './plain-network.js';
 import type { Scales } from './scales.js';
 
 /** The structural equations f_v = handed on by its parents + self_v(X, Z, load), as learnt, in ms. */
@@ -59,8 +59,13 @@ export class Mechanism {
     return this.#networks.latent('prior', unit, Float64Array.from(features));
   }
 
-  /** What a unit's nodes have in common, [hidden][column], for latents [latent][column]. */
-  hidden(unit: number, condition: Condition, latents: Float64Array): Float64Array {
+  /** Latents of a unit, [latent][column], to be decoded under one condition or several. */
+  readLatents(unit: number, latents: Float64Array): ReadLatents {
+    return this.#networks.readLatents(unit, latents);
+  }
+
+  /** What a unit's nodes have in common, [hidden][column]. */
+  hidden(unit: number, condition: Condition, latents: ReadLatents): Float64Array {
     return this.#networks.hidden(unit, condition, latents);
   }
 
@@ -68,7 +73,8 @@ export class Mechanism {
   heads(unit: number, condition: Condition, latents: Float64Array): Float64Array {
     // As many heads as latents.
     const heads = new Float64Array(latents.length);
-    this.#networks.addOutputs(unit, 0, this.hidden(unit, condition, latents), heads);
+    const hidden = this.hidden(unit, condition, this.readLatents(unit, latents));
+    this.#networks.addOutputs(unit, 0, hidden, heads);
     return heads;
   }
 

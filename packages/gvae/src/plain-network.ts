@@ -15,6 +15,12 @@ export interface Condition {
   readonly load: ArrayLike<number>;
 }
 
+/** Latents [latent][column], and what the first layer of a decoder makes of them, whatever the condition: [output][column]. */
+export interface ReadLatents {
+  readonly latents: Float64Array;
+  readonly read: Float64Array;
+}
+
 /** The trained networks in plain arithmetic: a diagnosis asks for few rows, and tensors would cost more than they do. */
 export class PlainNetworks {
   readonly #values: readonly Float32Array[];
@@ -37,12 +43,22 @@ export class PlainNetworks {
     this.#features = layout.units.map(({ features }) => features.length);
   }
 
+  /** Latents to be decoded under one condition or several. */
+  readLatents(unit: number, latents: Float64Array): ReadLatents {
+    const [first] = this.#decoder(unit);
+    const values = this.#values[unit] as Float32Array;
+    const columns = latents.length / this.#latents(unit);
+    const read = new Float64Array(first.outputs * columns);
+    const from = first.weight + (this.#features[unit] as number) * first.outputs;
+    addProduct(read, held(latents), { values, from, width: first.outputs }, columns);
+    return { latents, read };
+  }
+
   /**
-   * All but the last layer of the decoder for several latents under one condition: `latents` [latent][column] →
-   * [hidden, latent][column], the latents being what goes past the hidden layers. What all columns share of the first
-   * layer is computed once.
+   * All but the last layer of the decoder for several latents under one condition: [hidden, latent][column], the latents
+   * being what goes past the hidden layers. What all columns share of the first layer is computed once.
    */
-  hidden(unit: number, { features, load }: Condition, latents: Float64Array): Float64Array {
+  hidden(unit: number, { features, load }: Condition, { latents, read }: ReadLatents): Float64Array {
     const [first, second] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
     const count = this.#latents(unit);
@@ -52,11 +68,11 @@ export class PlainNetworks {
     for (let r = 0; r < load.length; r++) {
       addRow(shared, values, first, features.length + count + r, load[r] as number);
     }
-    const one = this.#firstHidden(first.outputs * columns);
-    for (let o = 0; o < first.outputs; o++) fillColumns(one, o, columns, shared[o] as number);
-    const latentRows = first.weight + features.length * first.outputs;
-    addProduct(one, held(latents), { values, from: latentRows, width: first.outputs }, columns);
-    rectify(one);
+    const one = this.#firstHidden(read.length);
+    for (let o = 0, at = 0; o < first.outputs; o++) {
+      const own = shared[o] as number;
+      for (const end = at + columns; at < end; at++) one[at] = Math.max(0, own + (read[at] as number));
+    }
     return beside(hiddenLayer(values, second, one, columns), latents);
   }
 

@@ -49,6 +49,8 @@ export class Worlds {
   readonly #whose: Float64Array;
   /** [node][percentile][world], ms: what was observed, but while a prediction moves it. */
   readonly #latencies: Float64Array;
+  /** [node]: 1 where `#latencies` has it: of a large application most is never asked for. */
+  readonly #filled: Uint8Array;
   /** [node]: 1 while a prediction moves it. */
   readonly #moved: Uint8Array;
   /**
@@ -73,8 +75,8 @@ export class Worlds {
     const shift = rng.fork('whose').uniform();
     this.#whose = Float64Array.from({ length: samples }, (_, i) => ((i + shift) / samples) % 1);
     this.#moved = new Uint8Array(model.layout.nodes.length);
+    this.#filled = new Uint8Array(model.layout.nodes.length);
     this.#latencies = new Float64Array(samples * inputs.observed.length);
-    for (let v = 0; v < this.#moved.length; v++) this.#putBack(v);
   }
 
   predict(intervention: Intervention): Prediction {
@@ -102,10 +104,13 @@ export class Worlds {
       }
       const selfChanges = changing.has(v);
       if (!isHanded && !selfChanges && !setting.keep.has(v)) continue;
+      if (isHanded) for (let e = edges[v] as number; e < end; e++) this.#fill(parents[e] as number);
       this.#move(v, setting, { selfChanges, isHanded });
+      this.#filled[v] = 1;
       this.#moved[v] = 1;
       moved.push(v);
     }
+    this.#fill(target);
     const at = (3 * target + q) * this.#samples;
     const draws = this.#latencies.slice(at, at + this.#samples);
     for (const v of moved) this.#putBack(v);
@@ -148,6 +153,12 @@ export class Worlds {
         values[at] = Math.max(least, (handedNow[i] as number) + own);
       }
     }
+  }
+
+  #fill(v: number): void {
+    if (this.#filled[v] === 1) return;
+    this.#filled[v] = 1;
+    this.#putBack(v);
   }
 
   /** As observed, in every world. */

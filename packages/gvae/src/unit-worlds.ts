@@ -2,7 +2,7 @@ import type { Rng } from '@sage/core';
 import type { Inputs } from './inputs.js';
 import type { Layout } from './layout.js';
 import type { Mechanism } from './mechanism.js';
-import type { Condition, LatentNormal } from './plain-network.js';
+import type { Condition, LatentNormal, ReadLatents } from './plain-network.js';
 
 /** Interventions of one diagnosis that set a unit differently; the oldest are computed again if they return. */
 const MOST_KEPT = 16;
@@ -23,7 +23,7 @@ export class UnitWorlds {
   readonly #rng: Rng;
   readonly #abducted: Known[][];
   readonly #expected: Known[][];
-  readonly #posteriors: (Float64Array | undefined)[];
+  readonly #posteriors: (ReadLatents | undefined)[];
 
   constructor(
     { layout, mechanism }: { readonly layout: Layout; readonly mechanism: Mechanism },
@@ -49,20 +49,22 @@ export class UnitWorlds {
 
   /** With Z as X alone makes it, the mean of p(Z | X): the same in all worlds, so in one, [hidden, latent]. */
   expected(unit: number, condition: Condition = this.#read(unit)): Float64Array {
-    return known(this.#expected[unit] as Known[], condition, () =>
-      this.#mechanism.hidden(unit, condition, this.#mechanism.prior(unit, condition).mean),
-    );
+    return known(this.#expected[unit] as Known[], condition, () => {
+      const { mean } = this.#mechanism.prior(unit, condition);
+      return this.#mechanism.hidden(unit, condition, this.#mechanism.readLatents(unit, mean));
+    });
   }
 
   #read(unit: number): Condition {
     return this.#mechanism.condition(unit, this.#inputs);
   }
 
-  #posterior(unit: number): Float64Array {
+  #posterior(unit: number): ReadLatents {
     let latents = this.#posteriors[unit];
     if (latents === undefined) {
       const normal = this.#mechanism.posterior(unit, this.#inputs);
-      latents = drawn(normal, this.#noise(unit, normal.mean.length));
+      const worlds = drawn(normal, this.#noise(unit, normal.mean.length));
+      latents = this.#mechanism.readLatents(unit, worlds);
       this.#posteriors[unit] = latents;
     }
     return latents;

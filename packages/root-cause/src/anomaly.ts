@@ -103,9 +103,10 @@ export function readSigns(
   const callers = callersIn(view, window, options);
   const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
     const count = window.latency.get(node.id)?.count ?? 0;
+    const residuals = PERCENTILES.map((percentile) => abduction.residual(node.id, percentile));
     const read = judgedPercentiles(count, options.percentile, node.parents.length === 0).flatMap(
       ({ percentile, belief: byCount }) => {
-        const residual = abduction.residual(node.id, percentile);
+        const residual = residuals[PERCENTILES.indexOf(percentile)];
         if (residual === undefined) return [];
         const belief = byCount >= 1 || callers.wait(node, residual) ? 1 : byCount;
         // Data of services and not of calls do not tell who waits for nobody.
@@ -116,10 +117,9 @@ export function readSigns(
     if (read.length === 0) return undefined;
     const { percentile, belief, observedMs, expectedMs, z } = read.reduce((a, b) => (b.z > a.z ? b : a));
     let slowness: number | undefined;
-    const excessesMs = PERCENTILES.map((each) => {
-      const residual = abduction.residual(node.id, each);
-      return residual === undefined ? 0 : Math.max(0, residual.observedMs - residual.expectedMs);
-    });
+    const excessesMs = residuals.map((residual) =>
+      residual === undefined ? 0 : Math.max(0, residual.observedMs - residual.expectedMs),
+    );
     return {
       node,
       observedMs,

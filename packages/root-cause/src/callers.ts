@@ -32,15 +32,12 @@ export function callersIn(
     readonly percentile: Percentile;
   },
 ): Callers {
-  // Asked of few windows only.
-  let known: ReadonlyMap<LatencyNodeId, readonly LatencyNode[]> | undefined;
-  const waitingFor = ({ id }: LatencyNode): readonly LatencyNode[] => {
-    known ??= invert(view);
-    return known.get(id) ?? [];
-  };
+  const waiting = waitingIn(view);
+  const waitingFor = ({ id }: LatencyNode): readonly LatencyNode[] => waiting.get(id) ?? [];
   return {
     areTraced: (node) => waitingFor(node).length > 0,
     wait: (node, { observedMs, expectedMs }) =>
+      observedMs > expectedMs &&
       waitingFor(node).some(({ id }) => {
         const count = window.latency.get(id)?.count ?? 0;
         if (!isSupported(count, percentile)) return false;
@@ -54,7 +51,15 @@ export function callersIn(
   };
 }
 
+const inverses = new WeakMap<GraphView, ReadonlyMap<LatencyNodeId, readonly LatencyNode[]>>();
+
 /** Each node that others wait for → those. */
+function waitingIn(view: GraphView): ReadonlyMap<LatencyNodeId, readonly LatencyNode[]> {
+  const known = inverses.get(view) ?? invert(view);
+  inverses.set(view, known);
+  return known;
+}
+
 function invert({ nodes }: GraphView): ReadonlyMap<LatencyNodeId, readonly LatencyNode[]> {
   const waitingFor = new Map<LatencyNodeId, LatencyNode[]>();
   for (const node of nodes.values()) {

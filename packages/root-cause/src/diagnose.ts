@@ -30,7 +30,7 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
   if (view === undefined) {
     return conclude({ verdict: 'undetermined', reason: 'The model does not know its operation.' });
   }
-  const reference = normalReference(history, window, { objective, roots: model.graph.roots });
+  const reference = normalReference(history, window, { objective, graph: model.graph });
   if (reference === undefined) {
     const reason = 'Too few windows met it before to say what is normal.';
     return conclude({ verdict: 'undetermined', reason });

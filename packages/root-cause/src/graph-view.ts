@@ -26,8 +26,17 @@ export interface HiddenWay {
   readonly part?: number;
 }
 
-/** undefined where the graph does not know the target. */
+const views = new WeakMap<CausalGraph, Map<LatencyNodeId, GraphView>>();
+
+/** undefined where the graph does not know the target. Put together once: objectives are few, and asked about often. */
 export function viewGraph(graph: CausalGraph, target: LatencyNodeId): GraphView | undefined {
+  const known = views.get(graph) ?? new Map<LatencyNodeId, GraphView>();
+  const view = known.get(target) ?? seeFrom(graph, target);
+  if (view !== undefined) views.set(graph, known.set(target, view));
+  return view;
+}
+
+function seeFrom(graph: CausalGraph, target: LatencyNodeId): GraphView | undefined {
   const nodes = new Map(graph.latency.map((node) => [node.id, node]));
   const targetNode = nodes.get(target);
   if (targetNode === undefined) return undefined;

@@ -1,3 +1,4 @@
+import type { CausalGraph } from '@sage/causal-graph';
 import {
   callsPerSecond,
   FEATURES,
@@ -9,9 +10,10 @@ import {
   quantile,
   type RobustScale,
   readObjective,
-  robustScale,
+  robustScaleInPlace,
   type Window,
 } from '@sage/core';
+import { type ChosenColumns, WindowColumns } from './window-columns.js';
 
 /** What was normal at the present load: centre and spread per column over windows that met the objective. */
 export interface NormalReference {
@@ -35,6 +37,8 @@ const FEW = 10;
 const LEAST = 3;
 /** Newest windows suffice: what was normal a day ago may be no more. */
 const MOST = 240;
+/** As many again that were near in load a moment ago, or may be soon. */
+const SPARE = 80;
 /** So many window lengths before a violation what breaks the objective later may be there already. */
 const ONSET_WINDOWS = 6;
 /** A surge now and then that went well does not make such load usual. */
@@ -52,14 +56,15 @@ const LATENCY_FLOOR_MS = 0.2;
 export function normalReference(
   history: readonly Window[],
   present: Window,
-  options: { readonly objective: Objective; readonly roots: readonly LatencyNodeId[] },
+  options: { readonly objective: Objective; readonly graph: Pick<CausalGraph, 'roots'> },
 ): NormalReference | undefined {
-  const { objective, roots } = options;
-  const met = history.flatMap((window) => {
-    const reading = readObjective(objective, window);
-    const good = reading.observedMs !== undefined && !reading.broken && window.endMs <= present.startMs;
-    return good ? [{ window, load: reading.requestsPerSecond }] : [];
-  });
+  const { objective, graph } = options;
+  const loadOf = loadsWhereMet(objective);
+  const met: { readonly window: Window; readonly load: number }[] = [];
+  for (const window of history) {
+    const load = window.endMs <= present.startMs ? loadOf(window) : Number.NaN;
+    if (!Number.isNaN(load)) met.push({ window, load });
+  }
   if (met.length < LEAST) return undefined;
   const onsetMs = present.startMs - ONSET_WINDOWS * (present.endMs - present.startMs);
   const before = met.filter(({ window }) => window.endMs <= onsetMs);
@@ -81,9 +86,9 @@ export function normalReference(
       met.map((entry) => entry.load),
       ORDINARY_LOADS,
     ),
-    ...scalesOf(windows),
+    ...scalesOf(columnsOf(graph).of(windows)),
     rootLoads: new Map(
-      roots.map((root) => [
+      graph.roots.map((root) => [
         root,
         quantile(
           windows.map((window) => callsPerSecond(window, root)),
@@ -94,71 +99,70 @@ export function normalReference(
   };
 }
 
+const loads = new WeakMap<Objective, WeakMap<Window, number>>();
+
+/** Requests per second in windows that met an objective, NaN in all others; each is read once. */
+function loadsWhereMet(objective: Objective): (window: Window) => number {
+  const known = loads.get(objective) ?? new WeakMap<Window, number>();
+  loads.set(objective, known);
+  return (window) => {
+    let load = known.get(window);
+    if (load === undefined) {
+      const reading = readObjective(objective, window);
+      const isMet = reading.observedMs !== undefined && !reading.broken;
+      load = isMet ? reading.requestsPerSecond : Number.NaN;
+      known.set(window, load);
+    }
+    return load;
+  };
+}
+
+const columns = new WeakMap<Pick<CausalGraph, 'roots'>, WindowColumns>();
+
+/** What was read of an application's windows, for as long as its graph stays the same. */
+function columnsOf(graph: Pick<CausalGraph, 'roots'>): WindowColumns {
+  let known = columns.get(graph);
+  if (known === undefined) {
+    known = new WindowColumns(MOST + SPARE);
+    columns.set(graph, known);
+  }
+  return known;
+}
+
 /** Computed when first asked for: of a large application most is never asked for. */
-function scalesOf(windows: readonly Window[]): Pick<NormalReference, 'features' | 'latency'> {
+function scalesOf(columns: ChosenColumns): Pick<NormalReference, 'features' | 'latency'> {
   const features = new Map<string, ReadonlyMap<FeatureName, RobustScale>>();
   const latency = new Map<Percentile, Map<LatencyNodeId, RobustScale | undefined>>();
   return {
     features: (service) => {
-      const known = features.get(service) ?? featureScales(windows, service);
+      const known = features.get(service) ?? featureScales(columns, service);
       features.set(service, known);
       return known;
     },
     latency: (node, percentile) => {
       const nodes = latency.get(percentile) ?? new Map<LatencyNodeId, RobustScale | undefined>();
       latency.set(percentile, nodes);
-      if (!nodes.has(node)) nodes.set(node, latencyScale(windows, node, percentile));
+      if (!nodes.has(node)) nodes.set(node, latencyScale(columns, node, percentile));
       return nodes.get(node);
     },
   };
 }
 
-/** What was read of one thing in the windows that have it. */
-class Column {
-  readonly #values: Float64Array;
-  #length = 0;
-
-  constructor(mostValues: number) {
-    this.#values = new Float64Array(mostValues);
+function featureScales(columns: ChosenColumns, service: string): ReadonlyMap<FeatureName, RobustScale> {
+  const scales = new Map<FeatureName, RobustScale>();
+  for (const [feature, values] of columns.features(service)) {
+    if (values.length > 0) scales.set(feature, robustScaleInPlace(values, FEATURES[feature].resolution));
   }
-
-  add(value: number): void {
-    this.#values[this.#length++] = value;
-  }
-
-  get values(): Float64Array {
-    return this.#values.subarray(0, this.#length);
-  }
-}
-
-function featureScales(windows: readonly Window[], service: string): ReadonlyMap<FeatureName, RobustScale> {
-  const columns = new Map<FeatureName, Column>();
-  const read = (value: number, feature: FeatureName): void => {
-    if (!Number.isFinite(value)) return;
-    let column = columns.get(feature);
-    if (column === undefined) {
-      column = new Column(windows.length);
-      columns.set(feature, column);
-    }
-    column.add(value);
-  };
-  for (const window of windows) window.metrics.get(service)?.forEach(read);
-  return new Map(
-    [...columns].map(([feature, { values }]) => [feature, robustScale(values, FEATURES[feature].resolution)]),
-  );
+  return scales;
 }
 
 function latencyScale(
-  windows: readonly Window[],
+  columns: ChosenColumns,
   node: LatencyNodeId,
   percentile: Percentile,
 ): RobustScale | undefined {
-  const column = new Column(windows.length);
-  for (const window of windows) {
-    const stats = window.latency.get(node);
-    if (stats !== undefined) column.add(stats[percentile]);
-  }
-  if (column.values.length === 0) return undefined;
-  const { center, spread } = robustScale(column.values, LATENCY_FLOOR_MS);
+  const values = columns.latency(node, percentile);
+  if (values.length === 0) return undefined;
+  const { center, spread } = robustScaleInPlace(values, LATENCY_FLOOR_MS);
   return { center, spread: Math.max(spread, LATENCY_FLOOR_RATIO * center) };
 }

@@ -101,7 +101,7 @@ function sceneOf(
   { anomalyThreshold: threshold }: { readonly anomalyThreshold: number },
 ): Scene | undefined {
   const view = viewGraph(model.graph, objectiveNode(objective));
-  const reference = normalReference(history, window, { objective, roots: model.graph.roots });
+  const reference = normalReference(history, window, { objective, graph: model.graph });
   if (view === undefined || reference === undefined) return undefined;
   return readScene({ model, window, objective }, { view, reference, threshold });
 }

@@ -5,7 +5,7 @@ import type { GraphView } from './graph-view.js';
 import { lendHiddenWays } from './hidden-ways.js';
 import { poolWaitClaim, type Serving, servingOf } from './pool-wait.js';
 import { isClearedByProbe, probedDelayMs } from './probe.js';
-import { contentionOf, NOISE_Z, peerOf, type Standing, standingsOf, without } from './standing.js';
+import { NOISE_Z, peerOf, type Standing, standingsOf, without } from './standing.js';
 import { commonCauseClaim, unseenPoolPart } from './unmeasured.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
@@ -67,7 +67,10 @@ function boundByProbes(
 function leaveToUnseen(
   split: ReadonlyMap<string, number>,
   entry: NodeAnomaly,
-  owners: readonly ServiceSigns[],
+  {
+    owners,
+    contentionOf,
+  }: { readonly owners: readonly ServiceSigns[]; readonly contentionOf: (owner: ServiceSigns) => number },
 ): ReadonlyMap<string, number> {
   const { rpc } = entry.node;
   const [caller, callee] = [rpc.caller, rpc.callee].map((name) =>
@@ -172,6 +175,7 @@ export function assignResponsibility(
     [...signs.values()].flatMap((own) => own.shared.map((entry) => [entry.node.id, entry])),
   );
   const slow = slowBetween(shared.values());
+  const standing = ({ service }: ServiceSigns) => standings.get(service) as Standing;
   const splitOf = (
     entry: NodeAnomaly,
     claimOf: (owner: ServiceSigns) => Omit<Claiming, 'calleeServes'>,
@@ -185,9 +189,9 @@ export function assignResponsibility(
       }),
       isCallee: owner.service === entry.node.rpc.callee && entry.node.kind !== 'response',
     }));
-    return boundByProbes(leaveToUnseen(splitBlame(claims), entry, owners), entry, owners);
+    const contentionOf = (owner: ServiceSigns) => standing(owner).contention;
+    return boundByProbes(leaveToUnseen(splitBlame(claims), entry, { owners, contentionOf }), entry, owners);
   };
-  const standing = ({ service }: ServiceSigns) => standings.get(service) as Standing;
   const guilts = new Map<string, number>();
   // Told by what is not between the two: of that one is to blame for what both share it is no evidence.
   const guiltOf = (service: string, peer: string): number => {

@@ -46,10 +46,11 @@ export function standingsOf(
   signs: ReadonlyMap<string, ServiceSigns>,
   hiddenWays: GraphView['hiddenWays'],
 ): ReadonlyMap<string, Standing> {
+  const contentions = new Map([...signs].map(([service, own]) => [service, contentionOf(own)]));
   return new Map(
     [...signs].map(([service, own]) => [
       service,
-      standingOf(own, callersOf(service, signs, hiddenWays), signs),
+      standingOf(own, callersOf(service, signs, hiddenWays), contentions),
     ]),
   );
 }
@@ -70,9 +71,9 @@ function callersOf(
 function standingOf(
   signs: ServiceSigns,
   callers: readonly NodeAnomaly[],
-  all: ReadonlyMap<string, ServiceSigns>,
+  contentions: ReadonlyMap<string, number>,
 ): Standing {
-  const contention = contentionOf(signs);
+  const contention = contentions.get(signs.service) ?? 0;
   const edges = new Map<string, EdgeStanding>();
   for (const entry of [...signs.shared, ...callers]) {
     const peer = peerOf(signs.service, entry.node);
@@ -85,7 +86,7 @@ function standingOf(
     });
   }
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
-  return { contention, compute, edges, callees: slowCallees(signs, all) };
+  return { contention, compute, edges, callees: slowCallees(signs, contentions) };
 }
 
 /** The same but for what a service shares with a peer. */
@@ -98,14 +99,13 @@ export function without({ edges, callees, ...rest }: Standing, peer: string): St
 /** Ways to callees that a service finds slow, less what each callee is measured to suffer itself. */
 function slowCallees(
   signs: ServiceSigns,
-  all: ReadonlyMap<string, ServiceSigns>,
+  contentions: ReadonlyMap<string, number>,
 ): ReadonlyMap<string, SlowCallee> {
   const callees = new Map<string, SlowCallee>();
   for (const entry of signs.shared) {
     const { callee } = entry.node.rpc;
     if (!waitsForConnection(signs.service, entry.node)) continue;
-    const own = all.get(callee);
-    const slow = strength(entry.z) - (own === undefined ? 0 : contentionOf(own));
+    const slow = strength(entry.z) - (contentions.get(callee) ?? 0);
     const known = callees.get(callee);
     callees.set(callee, {
       strength: Math.max(known?.strength ?? 0, slow),

@@ -69,7 +69,7 @@ describe('normalReference', () => {
   for (const { name, history, windows, usage } of CASES) {
     it(name, () => {
       const present = at(100, 50, BROKEN);
-      const reference = normalReference(history, present, { objective: OBJECTIVE, roots: [node] });
+      const reference = normalReference(history, present, { objective: OBJECTIVE, graph: { roots: [node] } });
       expect(reference?.windows.length).to.equal(windows);
       if (usage === undefined) return;
       const scale = reference?.features('frontend').get('cpu_usage_cores');

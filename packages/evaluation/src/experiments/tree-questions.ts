@@ -3,12 +3,14 @@ import { createRng, type Objective, OUTSIDE, quantile, type Rng, type Window } f
 import { type FittedModel, fitModel } from '@sage/gvae';
 import { diagnose, rehearsalOf } from '@sage/root-cause';
 import type { StepContext } from './step.js';
-import { observeTree, treeCalls } from './tree-world.js';
+import { observeTree, replicasOf, type Slowed, treeCalls } from './tree-world.js';
 
 /** Not timed: a server has rehearsed, too, when it is asked. */
 const REHEARSALS = 8;
 /** For each question so many services may turn out to be of too little consequence to break an objective. */
 const TRIES = 50;
+/** Newest windows that an engine keeps the replicas of. */
+const REPLICA_WINDOWS = 60;
 
 export interface TreeOptions {
   /** Each has two operations, three callees and a calm past of so many windows; then one of them slows. */
@@ -17,6 +19,8 @@ export interface TreeOptions {
   /** At most. */
   readonly epochs: number;
   readonly questions: number;
+  /** Of each service; default 1. Of several every other time one alone slows. */
+  readonly replicas?: number;
 }
 
 /** What training and diagnosis of an application of some size cost. */
@@ -31,16 +35,21 @@ export interface TreeResult {
   /** Questions in which the objective broke, and those whose first answer was right. */
   readonly asked: number;
   readonly right: number;
+  /** Questions about one replica that slowed, and those in which it was named. */
+  readonly askedOfReplica: number;
+  readonly rightReplica: number;
   readonly memoryBytes: number;
 }
 
 /** Learns a tree of services and asks which of them is slow. */
 export async function measureTree(options: TreeOptions, context: StepContext): Promise<TreeResult> {
-  const { services, questions, epochs } = options;
+  const { services, questions, epochs, replicas = 1 } = options;
   const { nowMs, progress, memoryBytes } = context;
   const random = createRng(context.seed).fork(`tree of ${services}`);
   const graph = buildCausalGraph(treeCalls(services, random));
-  const windows = Array.from({ length: options.windows }, (_, i) => observeTree(graph, i, random));
+  const windows = Array.from({ length: options.windows }, (_, i) =>
+    remembered(observeTree(graph, i, { random, replicas }), options.windows - i),
+  );
   const began = nowMs();
   const model = await fitModel(graph, windows, {
     epochs,
@@ -48,19 +57,22 @@ export async function measureTree(options: TreeOptions, context: StepContext): P
     onProgress: ({ epoch }) => progress(epoch / epochs / 2, `${services} services: epoch ${epoch}`),
   });
   const trainMs = nowMs() - began;
-  rehearse(graph, model, windows, random);
+  rehearse(graph, model, windows, { random, replicas });
   const elapsed: number[] = [];
-  let right = 0;
+  let [right, askedOfReplica, rightReplica] = [0, 0, 0];
   for (let tries = 0; elapsed.length < questions && tries < TRIES * questions; tries++) {
     progress(0.5 + elapsed.length / questions / 2, `${services} services: question ${elapsed.length + 1}`);
-    const slow = `s${1 + random.integer(services - 1)}`;
-    const window = observeTree(graph, windows.length + 10, random, slow);
+    const slow = slowed(`s${1 + random.integer(services - 1)}`, tries % 2 === 0 ? 1 : replicas, random);
+    const window = observeTree(graph, windows.length + 10, { random, replicas, slow });
     const objective = objectiveFor(graph, window, windows);
     const asked = nowMs();
     const found = diagnose({ model, window, history: windows, objective }, { rng: random });
     if (found.verdict === 'no-violation') continue;
     elapsed.push(nowMs() - asked);
-    if (found.services[0]?.service === slow) right += 1;
+    if (found.services[0]?.service === slow.service) right += 1;
+    if (slow.replica === undefined) continue;
+    askedOfReplica += 1;
+    if (found.culprits.some(({ replica }) => replica === slow.replica)) rightReplica += 1;
   }
   return {
     services,
@@ -71,15 +83,34 @@ export async function measureTree(options: TreeOptions, context: StepContext): P
     p99DiagnoseMs: elapsed.length === 0 ? null : quantile(elapsed, 0.99),
     asked: elapsed.length,
     right,
+    askedOfReplica,
+    rightReplica,
     memoryBytes: memoryBytes(),
   };
 }
 
-function rehearse(graph: CausalGraph, model: FittedModel, windows: readonly Window[], random: Rng): void {
+/** As an engine remembers a window after so many others. */
+function remembered(window: Window, age: number): Window {
+  if (age <= REPLICA_WINDOWS) return window;
+  const { replicas: _, ...rest } = window;
+  return rest;
+}
+
+function slowed(service: string, replicas: number, random: Rng): Slowed {
+  if (replicas < 2) return { service };
+  return { service, replica: replicasOf(service, replicas)[random.integer(replicas)] as string };
+}
+
+function rehearse(
+  graph: CausalGraph,
+  model: FittedModel,
+  windows: readonly Window[],
+  options: { readonly random: Rng; readonly replicas: number },
+): void {
   for (let i = 0; i < REHEARSALS; i++) {
-    const calm = observeTree(graph, windows.length + i, random);
+    const calm = observeTree(graph, windows.length + i, options);
     const question = rehearsalOf(windows, objectiveFor(graph, calm, windows));
-    if (question !== undefined) diagnose({ model, ...question }, { rng: random });
+    if (question !== undefined) diagnose({ model, ...question }, { rng: options.random });
   }
 }
 
