@@ -1,0 +1,73 @@
+import type { Rng } from '@sage/core';
+import { type Residuals, residualAt } from './calibration.js';
+import type { Layout } from './layout.js';
+import { RANKED_WINDOWS, UNRANKED } from './residual-ranks.js';
+import { shuffle } from './shuffle.js';
+
+/**
+ * Draws residuals for all worlds at once. Each world has a window of those that residuals were measured on, the same for all
+ * nodes, and what is drawn for a percentile of a node is ordered as it was in these windows: the Schaake shuffle (Clark et
+ * al. 2004). Of each, one is drawn from every equally likely part of its distribution. So each has the distribution
+ * that it was measured to have, and nodes are slow together in as many worlds as they were in windows: of ten calls side by
+ * side the longest is neither what ten windows had at worst, nor does one make up in a chain for what another takes.
+ */
+export class ResidualDraws {
+  readonly #layout: Layout;
+  readonly #residuals: Residuals;
+  readonly #worlds: number;
+  readonly #rng: Rng;
+  /** `Residuals.measuredMs` → the window of each world. */
+  readonly #windows = new Map<number, Int32Array>();
+
+  constructor(
+    { layout, residuals }: { readonly layout: Layout; readonly residuals: Residuals },
+    { worlds, rng }: { readonly worlds: number; readonly rng: Rng },
+  ) {
+    this.#layout = layout;
+    this.#residuals = residuals;
+    this.#worlds = worlds;
+    this.#rng = rng;
+  }
+
+  /** Of a node, ms, [percentile][world]. */
+  of(node: number): Float64Array {
+    const worlds = this.#worlds;
+    const rng = this.#rng.fork(`noise|${this.#layout.nodes[node]}`);
+    // Settles what windows do not tell: whole ranks where the node was not seen, and what lies between two ranks.
+    const chance = Float64Array.from({ length: worlds }, () => rng.uniform());
+    const draws = new Float64Array(3 * worlds);
+    for (let q = 0; q < 3; q++) {
+      this.#ranked(3 * node + q, chance).forEach((world, rank) => {
+        const probability = (rank + (chance[world] as number)) / worlds;
+        draws[q * worlds + world] = residualAt(this.#residuals, 3 * node + q, probability);
+      });
+    }
+    return draws;
+  }
+
+  /** Worlds by how a percentile of a node fared in the window of each, the least residual first. */
+  #ranked(nodePercentile: number, chance: Float64Array): readonly number[] {
+    const { ranks, measuredMs } = this.#residuals;
+    const windows = this.#windowsOf(measuredMs[Math.floor(nodePercentile / 3)] as number);
+    const places = Float64Array.from(windows, (window, world) => {
+      const rank = ranks[nodePercentile * RANKED_WINDOWS + window] as number;
+      return rank === UNRANKED ? (chance[world] as number) : (rank + (chance[world] as number)) / UNRANKED;
+    });
+    return Array.from(places.keys()).sort((a, b) => (places[a] as number) - (places[b] as number));
+  }
+
+  /** In random order, each as often as any other, or once more. */
+  #windowsOf(measuredMs: number): Int32Array {
+    let windows = this.#windows.get(measuredMs);
+    if (windows === undefined) {
+      const order = Array.from({ length: RANKED_WINDOWS }, (_, i) => i);
+      shuffle(order, this.#rng.fork(`windows|${measuredMs}`));
+      windows = Int32Array.from(
+        { length: this.#worlds },
+        (_, world) => order[world % RANKED_WINDOWS] as number,
+      );
+      this.#windows.set(measuredMs, windows);
+    }
+    return windows;
+  }
+}
