@@ -91,6 +91,58 @@ describe('treatment', () => {
     });
   });
 
+  describe('that waits to be judged', () => {
+    const objectives = [
+      { name: 'front', service: 'front', operation: 'GET /', threshold_ms: 100 },
+      { name: 'also', service: 'front', operation: 'GET /', threshold_ms: 2 * BAD },
+    ];
+    let blamed: Readonly<Record<string, string>>;
+    const begun = async (by: Readonly<Record<string, string>>) => {
+      blamed = by;
+      cluster.targets.set(
+        'n1',
+        ['cart', 'db', 'front'].map((target) => ({ target, cpuWeight: { current: 100, max: 10_000 } })),
+      );
+      const diagnose: Parts['diagnose'] = ({ window, objective }) =>
+        fakeBlame(window, objective, [blamed[objective.name] ?? 'cart']);
+      const at = await start({ objectives }, { parts: { ...planning(), diagnose } });
+      await at.breakDown();
+      expect(done()).to.have.length(1);
+      return at;
+    };
+
+    it('is not waited for by whom the diagnosis of another objective names', async () => {
+      const at = await begun({ front: 'cart', also: 'db' });
+      await at.slides(2, 3 * BAD);
+      expect(done().slice(1)).to.deep.equal([]);
+      await at.slides(1, 3 * BAD);
+      expect(done().slice(1)).to.deep.equal(['n1 applied cpu-weight of db 200']);
+    });
+
+    it('is waited for by whom those call that were helped', async () => {
+      const at = await begun({ front: 'front', also: 'cart' });
+      await at.slides(4, 3 * BAD);
+      expect(done().slice(1)).to.deep.equal([]);
+    });
+
+    it('is judged together with what a window since then asks for beside it', async () => {
+      const at = await begun({ front: 'cart' });
+      blamed = { front: 'db' };
+      // The first of these windows that begins after it was done.
+      await at.slides(2, BAD);
+      expect(done().slice(1)).to.deep.equal([]);
+      await at.slides(1, BAD);
+      expect(done().slice(1)).to.deep.equal(['n1 applied cpu-weight of db 200']);
+      await at.slides(5, 1.9 * BAD);
+      expect(done()).to.have.length(2);
+      await at.slides(1, 1.9 * BAD);
+      expect(done().slice(2)).to.have.members([
+        'n1 released cpu-weight of db 200',
+        'n1 released cpu-weight of cart 200',
+      ]);
+    });
+  });
+
   it('tells a person to scale where the orchestrator does not say how far that goes', async () => {
     cluster.targets.set('n1', []);
     cluster.scaleFailure = 'unreachable';
