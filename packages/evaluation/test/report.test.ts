@@ -34,8 +34,12 @@ describe('the report', function () {
   let out: string;
   let ran: string[];
   let report: Report;
+  let pages: string[];
+  let timeMs: number;
   const execute: Execute = async (step) => {
     ran.push(step.id);
+    timeMs += 300_000;
+    if (existsSync(join(out, 'report.html'))) pages.push(text('report.html'));
     return step.run(contextOf());
   };
   const optionsFor = (folder: string): ReportOptions => ({
@@ -44,7 +48,7 @@ describe('the report', function () {
     sizes,
     data: {},
     jobs: 1,
-    nowMs: () => 0,
+    nowMs: () => timeMs,
     now: () => new Date(0),
     progress: () => undefined,
     execute,
@@ -53,6 +57,8 @@ describe('the report', function () {
   before(async () => {
     out = join(plant({}), 'new', 'folder');
     ran = [];
+    pages = [];
+    timeMs = 0;
     report = await makeReport(optionsFor(out));
   });
 
@@ -73,6 +79,17 @@ describe('the report', function () {
     expect(page.match(/<svg /g)).to.have.length(plots.length);
     expect(page).not.to.match(/<(script|link|img)\b|url\(|(src|href)="(?!#)/);
     expect(page).not.to.match(/NaN|undefined|Infinity|\[object/);
+  });
+
+  it('is there from the first measurement on, and says what is still to be made', () => {
+    expect(pages).to.have.length(ran.length - 1);
+    for (const [index, page] of pages.entries()) {
+      expect(page).to.contain(
+        `Not finished: ${ran.length - 1 - index} of ${ran.length} measurements are still to be made.`,
+      );
+      expect(page).not.to.match(/NaN|undefined|Infinity|\[object/);
+    }
+    expect(text('report.html')).not.to.contain('Not finished');
   });
 
   it('says plainly what was left out and what could not be said', () => {

@@ -35,6 +35,7 @@ describe('steps', () => {
       now: () => new Date(0),
       progress: () => undefined,
       log: (event) => events.push(event),
+      onStep: async () => undefined,
       ...change,
     });
   beforeEach(() => {
@@ -112,6 +113,22 @@ describe('steps', () => {
     const { failed: none } = await run([step('a'), step('b')]);
     expect(none).to.deep.equal([]);
     expect(ran).to.deep.equal(['b', 'a']);
+  });
+
+  it('are told of one after the other, with all that there is by then', async () => {
+    const told: (readonly string[])[] = [];
+    let telling = 0;
+    await run([step('c'), step('a'), step('b')], {
+      onStep: async ({ records }) => {
+        expect(++telling).to.equal(1);
+        await new Promise((resolve) => setImmediate(resolve));
+        telling -= 1;
+        told.push(records.map(({ id }) => id));
+      },
+    });
+    expect(told).to.have.length(3);
+    expect(told[0]?.length).to.be.lessThan(3);
+    expect(told.at(-1)).to.deep.equal(['c', 'a', 'b']);
   });
 
   it('do not hide a bug', async () => {

@@ -1,7 +1,7 @@
 import { median } from '@sage/core';
 import type { Comparison } from '../report/section.js';
 import type { CaseResult } from '../scoring.js';
-import type { Experiment, SectionContext } from './experiment.js';
+import type { Experiment, SectionContext, Sizes } from './experiment.js';
 import { kindsTable } from './kinds-table.js';
 import { falseAlarms, type Share, type Shares, sharesOf } from './shares.js';
 import type { StepRecord } from './step.js';
@@ -39,7 +39,7 @@ export const accuracy: Experiment<WorldResult> = {
     return {
       id: accuracy.id,
       title: accuracy.title,
-      meaning: meaningOf(order),
+      meaning: meaningOf(order, context.sizes),
       comparisons: comparisonsOf(measured),
       blocks: [
         {
@@ -147,7 +147,7 @@ function pooledByMethod(cases: ReadonlyMap<string, readonly CaseResult[]>, seed:
   });
 }
 
-function meaningOf(order: readonly PooledShares[]): string {
+function meaningOf(order: readonly PooledShares[], { calibrationFaults }: Sizes): string {
   const sage = order.find(({ method }) => method === 'sage');
   if (sage === undefined) return 'Not measured.';
   const better = order.filter(({ shares }) => shares.accuracy.value > sage.shares.accuracy.value);
@@ -158,8 +158,13 @@ function meaningOf(order: readonly PooledShares[]): string {
     better.length > 0
       ? `More accurate than Sage: ${better.map(({ method }) => method).join(', ')}.`
       : `The next best, ${next?.method ?? 'nobody'}, was right in ${percentWords(next?.shares.accuracy.value ?? 0)}.`,
+    calibrationFaults === 0
+      ? ''
+      : `Sage and the floors had no label; Seer and the Oracle learn from labels alone, and CauseInfer’s and Microscope’s parameters are chosen by them: ${calibrationFaults} faults of each application. Seer can name only tiers that it was shown at fault often enough, so that it is as good as its labels are many.`,
     'Methods that always name one service cannot be silent: see the last column. The paper gives numbers only for Sage and, in Fig. 4, for Seer; its order is Sage ≥ Seer > CauseInfer ≈ Microscope > Offline Oracle > autoscalers.',
-  ].join(' ');
+  ]
+    .filter((sentence) => sentence !== '')
+    .join(' ');
 }
 
 function comparisonsOf(measured: readonly MethodShares[]): Comparison[] {

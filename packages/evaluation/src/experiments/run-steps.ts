@@ -20,6 +20,8 @@ export interface RunStepsOptions {
   readonly progress: Progress;
   /** One line for each step that ends. */
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
+  /** Told after each step; what it does is over before it is told again. */
+  readonly onStep: (soFar: StepsOutcome) => Promise<void>;
 }
 
 export interface StepsOutcome {
@@ -30,12 +32,14 @@ export interface StepsOutcome {
 
 /** Measures what has not been measured yet; steps of the same id once. */
 export async function runSteps(wanted: readonly Step[], options: RunStepsOptions): Promise<StepsOutcome> {
-  const { seed, records, execute, jobs, nowMs, now, progress, log } = options;
+  const { seed, records, execute, jobs, nowMs, now, progress, log, onStep } = options;
   const steps = [...new Map(wanted.map((step) => [step.id, step])).values()];
   const versionsOf = ({ packages }: Step) => withPackages(options.versions, packages);
   const found = new Map<string, StepRecord>();
   const failed: { id: string; message: string }[] = [];
   const parts = new Map<string, number>();
+  const soFar = () => ({ records: steps.flatMap(({ id }) => found.get(id) ?? []), failed: [...failed] });
+  let told = Promise.resolve();
   const show = (words: string) => {
     const part = [...parts.values()].reduce((sum, value) => sum + value, 0) / steps.length;
     progress(part, `${found.size + failed.length} of ${steps.length} measured; ${words}`);
@@ -69,6 +73,8 @@ export async function runSteps(wanted: readonly Step[], options: RunStepsOptions
     }
     parts.set(step.id, 1);
     show(step.id);
+    told = told.then(() => onStep(soFar()));
+    await told;
   };
   const open = steps.filter(({ id }) => !found.has(id));
   await inTurns(
@@ -81,7 +87,7 @@ export async function runSteps(wanted: readonly Step[], options: RunStepsOptions
     1,
     measure,
   );
-  return { records: steps.flatMap(({ id }) => found.get(id) ?? []), failed };
+  return soFar();
 }
 
 /** At most so many at a time, in their order. */

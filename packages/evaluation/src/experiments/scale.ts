@@ -22,10 +22,12 @@ export const scale: Experiment<TreeResult> = {
     }),
   section: (records, { sizes }) => {
     const found = records.map(({ result }) => result);
+    const { id, title } = scale;
+    const last = found.at(-1);
+    if (last === undefined) return { id, title, meaning: 'Not measured.', comparisons: [], blocks: [] };
     return {
-      id: scale.id,
-      title: scale.title,
-      meaning: meaningOf(found),
+      ...{ id, title },
+      meaning: meaningOf(last),
       comparisons: comparisonsOf(found),
       blocks: [
         {
@@ -131,9 +133,7 @@ function comparisonsOf(found: readonly TreeResult[]): Comparison[] {
   ];
 }
 
-function meaningOf(found: readonly TreeResult[]): string {
-  const last = found.at(-1);
-  if (last === undefined) return 'Not measured.';
+function meaningOf(last: TreeResult): string {
   return [
     `With ${last.services} services one diagnosis takes ${milliseconds(last.p50DiagnoseMs)} in the median, and the slow one is named first in ${last.right} of ${last.asked} questions.`,
     'The paper grows an installation by replicas and keeps its tiers, so that its model stays as large as it was, but for more percentiles to collect; here every service more is one more pair of networks to learn, which can at best grow in proportion.',

@@ -7,6 +7,7 @@ import { EXPERIMENTS, stepsOf } from '../experiments/index.js';
 import { checkFolders } from '../experiments/real-faults.js';
 import { Records } from '../experiments/records.js';
 import { type Execute, type RunStepsOptions, runSteps, type StepsOutcome } from '../experiments/run-steps.js';
+import type { Versions } from '../experiments/step.js';
 import { versionsHere } from '../experiments/versions.js';
 import { DataError } from '../observed.js';
 import type { Progress } from '../progress.js';
@@ -14,6 +15,9 @@ import { mainTable } from './markdown.js';
 import { page } from './page.js';
 import { plotSvg } from './plot.js';
 import type { Section } from './section.js';
+
+/** Drawing it all takes a second or two of a processor that others measure on. */
+const PAGE_EVERY_MS = 5 * 60_000;
 
 export interface ReportOptions {
   /** Where results, plots and the page go, and where results of before are looked for. */
@@ -43,8 +47,9 @@ export interface Report {
 
 /**
  * Measures what has not been measured yet, and writes `steps/*.json` (each result with seed, options and versions),
- * `log.jsonl`, `report.json`, `plots/*.svg`, `main-table.md` and `report.html`. Throws a DataError for a folder of data that
- * is not there.
+ * `log.jsonl`, `report.json`, `plots/*.svg`, `main-table.md` and `report.html`; all but the first two anew every few
+ * minutes, so that hours of measurements can be looked at while they are made. Throws a DataError for a folder of data
+ * that is not there.
  */
 export async function makeReport(options: ReportOptions): Promise<Report> {
   const { out, seed, sizes, data, jobs, nowMs, now, progress, experiments = EXPERIMENTS } = options;
@@ -54,10 +59,34 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
   log({ event: 'begun', seed, sizes, data, versions });
   const execute: Execute =
     options.execute ?? (({ id }, told) => forkStep({ id, seed, sizes, data }, told, options.stepProgram));
-  const { records, failed } = await runSteps(stepsOf(experiments, sizes, data), {
+  const steps = stepsOf(experiments, sizes, data);
+  const write = (outcome: StepsOutcome) =>
+    writeReport(outcome, { ...options, experiments, versions, wanted: steps.length });
+  let writtenMs = nowMs();
+  const outcome = await runSteps(steps, {
     ...{ seed, versions, execute, jobs, nowMs, now, progress, log },
     records: new Records(join(out, 'steps')),
+    onStep: async (soFar) => {
+      if (nowMs() - writtenMs < PAGE_EVERY_MS) return;
+      writtenMs = nowMs();
+      await write(soFar);
+    },
   });
+  const report = await write(outcome);
+  log({ event: 'written', file: report.file, failed: report.failed.length });
+  return report;
+}
+
+interface Writing extends Pick<ReportOptions, 'out' | 'seed' | 'sizes' | 'data' | 'now'> {
+  readonly experiments: readonly Experiment[];
+  readonly versions: Versions;
+  /** Measurements that belong to it, made or not. */
+  readonly wanted: number;
+}
+
+/** All that is made of measurements: figures, plots, the main table and the page. */
+async function writeReport({ records, failed }: StepsOutcome, writing: Writing): Promise<Report> {
+  const { out, seed, sizes, data, now, experiments, versions, wanted } = writing;
   const sections = experiments.map((experiment) => {
     const ids = new Set(experiment.steps(sizes, data).map(({ id }) => id));
     return experiment.section(
@@ -66,8 +95,10 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
     );
   });
   const seconds = records.reduce((sum, record) => sum + record.seconds, 0);
+  const open = wanted - records.length - failed.length;
   const made = [
     `Made by npm run evaluate${sizes.name === 'full' ? '' : ` -- --${sizes.name}`}, seed ${seed}, ${now().toISOString().slice(0, 10)}; ${records.length} measurements that took ${(seconds / 60).toFixed(1)} minutes.`,
+    ...(open === 0 ? [] : [`Not finished: ${open} of ${wanted} measurements are still to be made.`]),
   ];
   const plots = await plotsOf(sections);
   mkdirSync(join(out, 'plots'), { recursive: true });
@@ -78,7 +109,6 @@ export async function makeReport(options: ReportOptions): Promise<Report> {
   if (first !== undefined) writeFileSync(join(out, 'main-table.md'), mainTable(first, made.join(' ')));
   const file = join(out, 'report.html');
   writeFileSync(file, page({ sections, plots, failed, made, versions }));
-  log({ event: 'written', file, failed: failed.length });
   return { file, sections, failed };
 }
 
