@@ -94,7 +94,8 @@ function evenly<T>(items: readonly T[], count: number): T[] {
 
 /** The residual of a node's percentile at a probability, 0..1: between the quantiles kept, linearly. */
 export function residualAt({ quantiles }: Residuals, nodePercentile: number, probability: number): number {
-  const above = RESIDUAL_PROBABILITIES.findIndex((known, k) => k > 0 && probability <= known);
+  let above = 1;
+  while (probability > (RESIDUAL_PROBABILITIES[above] as number)) above++;
   const least = RESIDUAL_PROBABILITIES[above - 1] as number;
   const most = RESIDUAL_PROBABILITIES[above] as number;
   const at = nodePercentile * RESIDUAL_QUANTILES + above;

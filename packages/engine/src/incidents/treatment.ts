@@ -266,7 +266,9 @@ export class Treatment {
     const { round = 1 + lastRoundOf(incident), helped } = options;
     this.expire(id);
     for (const aim of this.#aims(incident, diagnosis)) {
-      if (helped?.has(aim.culprit.service)) continue;
+      const { service } = aim.culprit;
+      // Of one that is treated elsewhere it is said that this incident waits for its turn.
+      if (helped?.has(service) && this.#holding.treatedIn(service, id) === undefined) continue;
       await this.#help(id, diagnosis, { aim, round });
     }
   }
