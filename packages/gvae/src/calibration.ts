@@ -92,13 +92,24 @@ function evenly<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)] as T);
 }
 
-/** The residual of a node's percentile at a probability, 0..1: between the quantiles kept, linearly. */
-export function residualAt({ quantiles }: Residuals, nodePercentile: number, probability: number): number {
+/**
+ * The residuals of a node's percentile at probabilities, 0..1 and ascending, ms: between the quantiles kept, linearly.
+ */
+export function residualsAt(
+  { quantiles }: Pick<Residuals, 'quantiles'>,
+  nodePercentile: number,
+  probabilities: Float64Array,
+): Float64Array {
+  const residuals = new Float64Array(probabilities.length);
   let above = 1;
-  while (probability > (RESIDUAL_PROBABILITIES[above] as number)) above++;
-  const least = RESIDUAL_PROBABILITIES[above - 1] as number;
-  const most = RESIDUAL_PROBABILITIES[above] as number;
-  const at = nodePercentile * RESIDUAL_QUANTILES + above;
-  const low = quantiles[at - 1] as number;
-  return low + ((probability - least) / (most - least)) * ((quantiles[at] as number) - low);
+  for (let i = 0; i < residuals.length; i++) {
+    const probability = probabilities[i] as number;
+    while (probability > (RESIDUAL_PROBABILITIES[above] as number)) above++;
+    const least = RESIDUAL_PROBABILITIES[above - 1] as number;
+    const most = RESIDUAL_PROBABILITIES[above] as number;
+    const at = nodePercentile * RESIDUAL_QUANTILES + above;
+    const low = quantiles[at - 1] as number;
+    residuals[i] = low + ((probability - least) / (most - least)) * ((quantiles[at] as number) - low);
+  }
+  return residuals;
 }

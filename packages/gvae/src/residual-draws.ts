@@ -1,5 +1,5 @@
 import type { Rng } from '@sage/core';
-import { type Residuals, residualAt } from './calibration.js';
+import { type Residuals, residualsAt } from './calibration.js';
 import type { Layout } from './layout.js';
 import { RANKED_WINDOWS, UNRANKED } from './residual-ranks.js';
 import { shuffle } from './shuffle.js';
@@ -37,21 +37,25 @@ export class ResidualDraws {
     const worlds = this.#worlds;
     const rng = this.#rng.fork(`noise|${this.#layout.nodes[node]}`);
     // Settles what windows do not tell: whole ranks where the node was not seen, and what lies between two ranks.
-    const chance = Float64Array.from({ length: worlds }, () => rng.uniform());
+    const chance = new Float64Array(worlds);
+    for (let i = 0; i < worlds; i++) chance[i] = rng.uniform();
     const draws = new Float64Array(3 * worlds);
+    const parts = new Float64Array(worlds);
     for (let q = 0; q < 3; q++) {
       const order = this.#ranked(3 * node + q, chance);
       for (let rank = 0; rank < worlds; rank++) {
-        const world = order[rank] as number;
-        const probability = (rank + (chance[world] as number)) / worlds;
-        draws[q * worlds + world] = residualAt(this.#residuals, 3 * node + q, probability);
+        parts[rank] = (rank + (chance[order[rank] as number] as number)) / worlds;
+      }
+      const residuals = residualsAt(this.#residuals, 3 * node + q, parts);
+      for (let rank = 0; rank < worlds; rank++) {
+        draws[q * worlds + (order[rank] as number)] = residuals[rank] as number;
       }
     }
     return draws;
   }
 
   /** Worlds by how a percentile of a node fared in the window of each, the least residual first. */
-  #ranked(nodePercentile: number, chance: Float64Array): Float64Array {
+  #ranked(nodePercentile: number, chance: Float64Array): Int32Array {
     const worlds = this.#worlds;
     const { ranks, measuredMs } = this.#residuals;
     const windows = this.#windowsOf(measuredMs[Math.floor(nodePercentile / 3)] as number);
@@ -64,8 +68,12 @@ export class ResidualDraws {
       keys[world] = Math.floor(place * PLACES) * worlds + world;
     }
     keys.sort();
-    for (let i = 0; i < worlds; i++) keys[i] = (keys[i] as number) % worlds;
-    return keys;
+    const order = new Int32Array(worlds);
+    for (let i = 0; i < worlds; i++) {
+      const key = keys[i] as number;
+      order[i] = key - Math.floor(key / worlds) * worlds;
+    }
+    return order;
   }
 
   /** In random order, each as often as any other, or once more. */
