@@ -1,4 +1,5 @@
 export { restsUntil } from './cool-down.js';
+export { isSureMeanwhile } from './early-diagnosis.js';
 export { type Judgement, judgeOutcome, predictionError, WINDOWS_TO_JUDGE } from './judge-outcome.js';
 export { knobOf, takesOver } from './knob.js';
 export { type NodeTargets, type PlacedTarget, type Placement, place } from './placement.js';

@@ -7,6 +7,12 @@ import { type Cluster, planning } from './cluster.js';
 import { fakeBlame, fakeDiagnosis, settled, tempDir } from './support.js';
 import { BAD, CART, GOOD, SCALE, type Timeline, timelinesOfEachTest, tooMuch } from './timeline.js';
 
+const storyOf = (at: Timeline, objective: string) =>
+  at.incidents
+    .find((incident) => incident.objective === objective)
+    ?.timeline.map(({ text }) => text)
+    .join('\n');
+
 describe('treatment', () => {
   const suite = timelinesOfEachTest();
   const { start, done } = suite;
@@ -91,6 +97,61 @@ describe('treatment', () => {
     });
   });
 
+  describe('that waits to be judged', () => {
+    const objectives = [
+      { name: 'front', service: 'front', operation: 'GET /', threshold_ms: 100 },
+      { name: 'also', service: 'front', operation: 'GET /', threshold_ms: 2 * BAD },
+    ];
+    let blamed: Readonly<Record<string, readonly string[]>>;
+    const begun = async (by: typeof blamed) => {
+      blamed = by;
+      cluster.targets.set(
+        'n1',
+        ['cart', 'db', 'front'].map((target) => ({ target, cpuWeight: { current: 100, max: 10_000 } })),
+      );
+      const diagnose: Parts['diagnose'] = ({ window, objective }) =>
+        fakeBlame(window, objective, blamed[objective.name] ?? []);
+      const at = await start({ objectives }, { parts: { ...planning(), diagnose } });
+      await at.breakDown();
+      expect(done()).to.have.length(1);
+      return at;
+    };
+
+    it('is not waited for by whom the diagnosis of another objective names', async () => {
+      const at = await begun({ front: ['cart'], also: ['cart', 'db'] });
+      await at.slides(2, 3 * BAD);
+      expect(done().slice(1)).to.deep.equal([]);
+      await at.slides(1, 3 * BAD);
+      expect(done().slice(1)).to.deep.equal(['n1 applied cpu-weight of db 200']);
+      expect(storyOf(at, 'also')).to.match(
+        /cart is being treated in incident \w+ \(front\): nothing is done twice/,
+      );
+    });
+
+    it('is waited for by whom those call that were helped', async () => {
+      const at = await begun({ front: ['front'], also: ['cart'] });
+      await at.slides(4, 3 * BAD);
+      expect(done().slice(1)).to.deep.equal([]);
+    });
+
+    it('is judged together with what a window since then asks for beside it', async () => {
+      const at = await begun({ front: ['cart'] });
+      blamed = { front: ['db'] };
+      // The first of these windows that begins after it was done.
+      await at.slides(2, BAD);
+      expect(done().slice(1)).to.deep.equal([]);
+      await at.slides(1, BAD);
+      expect(done().slice(1)).to.deep.equal(['n1 applied cpu-weight of db 200']);
+      await at.slides(5, 1.9 * BAD);
+      expect(done()).to.have.length(2);
+      await at.slides(1, 1.9 * BAD);
+      expect(done().slice(2)).to.have.members([
+        'n1 released cpu-weight of db 200',
+        'n1 released cpu-weight of cart 200',
+      ]);
+    });
+  });
+
   it('tells a person to scale where the orchestrator does not say how far that goes', async () => {
     cluster.targets.set('n1', []);
     cluster.scaleFailure = 'unreachable';
@@ -142,12 +203,6 @@ describe('treatment', () => {
       { name: 'front', service: 'front', operation: 'GET /', threshold_ms: 100 },
       { name: 'also', service: 'front', operation: 'GET /', threshold_ms: 110 },
     ];
-    const storyOf = (at: Timeline, objective: string) =>
-      at.incidents
-        .find((incident) => incident.objective === objective)
-        ?.timeline.map(({ text }) => text)
-        .join('\n');
-
     it('is done by one, and the other waits', async () => {
       const parts = planning({ enough: 1, expectedMs: 40, restoredMs: 40 });
       const at = await start({ objectives, actuation: { allow: ['cpu-weight'] } }, { parts });

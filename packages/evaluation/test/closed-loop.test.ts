@@ -1,3 +1,4 @@
+import type { LatencyNode } from '@sage/causal-graph';
 import {
   type Action,
   type Diagnosis,
@@ -94,11 +95,14 @@ const blame = (service: string): Answer => {
   return { verdict: 'culprits', blamed: ranked, ranked };
 };
 
+const graphOf = (calls: readonly LatencyNode['rpc'][]) => ({ latency: calls.map((rpc) => ({ rpc })) });
+
 /** A latency for each window, and of another objective; what was done after each, and when the policy was asked. */
 function operate(
   latenciesMs: readonly number[],
   policy: Policy = answeringPolicy({ name: 'it-is-back', answer: () => blame('back') }),
   othersMs: readonly number[] = [],
+  calls: readonly LatencyNode['rpc'][] = [],
 ): { readonly log: readonly string[]; readonly asked: readonly number[]; readonly operator: Operator } {
   const controls = new Hands();
   const asked: number[] = [];
@@ -108,7 +112,7 @@ function operate(
     windowSeconds: WINDOW_MS / 1000,
     observe: (window, objective) => {
       asked.push(window.startMs / WINDOW_MS);
-      return { window, objective, history: [], graph: { latency: [] } } as unknown as Observed;
+      return { window, objective, history: [], graph: graphOf(calls) } as unknown as Observed;
     },
   });
   const log = latenciesMs.map((latencyMs, index) => {
@@ -133,7 +137,8 @@ describe('an operator', () => {
   it('turns a knob further, then climbs the ladder, each time two whole windows have not helped', () => {
     // Done at 40 s; the windows that begin at 60 s and 90 s judge, known at 130 s.
     const { log, asked } = operate([BAD, BAD, BAD, BAD, BAD, BAD, BAD, OK]);
-    expect(asked).to.deep.equal([0, 3, 6]);
+    // Not of windows that began before what is to be judged.
+    expect(asked).to.deep.equal([0, 2, 3, 5, 6]);
     // The later takes over from the earlier.
     expect(log).to.deep.equal(['+cpu-quota', '', '', '+cpu-quota -cpu-quota', '', '', '+limit-corunner', '']);
   });
@@ -162,6 +167,34 @@ describe('an operator', () => {
     const { log } = operate(latenciesMs, policy, othersMs);
     // Released with window 11; the other breaks in 12, and what is done about that is judged after 14 and 15.
     expect(log.slice(11)).to.deep.equal(['-cpu-quota', '+limit-corunner', '', '', '+cpu-quota']);
+  });
+
+  describe('while something waits to be judged', () => {
+    const who = (answerTo: (window: number, objective: Objective) => Answer) =>
+      answeringPolicy({
+        name: 'who',
+        answer: ({ window, objective }) => answerTo(window.startMs / WINDOW_MS, objective),
+      });
+    const callOf = (caller: string, callee: string) => [{ caller, callee, operation: 'do' }];
+    const others = who((_, objective) => blame(objective === OTHER ? 'front' : 'back'));
+
+    it('helps whom another objective names', () => {
+      const { log } = operate([BAD, OK, OK, OK], others, [OK, BAD, OK, OK]);
+      expect(log).to.deep.equal(['+cpu-quota', '+limit-corunner', '', '']);
+    });
+
+    it('waits where that is called by who was helped, until it has drained', () => {
+      const calls = callOf('back', 'front');
+      const { log } = operate([BAD, OK, OK, OK], others, [OK, BAD, BAD, BAD], calls);
+      expect(log).to.deep.equal(['+cpu-quota', '', '', '+limit-corunner']);
+    });
+
+    it('helps whom the same objective names in a window that began afterwards, and judges that together', () => {
+      const policy = who((at) => blame(at > 0 ? 'front' : 'back'));
+      const { log } = operate([BAD, BAD, BAD, BAD, 3 * BAD, 3 * BAD], policy);
+      expect(log.slice(0, 5)).to.deep.equal(['+cpu-quota', '', '+limit-corunner', '', '']);
+      expect(log.slice(5)).to.deep.equal(['-limit-corunner -cpu-quota']);
+    });
   });
 
   it('takes back what did harm, and lets it rest', () => {

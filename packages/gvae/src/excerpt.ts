@@ -2,6 +2,7 @@ import { RESIDUAL_QUANTILES, type Residuals } from './calibration.js';
 import type { Edge, Layout, Unit } from './layout.js';
 import { indexOf } from './layout-index.js';
 import type { Parameters } from './parameters.js';
+import { RANKED_WINDOWS } from './residual-ranks.js';
 import { COLUMN_SCALES, NODE_SCALES, type Scales } from './scales.js';
 
 /**
@@ -114,6 +115,8 @@ export function withResiduals({ nodes, chosenNodes }: Excerpt, part: Residuals, 
     center: Float64Array.from(whole.center),
     spread: Float64Array.from(whole.spread),
     quantiles: Float32Array.from(whole.quantiles),
+    ranks: Uint8Array.from(whole.ranks),
+    measuredMs: Float64Array.from(whole.measuredMs),
   };
   for (const here of chosenNodes) {
     copyResidual(part, here, result, nodes[here] as number);
@@ -127,6 +130,8 @@ export function copyResidual(source: Residuals, from: number, target: Residuals,
     ['center', 3],
     ['spread', 3],
     ['quantiles', 3 * RESIDUAL_QUANTILES],
+    ['ranks', 3 * RANKED_WINDOWS],
+    ['measuredMs', 1],
   ] as const) {
     target[name].set(source[name].subarray(width * from, width * (from + 1)), width * to);
   }

@@ -110,8 +110,15 @@ async function learnExcerpt(
   const mechanism = new Mechanism(layout, scales, parameters);
   return {
     parameters,
-    residuals: calibrateResiduals(layout, scales, mechanism, [...training, ...heldOut]),
+    residuals: calibrateResiduals(layout, scales, mechanism, {
+      rows: [...training, ...heldOut],
+      measuredMs: newestEndMs([...windows.training, ...windows.heldOut]),
+    }),
   };
+}
+
+function newestEndMs(windows: readonly Window[]): number {
+  return windows.reduce((newest, { endMs }) => Math.max(newest, endMs), Number.NEGATIVE_INFINITY);
 }
 
 /** What owners that do not learn add to nodes that they share with units that do, with their Z at its mean. */

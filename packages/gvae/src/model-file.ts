@@ -6,6 +6,7 @@ import { FittedModel, type LearntFrom, type ModelState } from './fitted-model.js
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { parameterCount } from './parameters.js';
+import { RANKED_WINDOWS } from './residual-ranks.js';
 import type { ColumnScales, Scales } from './scales.js';
 
 const MODEL_VERSION = 6;
@@ -32,6 +33,8 @@ export function saveModel(model: FittedModel): string {
       center: encode(residuals.center),
       spread: encode(residuals.spread),
       quantiles: encode(residuals.quantiles),
+      ranks: encode(residuals.ranks),
+      measuredMs: encode(residuals.measuredMs),
     },
     r2: [...r2],
     foretold: [...foretold],
@@ -132,6 +135,8 @@ function readState(payload: SavedPayload): ModelState {
     center: decode('residuals.center', payload.residuals.center, nq),
     spread: decode('residuals.spread', payload.residuals.spread, nq),
     quantiles: decode32('residuals.quantiles', payload.residuals.quantiles, nq * RESIDUAL_QUANTILES),
+    ranks: new Uint8Array(bytesOf('residuals.ranks', payload.residuals.ranks, nq * RANKED_WINDOWS)),
+    measuredMs: decode('residuals.measuredMs', payload.residuals.measuredMs, layout.nodes.length),
   };
   if (typeof graph.fingerprint !== 'string' || !Array.isArray(graph.latency))
     throw new TypeError('graph is incomplete');
@@ -157,7 +162,7 @@ function encodeColumns({ center, spread, low, high }: ColumnScales): Encoded<Col
   return { center: encode(center), spread: encode(spread), low: encode(low), high: encode(high) };
 }
 
-function encode(values: Float64Array | Float32Array): string {
+function encode(values: Float64Array | Float32Array | Uint8Array): string {
   return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
 }
 

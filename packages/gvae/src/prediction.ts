@@ -1,11 +1,12 @@
 import type { Intervention, Prediction, PredictOptions } from '@sage/causal-graph';
-import { PERCENTILES, type Percentile, type Rng } from '@sage/core';
+import { PERCENTILES, type Percentile } from '@sage/core';
 import type { AbductedWeights } from './abducted-weights.js';
-import { type Residuals, residualAt } from './calibration.js';
+import type { Residuals } from './calibration.js';
 import type { Inputs } from './inputs.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import type { Mechanism } from './mechanism.js';
+import { ResidualDraws } from './residual-draws.js';
 import type { Scales } from './scales.js';
 import { type Setting, settingOf } from './setting.js';
 import { UnitWorlds } from './unit-worlds.js';
@@ -34,7 +35,7 @@ export interface PredictiveModel {
  *   Y' = handed(parents') + self(X', E[Z | X']) + draw
  *
  * with a draw of the residuals that were seen about that very mean, those of what X leaves open and of what the model
- * has wrong. How the encoder shares what was seen out between the owners of a node plays no part in it. Which of the two
+ * has wrong, of all nodes as they went together in one window. How the encoder shares what was seen out between the owners of a node plays no part in it. Which of the two
  * holds is one fact of a world: a service that is to blame for a part k of one node and more of another is to blame for
  * both, or for none. Noise comes from named streams, so it is the same for every intervention. A node is computed in all
  * worlds at once.
@@ -43,8 +44,8 @@ export class Worlds {
   readonly #model: WindowModel;
   readonly #inputs: Inputs;
   readonly #samples: number;
-  readonly #rng: Rng;
   readonly #units: UnitWorlds;
+  readonly #residuals: ResidualDraws;
   /** [world], uniform: what is not explained goes where this lies below the part that is to go. */
   readonly #whose: Float64Array;
   /** [node][percentile][world], ms: what was observed, but while a prediction moves it. */
@@ -69,8 +70,8 @@ export class Worlds {
     this.#model = model;
     this.#inputs = inputs;
     this.#samples = samples;
-    this.#rng = rng;
     this.#units = new UnitWorlds(model, inputs, { worlds: samples, rng });
+    this.#residuals = new ResidualDraws(model, { worlds: samples, rng });
     // Spread evenly: a probability is then as exact as the number of worlds allows.
     const shift = rng.fork('whose').uniform();
     this.#whose = Float64Array.from({ length: samples }, (_, i) => ((i + shift) / samples) % 1);
@@ -189,18 +190,10 @@ export class Worlds {
     return self;
   }
 
-  /** Residuals of a node drawn from those of the training, [percentile][world]: as likely a one for each percentile. */
   #luckOf(v: number): Float64Array {
     let luck = this.#luck.get(v);
     if (luck === undefined) {
-      const { layout, residuals } = this.#model;
-      const samples = this.#samples;
-      const rng = this.#rng.fork(`noise|${layout.nodes[v]}`);
-      luck = new Float64Array(3 * samples);
-      for (let i = 0; i < samples; i++) {
-        const probability = rng.uniform();
-        for (let q = 0; q < 3; q++) luck[q * samples + i] = residualAt(residuals, 3 * v + q, probability);
-      }
+      luck = this.#residuals.of(v);
       this.#luck.set(v, luck);
     }
     return luck;

@@ -4,6 +4,7 @@ import type { Layout } from './layout.js';
 import { FULL_WEIGHTS } from './loss.js';
 import type { Parameters } from './parameters.js';
 import type { Scales } from './scales.js';
+import { shuffle } from './shuffle.js';
 import { pack, stackUnits, unpack } from './stacks.js';
 import { type Judgement, type Row, TrainingLoss } from './training-loss.js';
 
@@ -121,12 +122,4 @@ function learntCorrections(
   return Float32Array.from(edges, ({ child }, e) =>
     decoded.has(child) ? (learnt[e] as number) : (start.corrections[e] as number),
   );
-}
-
-/** Fisher and Yates, in place. */
-function shuffle(items: number[], rng: Rng): void {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = rng.integer(i + 1);
-    [items[i], items[j]] = [items[j] as number, items[i] as number];
-  }
 }

@@ -1,6 +1,6 @@
 import { createRng } from '@sage/core';
 import { expect } from 'chai';
-import { calibrateResiduals, emptyResiduals } from '../src/calibration.js';
+import { calibrateResiduals, emptyResiduals, type Residuals } from '../src/calibration.js';
 import {
   excerptOf,
   putScales,
@@ -13,6 +13,7 @@ import { inputReader } from '../src/inputs.js';
 import { buildLayout } from '../src/layout.js';
 import { Mechanism } from '../src/mechanism.js';
 import { initialParameters } from '../src/parameters.js';
+import { RANKED_WINDOWS } from '../src/residual-ranks.js';
 import { emptyScales, fitScales } from '../src/scales.js';
 import { worldGraph, worldWindows } from './world.js';
 
@@ -118,14 +119,21 @@ describe('an excerpt of a layout', () => {
       expect(theta).to.equal(excerpt.edges.includes(e) ? 0.5 : 0);
     });
 
-    const measured = calibrateResiduals(excerpt.layout, partScales, partMechanism, partRows);
+    const measured = calibrateResiduals(excerpt.layout, partScales, partMechanism, {
+      rows: partRows,
+      measuredMs: 7,
+    });
     const residuals = withResiduals(excerpt, measured, emptyResiduals(whole));
-    const all = calibrateResiduals(whole, scales, mechanism, rows);
+    const all = calibrateResiduals(whole, scales, mechanism, { rows, measuredMs: 7 });
     const known = new Set(excerpt.chosenNodes.map(inWhole));
     whole.nodes.forEach((_, v) => {
       for (let at = 3 * v; at < 3 * v + 3; at++) {
         expect(residuals.spread[at]).to.be.closeTo(known.has(v) ? (all.spread[at] as number) : 0, 1e-9);
       }
+      const ranksOf = ({ ranks }: Residuals) =>
+        ranks.subarray(3 * v * RANKED_WINDOWS, 3 * (v + 1) * RANKED_WINDOWS);
+      expect(ranksOf(residuals)).to.deep.equal(ranksOf(known.has(v) ? all : emptyResiduals(whole)));
+      expect(residuals.measuredMs[v]).to.equal(known.has(v) ? 7 : Number.NEGATIVE_INFINITY);
     });
   });
 });

@@ -1,4 +1,4 @@
-import { isSureEnough, standingDiagnosis } from '@sage/actuation';
+import { isSureEnough, isSureMeanwhile, standingDiagnosis } from '@sage/actuation';
 import { type CausalModel, calledBy } from '@sage/causal-graph';
 import {
   type Clock,
@@ -14,7 +14,7 @@ import type { Config } from '../config/config.js';
 import type { EngineEvent } from '../events.js';
 import type { WindowHistory } from '../learning/history.js';
 import type { Parts } from '../parts.js';
-import { chooseWindow } from './broken-run.js';
+import { brokenRun, chooseWindow, neededRun } from './broken-run.js';
 import { type IncidentRecord, noted, publicIncident, seedOf } from './incident.js';
 import type { IncidentStore } from './incident-store.js';
 import { diagnosisText, mayDrainText, stillStandsText } from './words.js';
@@ -47,15 +47,14 @@ export class Diagnosing {
   }
 
   /**
-   * A diagnosis where one is due. `awaited`: it will be made, but the windows for it are not there yet, or what was done a
-   * moment ago shall first be judged (until `settledMs`); nothing else is done about the objective meanwhile.
+   * A diagnosis where one is due, of windows since what was done has settled. `awaited`: it will be made, but the windows for
+   * it are not there yet; nothing else is done about the objective meanwhile.
    */
   diagnose(id: string, settledMs: number): Diagnosis | 'awaited' | undefined {
     const { store, history, model, config, clock } = this.#options;
     const incident = store.get(id);
     const objective = incident && this.#objective(incident.objective);
     if (incident === undefined || objective === undefined) return undefined;
-    if (clock.now() < settledMs) return 'awaited';
     const { windows: sizes, actuation } = config();
     if (!isDue(incident, actuation.minProbability)) return undefined;
     const windows = history
@@ -82,6 +81,39 @@ export class Diagnosing {
         : this.#ask(incident, objective, { model: current, window });
     this.#conclude(incident, diagnosis, current === undefined ? 0 : 1);
     return diagnosis;
+  }
+
+  /**
+   * While what was done a moment ago for `helped` services waits to be judged: a diagnosis that need not wait for it, where
+   * the newest window gives one. Of an objective for which something was done itself, that window began afterwards.
+   */
+  meanwhile(id: string, helped: ReadonlySet<string>): Diagnosis | undefined {
+    const { store, history, model, config } = this.#options;
+    const incident = store.get(id);
+    const objective = incident && this.#objective(incident.objective);
+    const [current, window] = [model(), history.latest];
+    if (incident?.status !== 'open' || !objective || !current || !window) return undefined;
+    if (!readObjective(objective, window).broken || !this.#tellsOf(incident, objective, window))
+      return undefined;
+    const latest = this.#ask(incident, objective, { model: current, window });
+    const { minProbability } = config().actuation;
+    const flooded = calledBy(current.graph, [...helped]);
+    if (!isSureMeanwhile(latest, { helped, flooded, minProbability })) return undefined;
+    if (isTheSame(incident.diagnosis, latest)) return undefined;
+    this.#conclude(incident, latest, 1);
+    return latest;
+  }
+
+  /** Whether a window, the newest, lies mostly in the violation, or in what became of it since something was done about it. */
+  #tellsOf(incident: IncidentRecord, objective: Objective, window: Window): boolean {
+    const { history, config } = this.#options;
+    const { windows: sizes, actuation } = config();
+    const done = incident.actions.flatMap(({ doneMs }) => doneMs ?? []);
+    if (done.length > 0) return window.startMs >= Math.max(...done);
+    if (!isDue(incident, actuation.minProbability)) return false;
+    const { seconds, slideSeconds } = sizes;
+    const run = brokenRun(objective, history.since(incident.openedMs - EVIDENCE_MS));
+    return run >= neededRun({ windowSeconds: seconds, slideSeconds });
   }
 
   /**

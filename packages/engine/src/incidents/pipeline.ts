@@ -129,8 +129,14 @@ export class IncidentPipeline {
   async #advance(id: string): Promise<void> {
     const { store } = this.#options;
     await store.save();
-    const diagnosis = this.#diagnosing.diagnose(id, this.#treatment.settledMs);
-    if (diagnosis !== 'awaited') await this.#treatment.treat(id, diagnosis);
+    const helped = this.#treatment.helpedLately;
+    if (helped.size > 0) {
+      const diagnosis = this.#diagnosing.meanwhile(id, helped);
+      if (diagnosis !== undefined) await this.#treatment.treatMeanwhile(id, diagnosis, helped);
+    } else {
+      const diagnosis = this.#diagnosing.diagnose(id, this.#treatment.settledMs);
+      if (diagnosis !== 'awaited') await this.#treatment.treat(id, diagnosis);
+    }
     await this.#treatment.observe(id);
     this.#close(id);
     await store.save();

@@ -58,7 +58,7 @@ export interface TreatmentOptions {
 interface ActOptions {
   /** Default: a new one. */
   readonly round?: number;
-  /** Services for which something has come back in this round: more of it is not needed yet. */
+  /** Services for which something was done or has come back just now: more of it is not needed yet. */
   readonly helped?: ReadonlySet<string>;
 }
 
@@ -86,6 +86,14 @@ export class Treatment {
     return done.reduce((latest, { doneMs }) => Math.max(latest, (doneMs ?? 0) + settlingMs), 0);
   }
 
+  /** For whom something was done that has not settled yet. */
+  get helpedLately(): ReadonlySet<string> {
+    const { store, config, clock } = this.#options;
+    const sinceMs = clock.now() - WINDOWS_TO_JUDGE * config().windows.seconds * 1000;
+    const done = store.all.flatMap(({ actions }) => actions.filter(isApplied));
+    return new Set(done.flatMap(({ doneMs, plan }) => ((doneMs ?? 0) > sinceMs ? [plan.service] : [])));
+  }
+
   /**
    * Brings back what was released too early, and helps the culprits of a new diagnosis, if there is one, beside it. Where it
    * names none, what came back shall first show whether it was that.
@@ -105,6 +113,19 @@ export class Treatment {
     }
     if (diagnosis === undefined || (helped.size > 0 && diagnosis.verdict !== 'culprits')) return;
     await this.#act(id, diagnosis, { round, helped });
+  }
+
+  /**
+   * Helps those of a diagnosis for whom nothing was done a moment ago. Where what was done about the same objective waits to
+   * be judged, it is judged together with that.
+   */
+  async treatMeanwhile(id: string, diagnosis: Diagnosis, helped: ReadonlySet<string>): Promise<void> {
+    const incident = this.#options.store.get(id);
+    const last = lastRoundOf(incident);
+    const waits = (incident?.actions ?? []).some(
+      (entry) => entry.round === last && isApplied(entry) && (entry.doneMs ?? 0) > (incident?.judgedMs ?? 0),
+    );
+    await this.#act(id, diagnosis, { round: waits ? last : last + 1, helped });
   }
 
   /** Decides a plan that waits for it. On disk when this resolves; an approved plan is then to be carried out. */
@@ -182,13 +203,15 @@ export class Treatment {
     if (!incident || !objective || !diagnosis) return;
     await this.#takeTurn(incident, diagnosis);
     const round = lastRoundOf(incident);
-    const last = incident.actions.findLast((entry) => entry.round === round && isApplied(entry));
+    const done = incident.actions.filter((entry) => entry.round === round && isApplied(entry));
+    const last = done.at(-1);
     if (last === undefined || last.doneMs === null) return;
     const isFirst = incident.judgedMs < last.doneMs;
     if (!isFirst && incident.status === 'closed') return;
     const sinceMs = Math.max(last.doneMs, incident.judgedMs);
     const after = wholeWindows(history, sinceMs).map((window) => readObjective(objective, window));
-    const before = { observedMs: last.beforeMs ?? diagnosis.observedMs, requestsPerSecond: 0, broken: true };
+    const beforeMs = done[0]?.beforeMs ?? diagnosis.observedMs;
+    const before = { observedMs: beforeMs, requestsPerSecond: 0, broken: true };
     const judgement = judgeOutcome(before, after);
     const seen = after.filter(({ observedMs }) => observedMs !== undefined);
     // Kept once, it is judged again only by as many windows as it took to believe that it helped.
@@ -243,7 +266,9 @@ export class Treatment {
     const { round = 1 + lastRoundOf(incident), helped } = options;
     this.expire(id);
     for (const aim of this.#aims(incident, diagnosis)) {
-      if (helped?.has(aim.culprit.service)) continue;
+      const { service } = aim.culprit;
+      // Of one that is treated elsewhere it is said that this incident waits for its turn.
+      if (helped?.has(service) && this.#holding.treatedIn(service, id) === undefined) continue;
       await this.#help(id, diagnosis, { aim, round });
     }
   }

@@ -1,6 +1,7 @@
 import {
   cleanWindows,
   comesBack,
+  isSureMeanwhile,
   judgeOutcome,
   morePatience,
   type Placement,
@@ -13,7 +14,7 @@ import {
   takesOver,
   WINDOWS_TO_JUDGE,
 } from '@sage/actuation';
-import { calledBy } from '@sage/causal-graph';
+import { type CausalGraph, calledBy } from '@sage/causal-graph';
 import { ObjectiveWatcher } from '@sage/collector-extension';
 import {
   type Action,
@@ -56,10 +57,11 @@ const SCALE: ScaleBounds = { min: 1, max: 4 };
 
 /**
  * What goes from a broken objective to knobs: a policy says whom to help, and everything after that is what Sage does of it.
- * The planner chooses the rung; after two windows it is judged, and taken back where it did harm; while nothing waits to be
- * judged, every window that breaks an objective is asked about anew, and the same answer, or none while a former one stands,
- * means more of it and then the next rung; after ten clean windows the newest action is released, and comes back if the
- * objective breaks without it and neither the answer to that nor the time until then clears it.
+ * The planner chooses the rung; after two windows it is judged, and taken back where it did harm. Every window that breaks an
+ * objective is asked about anew: while something waits to be judged, whoever else is named is helped, unless what drains may
+ * flood him; otherwise the same answer, or none while a former one stands, means more of it and then the next rung. After
+ * ten clean windows the newest action is released, and comes back if the objective breaks without it and neither the answer to
+ * that nor the time until then clears it.
  */
 export class Operator {
   readonly deeds: Deed[] = [];
@@ -80,9 +82,11 @@ export class Operator {
     const hands: Hands = { window, controls, nowMs, placement: place(controls.read(), controls.instances()) };
     this.#openAndClose(window);
     for (const treatment of this.#treatments) this.#judge(treatment, hands);
-    // Nothing is asked, nor done, while something waits to be judged.
-    if (this.#treatments.every(({ pending }) => pending === undefined)) {
-      const answers = this.#ask(hands);
+    const awaited = this.#treatments.flatMap((treatment) => treatment.awaited);
+    const answers = this.#ask(hands);
+    if (awaited.length > 0) {
+      this.#actMeanwhile(answers, awaited, hands);
+    } else {
       for (const treatment of new Set([...answers.keys(), ...this.#treatments])) {
         this.#treat(treatment, answers.get(treatment), hands);
       }
@@ -109,20 +113,26 @@ export class Operator {
     return treatment;
   }
 
-  /** About all objectives on the same window, before anything is done. */
+  /**
+   * About all objectives on the same window, before anything is done; where something waits to be judged, not of windows that
+   * show what was before it.
+   */
   #ask({ window }: Hands): ReadonlyMap<Treatment, Answered> {
     const { policy, objectives, observe } = this.#options;
     const asked = policy.asksAlways
       ? [worstOf(window, objectives).objective]
       : objectives.filter((objective) => readObjective(objective, window).broken);
+    const treatments = asked.map((objective) => this.#treatmentOf(objective));
+    const told = treatments.filter(
+      ({ pending }) => pending === undefined || window.startMs >= pending.doneMs,
+    );
     return new Map(
-      asked.map((objective) => {
-        const treatment = this.#treatmentOf(objective);
-        const observed = observe(window, objective);
+      told.map((treatment) => {
+        const observed = observe(window, treatment.objective);
         const latest = policy.diagnose(observed);
         const standing = this.#standing(treatment, latest, observed);
         const aims = standing === undefined ? [] : policy.aims(standing, observed);
-        return [treatment, { latest, standing: standing ?? latest, aims }];
+        return [treatment, { latest, standing: standing ?? latest, aims, graph: observed.graph }];
       }),
     );
   }
@@ -146,18 +156,29 @@ export class Operator {
     this.#pend(treatment, [...back, ...added], hands);
   }
 
-  /** But for services for which something has come `back`; what was turned. */
+  /** Who is to blame beside those for whom what was done waits to be judged is helped at once. */
+  #actMeanwhile(answers: ReadonlyMap<Treatment, Answered>, awaited: readonly Held[], hands: Hands): void {
+    const { minProbability } = this.#options.policy;
+    const helped = new Set(awaited.map(({ service }) => service));
+    for (const [treatment, answered] of answers) {
+      const flooded = calledBy(answered.graph, [...helped]);
+      if (!isSureMeanwhile(answered.latest, { helped, flooded, minProbability })) continue;
+      this.#pend(treatment, this.#act(treatment, answered, awaited, hands), hands);
+    }
+  }
+
+  /** But for services that are `spared`, since something was done for them just now; what was turned. */
   #act(
     treatment: Treatment,
     { standing: diagnosis, aims }: Answered,
-    back: readonly Held[],
+    spared: readonly Held[],
     hands: Hands,
   ): readonly Held[] {
     const { policy } = this.#options;
     const { controls, placement } = hands;
     const added: Held[] = [];
     for (const { culprit, relief } of aims) {
-      if (back.some(({ service }) => service === culprit.service)) continue;
+      if (spared.some(({ service }) => service === culprit.service)) continue;
       if (this.#isTreatedElsewhere(culprit.service, treatment)) continue;
       for (const other of this.#treatments) {
         if (other !== treatment) treatment.adopt(other, culprit.service);
@@ -266,7 +287,7 @@ export class Operator {
   #pend(treatment: Treatment, added: readonly Held[], { window, nowMs }: Hands): void {
     if (added.length === 0) return;
     const before = readObjective(treatment.objective, window);
-    treatment.pending = { doneMs: nowMs, before, ids: new Set(added.map(({ id }) => id)) };
+    treatment.pend({ doneMs: nowMs, before, ids: new Set(added.map(({ id }) => id)) });
   }
 
   #rest({ node, action }: TurnedKnob, nowMs: number): void {
@@ -291,6 +312,7 @@ interface Answered {
   /** What is acted on, and whom it asks to be helped. */
   readonly standing: Diagnosis;
   readonly aims: readonly Aim[];
+  readonly graph: CausalGraph;
 }
 
 /** What an operator has at hand when a window comes. */

@@ -67,6 +67,17 @@ export class Treatment {
     return !this.open && this.held.length === 0 && this.released === undefined && this.pending === undefined;
   }
 
+  /** In force, and waits to be judged. */
+  get awaited(): readonly Held[] {
+    return this.held.filter(({ id }) => this.pending?.ids.has(id));
+  }
+
+  /** Before what was done a moment ago is judged, more was done: it is judged together, by how it was before. */
+  pend(round: Round): void {
+    const { before, ids } = this.pending ?? round;
+    this.pending = { ...round, before, ids: new Set([...ids, ...round.ids]) };
+  }
+
   forget(id: string): void {
     this.held = this.held.filter((held) => held.id !== id);
   }
