@@ -24,6 +24,7 @@ export { errorMessage, type Failure, failure, type Outcome, type Success, succes
 export type { Instance, ScaleBounds, ScaleState } from './placement.js';
 export { formatElapsed, ProgressDisplay, type TextSink } from './progress-display.js';
 export { createRng, type Rng } from './random.js';
+export { shuffled } from './shuffled.js';
 export {
   median,
   quantile,

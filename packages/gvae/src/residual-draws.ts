@@ -1,8 +1,7 @@
-import type { Rng } from '@sage/core';
+import { type Rng, shuffled } from '@sage/core';
 import { type Residuals, residualsAt } from './calibration.js';
 import type { Layout } from './layout.js';
 import { RANKED_WINDOWS, UNRANKED } from './residual-ranks.js';
-import { shuffle } from './shuffle.js';
 
 /** Places among windows that are told apart. */
 const PLACES = 2 ** 32;
@@ -80,8 +79,8 @@ export class ResidualDraws {
   #windowsOf(measuredMs: number): Int32Array {
     let windows = this.#windows.get(measuredMs);
     if (windows === undefined) {
-      const order = Array.from({ length: RANKED_WINDOWS }, (_, i) => i);
-      shuffle(order, this.#rng.fork(`windows|${measuredMs}`));
+      const inTime = Array.from({ length: RANKED_WINDOWS }, (_, i) => i);
+      const order = shuffled(inTime, this.#rng.fork(`windows|${measuredMs}`));
       windows = Int32Array.from(
         { length: this.#worlds },
         (_, world) => order[world % RANKED_WINDOWS] as number,

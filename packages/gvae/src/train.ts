@@ -1,10 +1,9 @@
-import type { Rng } from '@sage/core';
+import { type Rng, shuffled } from '@sage/core';
 import { Adam, learningRate } from './adam.js';
 import type { Layout } from './layout.js';
 import { FULL_WEIGHTS } from './loss.js';
 import type { Parameters } from './parameters.js';
 import type { Scales } from './scales.js';
-import { shuffle } from './shuffle.js';
 import { pack, stackUnits, unpack } from './stacks.js';
 import { type Judgement, type Row, TrainingLoss } from './training-loss.js';
 
@@ -74,7 +73,7 @@ export async function train(
   learnt.set(pack(layout, stacks, start));
   learnt.set(start.corrections, loss.networks);
   const adam = new Adam(learnt.length, Math.min(1, PRIOR_ROWS / rows.training.length));
-  const order = rows.training.map((_, i) => i);
+  let order: readonly number[] = rows.training.map((_, i) => i);
   const batchRows = batchSize(order.length);
   const steps = Math.ceil(order.length / batchRows);
   const warmUpSteps = Math.min(WARM_UP_STEPS, Math.ceil(WARM_UP_PART * options.epochs * steps));
@@ -83,7 +82,7 @@ export async function train(
   let bestLoss = Number.POSITIVE_INFINITY;
   let bestEpoch = 0;
   for (let epoch = 1; epoch <= options.epochs; epoch++) {
-    shuffle(order, options.rng);
+    order = shuffled(order, options.rng);
     for (let step = 0; step < steps; step++) {
       const done = (epoch - 1) * steps + step;
       const beta = FULL_WEIGHTS.beta * Math.min(1, (done + 1) / warmUpSteps);

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { createRng, type Outcome, quantile } from '@sage/core';
+import { createRng, type Outcome, quantile, shuffled } from '@sage/core';
 import { DataError } from '../observed.js';
-import { shuffled } from '../shuffled.js';
 import type { Sizes } from './experiment.js';
 import type { LiveApplication, Stretch, StretchOptions, TracedBy } from './live-application.js';
 import type { StepContext } from './step.js';

@@ -11,16 +11,18 @@ const SCOPE = '@sage/';
 const DECIDING_THERE = ['dist/src', 'topologies', 'topology'];
 /** Of this package: how a result is shown decides nothing, and steps have their options beside them. */
 const DECIDING_HERE = [
+  'closed-loop',
   'data',
   'methods',
   'suites',
   'evaluate.js',
   'learn.js',
   'scoring.js',
-  'shuffled.js',
   'experiments/overhead-rounds.js',
   'experiments/reconstruct.js',
   'experiments/real-faults.js',
+  'experiments/rollout-chain.js',
+  'experiments/rollout-policies.js',
   'experiments/tree-questions.js',
   'experiments/tree-world.js',
   'experiments/worlds.js',

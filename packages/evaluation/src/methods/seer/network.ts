@@ -1,6 +1,5 @@
-import type { Rng } from '@sage/core';
+import { type Rng, shuffled } from '@sage/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { shuffled } from '../../shuffled.js';
 import type { DepthSpan } from './examples.js';
 
 /** The convolution sees so many seconds, and a tier with so many neighbours on either side. */

@@ -1,4 +1,4 @@
-import type { Rng } from '@sage/core';
+import type { Rng } from './random.js';
 
 /** A copy in an order drawn, every order as likely (Fisher and Yates 1938). */
 export function shuffled<T>(items: readonly T[], rng: Rng): readonly T[] {
