@@ -56,10 +56,7 @@ export const FULL: Sizes = {
   calibrationFaults: 192,
   requestsPerSecond: 50,
   sampling: 0.3,
-  uninstrumented: {
-    topologies: ['social-network', 'hotel'],
-    shares: [0.05, 0.1, 0.2, 0.5],
-  },
+  uninstrumented: { topologies: ['social-network'], shares: [0.05, 0.1, 0.2, 0.5] },
   closedLoop: {
     topology: 'social-network',
     calibrationFaults: 96,
