@@ -10,12 +10,12 @@ const LATENCY_FLOOR_MS = 0.2;
 export interface Column {
   read(window: Window): number | undefined;
   /** The least change worth noticing. */
-  resolution(values: readonly number[]): number;
+  resolution(values: ArrayLike<number>): number;
 }
 
 /** `resolution`: of the column that the values are of. */
 export type Scale = (
-  values: readonly number[],
+  values: ArrayLike<number>,
   resolution: number,
 ) => { readonly center: number; readonly spread: number };
 
@@ -54,13 +54,24 @@ export function standardiser(
   normal: readonly Window[],
   scale: Scale = robustScale,
 ): (window: Window) => number {
-  const values = normal.flatMap((past) => column.read(past) ?? []).filter(Number.isFinite);
+  const values = knownValues(column, normal);
   if (values.length === 0) return () => 0;
   const { center, spread } = scale(values, column.resolution(values));
   return (window) => {
     const now = column.read(window);
     return now === undefined || !Number.isFinite(now) ? 0 : (now - center) / spread;
   };
+}
+
+/** Those that are numbers. Read of thousands of windows for each question, hence the loop. */
+function knownValues(column: Column, windows: readonly Window[]): Float64Array {
+  const values = new Float64Array(windows.length);
+  let known = 0;
+  for (const window of windows) {
+    const value = column.read(window);
+    if (value !== undefined && Number.isFinite(value)) values[known++] = value;
+  }
+  return values.subarray(0, known);
 }
 
 /** A column's values, the median where there is none; undefined where none is known. */

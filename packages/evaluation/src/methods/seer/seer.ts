@@ -1,4 +1,4 @@
-import { FEATURES } from '@sage/core';
+import { FEATURES, type Window } from '@sage/core';
 import type { Answer, Calibrated, Evidence, LabelledWindow, PrepareOptions, Ranked } from '../../observed.js';
 import { metricOf, standardiser } from '../columns.js';
 import { normalWindows } from '../reference-windows.js';
@@ -103,13 +103,14 @@ function answerOf(evidence: Evidence, trained: TrainedSeer): Answer {
   const { queueDepths } = evidence;
   if (queueDepths === undefined) return { verdict: 'undetermined', blamed: [], ranked: [] };
   const said = trained.network.blame(scaledSpans({ queueDepths }, trained));
+  const normal = normalWindows(evidence);
   const ranked = trained.tiers
     .map((service, tier) => ({ service, probability: said[tier] as number }))
     .sort((a, b) => b.probability - a.probability)
     .map(
       ({ service, probability }): Ranked => ({
         service,
-        resource: resourceOf(service, evidence),
+        resource: resourceOf(service, evidence.window, normal),
         probability,
       }),
     );
@@ -118,11 +119,10 @@ function answerOf(evidence: Evidence, trained: TrainedSeer): Answer {
 }
 
 /** Of the counter that is farthest from what is normal. */
-function resourceOf(service: string, evidence: Evidence): Ranked['resource'] {
-  const normal = normalWindows(evidence);
-  const odd = [...(evidence.window.metrics.get(service)?.keys() ?? [])].map((feature) => ({
+function resourceOf(service: string, window: Window, normal: readonly Window[]): Ranked['resource'] {
+  const odd = [...(window.metrics.get(service)?.keys() ?? [])].map((feature) => ({
     resource: FEATURES[feature].resource,
-    z: Math.abs(standardiser(metricOf(service, feature), normal)(evidence.window)),
+    z: Math.abs(standardiser(metricOf(service, feature), normal)(window)),
   }));
   return odd.length === 0 ? null : odd.reduce((a, b) => (b.z > a.z ? b : a)).resource;
 }
