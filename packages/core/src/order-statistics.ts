@@ -32,8 +32,7 @@ function smallest(values: Float64Array, from: number, end: number): number {
 
 /**
  * The quantile of all `values` (type 7, as of sorted ones) where it is known to lie in [from, end), no number before
- * which is larger and none behind smaller than those in it. Puts them in another order; none
- * may be NaN.
+ * which is larger and none behind smaller than those in it. Puts them in another order; none may be NaN.
  */
 export function quantileInPlace(values: Float64Array, q: number, from = 0, end = values.length): number {
   if (values.length === 0) return Number.NaN;

@@ -110,6 +110,22 @@ describe('a recording replayed', () => {
     expect(windows.map(({ latency }) => latency.get(NODE)?.count)).to.deep.equal([10, 10, 10, 10, 10]);
   });
 
+  it('lets others have a turn while it lasts', async () => {
+    let turns = 0;
+    let isOver = false;
+    const turn = () => {
+      turns += 1;
+      if (!isOver) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await heard(
+      Array.from({ length: 1000 }, (_, i) => search(i / 10, 5, i)),
+      [],
+    );
+    isOver = true;
+    expect(turns).to.be.within(5, 20);
+  });
+
   it('is refused where time leaps', async () => {
     let message = '';
     await heard([...spans, search(10_000, 20, 99)], rounds).catch((error: Error) => {

@@ -35,10 +35,10 @@ export interface PredictiveModel {
  *   Y' = handed(parents') + self(X', E[Z | X']) + draw
  *
  * with a draw of the residuals that were seen about that very mean, those of what X leaves open and of what the model
- * has wrong, of all nodes as they went together in one window. How the encoder shares what was seen out between the owners of a node plays no part in it. Which of the two
- * holds is one fact of a world: a service that is to blame for a part k of one node and more of another is to blame for
- * both, or for none. Noise comes from named streams, so it is the same for every intervention. A node is computed in all
- * worlds at once.
+ * has wrong, of all nodes as they went together in one window. How the encoder shares what was seen out between the owners
+ * of a node plays no part in it. Which of the two holds is one fact of a world: a service that is to blame for a part k of
+ * one node and more of another is to blame for both, or for none. Noise comes from named streams, so it is the same for
+ * every intervention. A node is computed in all worlds at once.
  */
 export class Worlds {
   readonly #model: WindowModel;

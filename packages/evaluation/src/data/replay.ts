@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { CallGraph } from '@sage/causal-graph';
 import {
   type CollectorStats,
@@ -41,6 +42,8 @@ export interface ReplayOptions extends DeliverOptions {
 
 /** No recording is silent for so long: a damaged time would otherwise send the clock far ahead. */
 const MAX_SILENCE_MS = 3_600_000;
+/** After so many deliveries others have a turn: a process whose parent is gone, say, shall hear of it. */
+const TURN_EVERY = 128;
 
 /**
  * Sends a recording through the collector extension. When a span came in is not recorded: not before it ended, and not
@@ -77,7 +80,9 @@ export async function deliver(
 ): Promise<CollectorStats> {
   const features = createExporterFeatures();
   let line: Playback | undefined;
+  let count = 0;
   for await (const { timeMs, spans, readings } of deliveries) {
+    if (++count % TURN_EVERY === 0) await setImmediate();
     line ??= await startPlayback(timeMs, options);
     line.advanceTo(timeMs);
     if (readings.length > 0) line.sink.onMetrics(features.read(readings));
