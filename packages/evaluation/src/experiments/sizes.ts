@@ -23,14 +23,14 @@ export const QUICK: Sizes = {
   sensitivity: {
     topology: 'chain',
     samplings: [1, 0.1, 0.01, 0.001],
-    sampledRequestsPerSecond: 120,
+    sampledRequestsPerSecond: 100,
     windowSeconds: [15, 30, 60],
     trainWindows: [60, 120, 240],
   },
   rollouts: {
     topology: 'social-network',
     versions: SOCIAL_NETWORK_ROLLOUTS.filter(({ letter }) => ['A', 'D', 'F'].includes(letter)),
-    windows: [1, 10, 20],
+    windows: [1, 20],
     faults: 24,
   },
   scale: { services: [27, 188, 1000], windows: 60, epochs: 5, questions: 10 },
