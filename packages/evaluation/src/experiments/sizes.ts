@@ -33,7 +33,7 @@ export const QUICK: Sizes = {
     windows: [1, 20],
     faults: 24,
   },
-  scale: { services: [27, 188, 1000], windows: 60, epochs: 5, questions: 10 },
+  scale: { services: [27, 188, 1000], windows: 60, epochs: 3, questions: 10 },
   overhead: {
     rounds: 3,
     startSeconds: 6,
