@@ -144,3 +144,13 @@ export function noted(record: IncidentRecord, atMs: number, text: string): Incid
   if (text === '') return record;
   return { ...record, timeline: [...record.timeline, { atMs, text }].slice(-MAX_TIMELINE) };
 }
+
+/** Something of it was carried out. */
+export function isApplied({ outcomes }: IncidentAction): boolean {
+  return outcomes.some(({ status }) => status === 'applied');
+}
+
+/** 0 where nothing was planned yet. */
+export function lastRoundOf(incident: IncidentRecord | undefined): number {
+  return Math.max(0, ...(incident?.actions ?? []).map((entry) => entry.round));
+}

@@ -129,12 +129,12 @@ export class IncidentPipeline {
   async #advance(id: string): Promise<void> {
     const { store } = this.#options;
     await store.save();
-    const helped = this.#treatment.helpedLately;
+    const { helped, settledMs } = this.#treatment.settling;
     if (helped.size > 0) {
       const diagnosis = this.#diagnosing.meanwhile(id, helped);
       if (diagnosis !== undefined) await this.#treatment.treatMeanwhile(id, diagnosis, helped);
     } else {
-      const diagnosis = this.#diagnosing.diagnose(id, this.#treatment.settledMs);
+      const diagnosis = this.#diagnosing.diagnose(id, settledMs);
       if (diagnosis !== 'awaited') await this.#treatment.treat(id, diagnosis);
     }
     await this.#treatment.observe(id);

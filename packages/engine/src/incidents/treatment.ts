@@ -25,12 +25,15 @@ import { Holding } from './holding.js';
 import {
   type IncidentAction,
   type IncidentRecord,
+  isApplied,
+  lastRoundOf,
   noted,
   type PlanState,
   publicIncident,
   seedOf,
 } from './incident.js';
 import type { IncidentStore } from './incident-store.js';
+import { type Settling, settlingOf } from './settling.js';
 import { wholeWindows } from './whole-windows.js';
 import { decisionText, judgementText, outcomeText, planText } from './words.js';
 
@@ -75,23 +78,10 @@ export class Treatment {
     this.#holding = new Holding(options);
   }
 
-  /**
-   * For two windows after an action what was queued up drains, and floods whoever is downstream: latency then speaks of
-   * the recovery and not of a cause. The time from which windows count again; 0 where nothing was done.
-   */
-  get settledMs(): number {
-    const { store, config } = this.#options;
-    const settlingMs = WINDOWS_TO_JUDGE * config().windows.seconds * 1000;
-    const done = store.all.flatMap(({ actions }) => actions.filter(isApplied));
-    return done.reduce((latest, { doneMs }) => Math.max(latest, (doneMs ?? 0) + settlingMs), 0);
-  }
-
-  /** For whom something was done that has not settled yet. */
-  get helpedLately(): ReadonlySet<string> {
+  /** See `Settling`. */
+  get settling(): Settling {
     const { store, config, clock } = this.#options;
-    const sinceMs = clock.now() - WINDOWS_TO_JUDGE * config().windows.seconds * 1000;
-    const done = store.all.flatMap(({ actions }) => actions.filter(isApplied));
-    return new Set(done.flatMap(({ doneMs, plan }) => ((doneMs ?? 0) > sinceMs ? [plan.service] : [])));
+    return settlingOf(store.all, { windowSeconds: config().windows.seconds, nowMs: clock.now() });
   }
 
   /**
@@ -225,7 +215,7 @@ export class Treatment {
     if (isFirst) onJudged({ objective: objective.name, expectedMs: last.plan.expectedMs, observedMs });
     if (incident.status === 'closed' || controller.modeOf(objective.name) === 'observe') return;
     if (judgement === 'climb') {
-      const standing = this.#options.diagnosing.standing(id, diagnosis, this.settledMs);
+      const standing = this.#options.diagnosing.standing(id, diagnosis, this.settling.settledMs);
       if (standing !== undefined) await this.#act(id, standing);
     }
     if (judgement === 'undo') {
@@ -395,15 +385,6 @@ export class Treatment {
 /** In a dry run it would have been. */
 function isEffective({ status }: ActionOutcome): boolean {
   return status === 'applied' || status === 'dry-run';
-}
-
-function isApplied({ outcomes }: IncidentAction): boolean {
-  return outcomes.some(({ status }) => status === 'applied');
-}
-
-/** 0 where nothing was planned yet. */
-function lastRoundOf(incident: IncidentRecord | undefined): number {
-  return Math.max(0, ...(incident?.actions ?? []).map((entry) => entry.round));
 }
 
 /** The same advice for the same service, but for its numbers, need not be given twice in a row. */

@@ -16,6 +16,12 @@ import {
 } from '@sage/core';
 
 const WINDOW_MS = 30_000;
+const SLOWED_MS = 200;
+/** p50, p95 and p99 of whatever computes, in its medians. */
+const TAIL: readonly number[] = [1, 1.5, 2];
+const QUANTILES: readonly number[] = [0.5, 0.95, 0.99];
+/** Ranks at which each part of a mixture is read. */
+const RANKS = 200;
 const BRANCHING = 3;
 const OPERATIONS = ['read', 'write'];
 
@@ -138,11 +144,6 @@ export function observeTree(
   return count > 1 ? { ...window, replicas } : window;
 }
 
-const SLOWED_MS = 200;
-/** p50, p95 and p99 of whatever computes, in its medians. */
-const TAIL: readonly number[] = [1, 1.5, 2];
-const QUANTILES: readonly number[] = [0.5, 0.95, 0.99];
-
 function metricsOf(load: number, isSlow: boolean, random: Rng): ReadonlyMap<FeatureName, number> {
   return new Map<FeatureName, number>([
     ['cpu_usage_cores', 0.004 * load + 0.01 * random.normal()],
@@ -164,9 +165,6 @@ function joined(read: readonly ReadonlyMap<FeatureName, number>[]): ReadonlyMap<
     }),
   );
 }
-
-/** Ranks at which each part of a mixture is read. */
-const RANKS = 200;
 
 /** The quantiles of calls that are spread evenly over what have these. */
 function mixture(parts: readonly (readonly number[])[]): readonly number[] {
