@@ -32,6 +32,7 @@ export {
   type RobustScale,
   robustScale,
   robustScaleInPlace,
+  robustScaleOfSorted,
 } from './statistics.js';
 export {
   FEATURE_NAMES,

@@ -33,16 +33,18 @@ export function robustScale(values: ArrayLike<number>, floor: number): RobustSca
 
 /** As `robustScale`; leaves `values` in another order. */
 export function robustScaleInPlace(values: Float64Array, floor: number): RobustScale {
-  if (hasGaps(values)) {
-    const sorted = values.sort();
-    const iqr = quantileOfSorted(sorted, 0.75) - quantileOfSorted(sorted, 0.25);
-    return { center: quantileOfSorted(sorted, 0.5), spread: Math.max(0.7413 * iqr, floor) };
-  }
+  if (hasGaps(values)) return robustScaleOfSorted(values.sort(), floor);
   const center = quantileInPlace(values, 0.5);
   // What is below the median lies before it, and what is above behind.
   const middle = values.length >> 1;
   const iqr = quantileInPlace(values, 0.75, middle) - quantileInPlace(values, 0.25, 0, middle + 1);
   return { center, spread: Math.max(0.7413 * iqr, floor) };
+}
+
+/** As `robustScale`, for numbers already in ascending order. */
+export function robustScaleOfSorted(sorted: ArrayLike<number>, floor: number): RobustScale {
+  const iqr = quantileOfSorted(sorted, 0.75) - quantileOfSorted(sorted, 0.25);
+  return { center: quantileOfSorted(sorted, 0.5), spread: Math.max(0.7413 * iqr, floor) };
 }
 
 /** Numbers that are none have their place last, which selection by comparison does not give them. */

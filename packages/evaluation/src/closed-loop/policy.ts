@@ -11,6 +11,7 @@ import { diagnose, doseOf, loadRelief } from '@sage/root-cause';
 import type { FaultCase } from '@sage/simulator';
 import { metricOf, standardiser } from '../methods/columns.js';
 import { normalWindows } from '../methods/reference-windows.js';
+import { References } from '../methods/references.js';
 import type { Evidence, Method, Observed, Ranked } from '../observed.js';
 
 /** Whom to help, and how much of it is held to be enough. */
@@ -132,7 +133,7 @@ export function scalingPolicy(method: Method): Policy {
 
 /** Of the resources that something can be turned for, the one of the metric furthest from normal; the processor without any. */
 export function oddestResource(service: string, evidence: Evidence): Resource {
-  const normal = normalWindows(evidence);
+  const normal = new References().of(evidence, normalWindows(evidence));
   let oddest: { readonly resource: Resource; readonly z: number } = { resource: 'cpu', z: 0 };
   for (const feature of evidence.window.metrics.get(service)?.keys() ?? []) {
     const { resource } = FEATURES[feature];

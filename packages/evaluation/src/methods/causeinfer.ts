@@ -5,6 +5,7 @@ import { type Column, filled, metricOf, serviceLatencyOf, standardiser } from '.
 import { discretise } from './pc/independence.js';
 import { type Cpdag, pc } from './pc/pc.js';
 import { learntWindows, normalWindows } from './reference-windows.js';
+import { type Reference, References } from './references.js';
 import { calleesOf } from './service-nodes.js';
 
 /** CUSUM: changes below this are let pass, and a sum above that is a change point (Page 1954); in spreads, as is usual. */
@@ -30,6 +31,7 @@ export const causeInferMethod: Calibrated = calibratedGraphMethod('causeinfer', 
 /** Graphs are learnt when a service is first reached, and kept for as long as the windows that they were learnt from. */
 export function causeInfer(parameters: GraphParameters): (evidence: Evidence) => Answer {
   const known = new WeakMap<Window, Map<string, MetricGraph>>();
+  const references = new References();
   return (evidence) => {
     const windows = learntWindows(evidence);
     const last = windows.at(-1);
@@ -45,7 +47,8 @@ export function causeInfer(parameters: GraphParameters): (evidence: Evidence) =>
       graphs.set(key, graph);
       return graph;
     };
-    return toAnswer(rootCauses(evidence, graphOf));
+    const normal = references.of(evidence, normalWindows(evidence));
+    return toAnswer(rootCauses(evidence, normal, graphOf));
   };
 }
 
@@ -80,9 +83,12 @@ interface RootCause {
   readonly z: number;
 }
 
-function rootCauses(evidence: Evidence, graphOf: (service: string) => MetricGraph): readonly RootCause[] {
+function rootCauses(
+  evidence: Evidence,
+  normal: Reference,
+  graphOf: (service: string) => MetricGraph,
+): readonly RootCause[] {
   const callees = calleesOf(evidence.graph);
-  const normal = normalWindows(evidence);
   const found: RootCause[] = [];
   const visited = new Set<string>();
   const visit = (service: string): void => {
@@ -114,10 +120,10 @@ function rootCauses(evidence: Evidence, graphOf: (service: string) => MetricGrap
 }
 
 /** Spreads from what is normal where a two-sided CUSUM has a change point by this window; undefined where it has none. */
-function changeOf(column: Column, normal: readonly Window[], window: Window): number | undefined {
+function changeOf(column: Column, normal: Reference, window: Window): number | undefined {
   const standardise = standardiser(column, normal);
   let [high, low] = [0, 0];
-  for (const z of [...normal.slice(-RECENT_WINDOWS), window].map(standardise)) {
+  for (const z of [...normal.windows.slice(-RECENT_WINDOWS), window].map(standardise)) {
     high = Math.max(0, high + z - SLACK);
     low = Math.max(0, low - z - SLACK);
   }

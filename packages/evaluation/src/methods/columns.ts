@@ -1,5 +1,14 @@
-import { FEATURES, type FeatureName, median, type Percentile, robustScale, type Window } from '@sage/core';
+import {
+  FEATURES,
+  type FeatureName,
+  median,
+  type Percentile,
+  quantileOfSorted,
+  robustScaleOfSorted,
+  type Window,
+} from '@sage/core';
 import type { Evidence } from '../observed.js';
+import type { Reference } from './references.js';
 import { nodesServedBy } from './service-nodes.js';
 
 /** Least spread of a latency worth believing in, as Sage has it: 5 % and 0.2 ms. Features have a resolution of their own. */
@@ -8,41 +17,49 @@ const LATENCY_FLOOR_MS = 0.2;
 
 /** A column of the windows by name. */
 export interface Column {
+  /** Another for each column that is read for one objective. */
+  readonly name: string;
   read(window: Window): number | undefined;
-  /** The least change worth noticing. */
-  resolution(values: ArrayLike<number>): number;
+  /** The least change worth noticing, of known values in ascending order. */
+  resolution(sorted: ArrayLike<number>): number;
 }
 
-/** `resolution`: of the column that the values are of. */
+/** `sorted`: values in ascending order; `resolution`: of their column. */
 export type Scale = (
-  values: ArrayLike<number>,
+  sorted: ArrayLike<number>,
   resolution: number,
 ) => { readonly center: number; readonly spread: number };
 
 export function latencyOf(node: string, percentile: Percentile): Column {
-  return latencyColumn((window) => window.latency.get(node)?.[percentile]);
+  return latencyColumn(`${node} ${percentile}`, (window) => window.latency.get(node)?.[percentile]);
 }
 
-/** Of all that a service serves: the mean of its operations, as often as each was called. */
+/** Of all that a service serves: the mean of its operations, as often as each was called. Read of thousands of windows, hence the loop. */
 export function serviceLatencyOf(service: string, { graph, objective }: Evidence): Column {
   const nodes = nodesServedBy(graph, service);
-  return latencyColumn((window) => {
-    const stats = nodes.flatMap((node) => window.latency.get(node) ?? []);
-    const calls = stats.reduce((sum, { count }) => sum + count, 0);
-    if (calls === 0) return undefined;
-    return stats.reduce((sum, item) => sum + item.count * item[objective.percentile], 0) / calls;
+  return latencyColumn(`latency of ${service}`, (window) => {
+    let [calls, sum] = [0, 0];
+    for (const node of nodes) {
+      const stats = window.latency.get(node);
+      if (stats === undefined) continue;
+      calls += stats.count;
+      sum += stats.count * stats[objective.percentile];
+    }
+    return calls === 0 ? undefined : sum / calls;
   });
 }
 
-function latencyColumn(read: Column['read']): Column {
+function latencyColumn(name: string, read: Column['read']): Column {
   return {
+    name,
     read,
-    resolution: (values) => Math.max(LATENCY_FLOOR_MS, LATENCY_FLOOR_RATIO * median(values)),
+    resolution: (sorted) => Math.max(LATENCY_FLOOR_MS, LATENCY_FLOOR_RATIO * quantileOfSorted(sorted, 0.5)),
   };
 }
 
 export function metricOf(service: string, feature: FeatureName): Column {
   return {
+    name: `${feature} of ${service}`,
     read: (window) => window.metrics.get(service)?.get(feature),
     resolution: () => FEATURES[feature].resolution,
   };
@@ -51,27 +68,16 @@ export function metricOf(service: string, feature: FeatureName): Column {
 /** How many spreads a window's value is from what is normal; 0 where either is not known. */
 export function standardiser(
   column: Column,
-  normal: readonly Window[],
-  scale: Scale = robustScale,
+  normal: Reference,
+  scale: Scale = robustScaleOfSorted,
 ): (window: Window) => number {
-  const values = knownValues(column, normal);
-  if (values.length === 0) return () => 0;
-  const { center, spread } = scale(values, column.resolution(values));
+  const sorted = normal.sorted(column);
+  if (sorted.length === 0) return () => 0;
+  const { center, spread } = scale(sorted, column.resolution(sorted));
   return (window) => {
     const now = column.read(window);
     return now === undefined || !Number.isFinite(now) ? 0 : (now - center) / spread;
   };
-}
-
-/** Those that are numbers. Read of thousands of windows for each question, hence the loop. */
-function knownValues(column: Column, windows: readonly Window[]): Float64Array {
-  const values = new Float64Array(windows.length);
-  let known = 0;
-  for (const window of windows) {
-    const value = column.read(window);
-    if (value !== undefined && Number.isFinite(value)) values[known++] = value;
-  }
-  return values.subarray(0, known);
 }
 
 /** A column's values, the median where there is none; undefined where none is known. */

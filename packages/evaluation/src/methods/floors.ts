@@ -1,7 +1,8 @@
-import { FEATURES, median, quantile, type Resource, type Rng, robustScale } from '@sage/core';
+import { FEATURES, quantileOfSorted, type Resource, type Rng, robustScaleOfSorted } from '@sage/core';
 import type { Answer, Method, Observed, Ranked } from '../observed.js';
 import { candidates } from './candidates.js';
 import { type Column, latencyOf, metricOf, type Scale, standardiser } from './columns.js';
+import { References } from './references.js';
 
 /** Keeps a quotient finite. */
 const TINY = 1e-6;
@@ -25,28 +26,27 @@ export const randomMethod: Method = {
 };
 
 /** The service with the largest robust z of any of its columns: (x − median) / (0.7413 · IQR), no less than what is measured resolves. */
-export const robustZMethod: Method = {
-  name: 'robust-z',
-  answer: (observed) => {
-    return toAnswer(worstColumns(observed, robustScale), observed.rng);
-  },
-};
+export const robustZMethod: Method = oddestMethod('robust-z', robustScaleOfSorted);
 
 /**
  * BARO's scorer (Pham et al., FSE 2024): the largest (x − median) / IQR. Its change point detection is given the true
  * moment here, since every method is asked about the same window. A column without spread keeps its unit, as in the scaler
  * that BARO uses.
  */
-export const baroMethod: Method = {
-  name: 'baro',
-  answer: (observed) => {
-    const scale: Scale = (values) => {
-      const range = quantile(values, 0.75) - quantile(values, 0.25);
-      return { center: median(values), spread: range > 0 ? range : 1 };
-    };
-    return toAnswer(worstColumns(observed, scale), observed.rng);
-  },
-};
+export const baroMethod: Method = oddestMethod('baro', (sorted) => {
+  const range = quantileOfSorted(sorted, 0.75) - quantileOfSorted(sorted, 0.25);
+  return { center: quantileOfSorted(sorted, 0.5), spread: range > 0 ? range : 1 };
+});
+
+function oddestMethod(name: string, scale: Scale): Method {
+  const references = new References();
+  return {
+    name,
+    answer: (observed) => toAnswer(worstColumns(observed, references, { scale }), observed.rng),
+  };
+}
+
+const traversalReferences = new References();
 
 /**
  * Anomaly traversal of the call graph: from the objective down through anomalous services; those whose own callees are
@@ -55,7 +55,10 @@ export const baroMethod: Method = {
 export const traversalMethod: Method = {
   name: 'traversal',
   answer: (observed) => {
-    const scores = worstColumns(observed, robustScale, { latencyOnly: true });
+    const scores = worstColumns(observed, traversalReferences, {
+      scale: robustScaleOfSorted,
+      latencyOnly: true,
+    });
     const zOf = new Map(scores.map(({ service, z }) => [service, z]));
     const callees = calleesOf(observed);
     const odd = (service: string) => (zOf.get(service) ?? 0) > ANOMALOUS;
@@ -93,11 +96,14 @@ function calleesOf({ graph }: Observed): ReadonlyMap<string, ReadonlySet<string>
 /** Per service its oddest column: its metrics, and the latency of what it serves. */
 function worstColumns(
   observed: Observed,
-  scale: Scale,
-  { latencyOnly = false } = {},
+  references: References,
+  { scale, latencyOnly = false }: { readonly scale: Scale; readonly latencyOnly?: boolean },
 ): (Score & { readonly service: string })[] {
   const { graph, history, window, objective } = observed;
-  const normal = history.filter(({ endMs }) => endMs <= window.startMs);
+  const normal = references.of(
+    observed,
+    history.filter(({ endMs }) => endMs <= window.startMs),
+  );
   const oddness = (column: Column) => Math.abs(standardiser(column, normal, scale)(window));
   return candidates(observed).map((service) => {
     const scores: Score[] = [];

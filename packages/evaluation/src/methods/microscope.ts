@@ -7,6 +7,7 @@ import { filled, serviceLatencyOf, standardiser } from './columns.js';
 import { discretise } from './pc/independence.js';
 import { type Cpdag, pc } from './pc/pc.js';
 import { learntWindows, normalWindows } from './reference-windows.js';
+import { type Reference, References } from './references.js';
 import { calleesOf } from './service-nodes.js';
 
 /** A service is anomalous beyond three sigma. */
@@ -31,6 +32,7 @@ export const microscopeMethod: Calibrated = calibratedGraphMethod('microscope', 
 /** The graph is kept for as long as the windows that it was learnt from. */
 export function microscope(parameters: GraphParameters): (evidence: Evidence) => Answer {
   const known = new WeakMap<Window, Map<string, Cpdag>>();
+  const references = new References();
   return (evidence) => {
     const { objective, window } = evidence;
     const windows = learntWindows(evidence);
@@ -43,7 +45,8 @@ export function microscope(parameters: GraphParameters): (evidence: Evidence) =>
     const key = `${objective.service} ${objective.operation} ${objective.percentile}`;
     const graph = graphs.get(key) ?? learnGraph(services, evidence, windows, parameters);
     graphs.set(key, graph);
-    return toAnswer(rank(causesOf(evidence, services, graph), evidence));
+    const normal = references.of(evidence, normalWindows(evidence));
+    return toAnswer(rank(causesOf(evidence, { services, graph, normal }), evidence));
   };
 }
 
@@ -78,8 +81,14 @@ function reachedFrom(
 }
 
 /** The anomalous services that are reached and have no anomalous cause that was not. */
-function causesOf(evidence: Evidence, services: readonly string[], graph: Cpdag): readonly string[] {
-  const normal = normalWindows(evidence);
+function causesOf(
+  evidence: Evidence,
+  {
+    services,
+    graph,
+    normal,
+  }: { readonly services: readonly string[]; readonly graph: Cpdag; readonly normal: Reference },
+): readonly string[] {
   const isAnomalous = services.map(
     (service) =>
       Math.abs(standardiser(serviceLatencyOf(service, evidence), normal)(evidence.window)) > ANOMALOUS,

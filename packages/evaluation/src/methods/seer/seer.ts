@@ -2,6 +2,7 @@ import { FEATURES, type Window } from '@sage/core';
 import type { Answer, Calibrated, Evidence, LabelledWindow, PrepareOptions, Ranked } from '../../observed.js';
 import { metricOf, standardiser } from '../columns.js';
 import { normalWindows } from '../reference-windows.js';
+import { type Reference, References } from '../references.js';
 import { type DepthScale, depthScale, scaleSpan, spansOf, tierOrder } from './examples.js';
 import { type Example, SeerNetwork } from './network.js';
 
@@ -30,7 +31,8 @@ export const seerMethod: Calibrated = {
     const graph = calibration?.cases[0]?.observed.graph;
     if (calibration === undefined || graph === undefined) return undefined;
     const trained = await train(calibration.windows, tierOrder(graph), options);
-    return { name: 'seer', answer: (observed) => answerOf(observed, trained) };
+    const references = new References();
+    return { name: 'seer', answer: (observed) => answerOf(observed, trained, references) };
   },
 };
 
@@ -99,11 +101,11 @@ function scaledSpans(
   return spansOf(queueDepths, tiers).map((span) => scaleSpan(span, scale));
 }
 
-function answerOf(evidence: Evidence, trained: TrainedSeer): Answer {
+function answerOf(evidence: Evidence, trained: TrainedSeer, references: References): Answer {
   const { queueDepths } = evidence;
   if (queueDepths === undefined) return { verdict: 'undetermined', blamed: [], ranked: [] };
   const said = trained.network.blame(scaledSpans({ queueDepths }, trained));
-  const normal = normalWindows(evidence);
+  const normal = references.of(evidence, normalWindows(evidence));
   const ranked = trained.tiers
     .map((service, tier) => ({ service, probability: said[tier] as number }))
     .sort((a, b) => b.probability - a.probability)
@@ -119,7 +121,7 @@ function answerOf(evidence: Evidence, trained: TrainedSeer): Answer {
 }
 
 /** Of the counter that is farthest from what is normal. */
-function resourceOf(service: string, window: Window, normal: readonly Window[]): Ranked['resource'] {
+function resourceOf(service: string, window: Window, normal: Reference): Ranked['resource'] {
   const odd = [...(window.metrics.get(service)?.keys() ?? [])].map((feature) => ({
     resource: FEATURES[feature].resource,
     z: Math.abs(standardiser(metricOf(service, feature), normal)(window)),
