@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { kindsTable } from '../src/experiments/kinds-table.js';
+import { pairedOf } from '../src/experiments/paired.js';
 import { r2Of } from '../src/experiments/reconstruct.js';
 import { falseAlarms, sharesOf } from '../src/experiments/shares.js';
 import type { CaseResult } from '../src/scoring.js';
@@ -17,6 +18,45 @@ function answered(truth: string, blamed: string, kind = 'k'): CaseResult {
     elapsedMs: 1,
   };
 }
+
+describe('the same incidents, of which less is known', () => {
+  const named = (id: string, truth: string, blamed: string) => ({ ...answered(truth, blamed), id });
+  const more = [
+    named('1', 'a', 'a'),
+    named('2', 'a', 'a'),
+    named('3', 'b', 'a'),
+    named('4', 'b', 'b'),
+    named('5', 'b', 'b'),
+    named('6', '', 'b'),
+  ];
+
+  it('are compared one by one; what is an incident to one side alone is none of them', () => {
+    const less = [
+      named('5', '', ''),
+      named('4', 'b', ''),
+      named('3', 'b', 'b'),
+      named('2', 'a', 'b'),
+      named('1', 'a', 'a'),
+      named('6', 'b', 'a'),
+    ];
+    const paired = pairedOf(more, less, 1);
+    expect(paired).to.include({ pairs: 4, unseen: 1 });
+    // 0, −1, +1, −1 in four.
+    expect(paired?.difference.value).to.equal(-0.25);
+    const [low, high] = paired?.difference.interval ?? [];
+    expect(low).to.be.within(-1, -0.75);
+    expect(high).to.be.within(0.25, 0.5);
+  });
+
+  it('do not differ from themselves, and are nothing without a pair', () => {
+    expect(pairedOf(more, more, 1)).to.deep.equal({
+      pairs: 5,
+      unseen: 0,
+      difference: { value: 0, interval: [0, 0] },
+    });
+    expect(pairedOf(more, [named('7', 'a', 'a')], 1)).to.equal(undefined);
+  });
+});
 
 describe('shares of incidents', () => {
   const TABLE: readonly (readonly [truth: string, blamed: string, right: number, fn: number, fp: number])[] =

@@ -39,10 +39,9 @@ export function tinySizes(): Sizes & { readonly topology: string } {
     closedLoop: { topology, calibrationFaults: 4, episodes: 2, calmWindows: 6, faultWindows: 6 },
     sensitivity: {
       topology,
-      samplings: [1, 0.001],
-      sampledRequestsPerSecond: 30,
       windowSeconds: [5],
       trainWindows: [40],
+      sampling: { topology, trainWindows: 40, faults: 4, requestsPerSecond: 30, shares: [1, 0.001] },
     },
     rollouts: {
       topology,

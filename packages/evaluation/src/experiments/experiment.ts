@@ -22,14 +22,20 @@ export interface Sizes {
     ClosedLoopWorld,
     'topology' | 'calibrationFaults' | 'episodes' | 'calmWindows' | 'faultWindows'
   >;
-  /** What is varied one at a time, in one application. */
+  /** What is varied one at a time. */
   readonly sensitivity: {
     readonly topology: string;
-    readonly samplings: readonly number[];
-    /** While sampling is varied: enough that a hundredth of it is not yet nothing. */
-    readonly sampledRequestsPerSecond: number;
     readonly windowSeconds: readonly number[];
     readonly trainWindows: readonly number[];
+    /** The same requests and faults, of which more and less is traced. */
+    readonly sampling: {
+      readonly topology: string;
+      readonly trainWindows: number;
+      readonly faults: number;
+      /** Enough that a hundredth of it is not yet nothing. */
+      readonly requestsPerSecond: number;
+      readonly shares: readonly number[];
+    };
   };
   /** An application that changes; the time before its first roll-out is `trainWindows`. */
   readonly rollouts: {

@@ -63,6 +63,6 @@ function shareOf(outcomes: readonly number[], seed: number): Share {
   return { value: mean(outcomes), interval: bootstrapInterval(outcomes, mean, seed) };
 }
 
-function mean(values: readonly number[]): number {
+export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -22,10 +22,15 @@ export const QUICK: Sizes = {
   },
   sensitivity: {
     topology: 'chain',
-    samplings: [1, 0.1, 0.01, 0.001],
-    sampledRequestsPerSecond: 100,
     windowSeconds: [15, 30, 60],
     trainWindows: [60, 120, 240],
+    sampling: {
+      topology: 'chain',
+      trainWindows: 120,
+      faults: 24,
+      requestsPerSecond: 100,
+      shares: [1, 0.1, 0.01, 0.001],
+    },
   },
   rollouts: {
     topology: 'social-network',
@@ -66,10 +71,16 @@ export const FULL: Sizes = {
   },
   sensitivity: {
     topology: 'social-network',
-    samplings: [1, 0.1, 0.01, 0.001],
-    sampledRequestsPerSecond: 120,
-    windowSeconds: [10, 30, 60, 120],
+    windowSeconds: [10, 30, 60],
     trainWindows: [120, 480, 2880],
+    // Half of these faults move a median, which is all that is seen of 36 traces a window.
+    sampling: {
+      topology: 'chain',
+      trainWindows: 480,
+      faults: 288,
+      requestsPerSecond: 120,
+      shares: [1, 0.1, 0.01, 0.001],
+    },
   },
   rollouts: {
     topology: 'social-network',

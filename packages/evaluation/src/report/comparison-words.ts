@@ -35,6 +35,11 @@ export function changeWords(value: number, interval: Comparison['interval']): st
   return interval === undefined ? words : `${words} (${interval.map(signedPercent).join(' to ')})`;
 }
 
+/** `−1.2 points (−3.4 to +0.9)`: a difference of shares, and where it may lie. */
+export function pointsWords(value: number, interval: readonly [low: number, high: number]): string {
+  return `${signedPercent(value)} points (${interval.map(signedPercent).join(' to ')})`;
+}
+
 function signedPercent(value: number): string {
   const text = Math.abs(100 * value).toFixed(1);
   if (Number(text) === 0) return text;
