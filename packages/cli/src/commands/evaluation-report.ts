@@ -18,7 +18,7 @@ What has been measured with the same seed, options and code is kept: when it was
   flags: {
     quick: {
       type: 'boolean',
-      help: 'minutes and not hours: an hour learnt from, few faults, wide intervals',
+      help: 'minutes and not an hour: an hour learnt from, few faults, wide intervals',
     },
     out: {
       type: 'string',

@@ -52,7 +52,7 @@ export async function casesOf(
     window,
     objective,
     rng: createRng(options.seed).fork(id),
-    queueDepths: depthsWithin(window, run, plan),
+    ...(options.queueDepths === true ? { queueDepths: depthsWithin(window, run, plan) } : {}),
   });
   const tail = run.windows.filter(
     ({ startMs, endMs }) => startMs >= plan.trainEndMs && endMs <= plan.calmEndMs,

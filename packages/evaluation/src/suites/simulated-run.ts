@@ -17,6 +17,8 @@ export interface RunOptions extends WorldOptions {
   readonly sampling: number;
   /** Share of the services that no exporter tells of. */
   readonly uninstrumented: number;
+  /** Whether the depths of queues are recorded, which none but compared systems look at. Default: no. */
+  readonly queueDepths?: boolean;
   readonly nowMs: () => number;
   readonly progress: Progress;
 }
@@ -24,7 +26,7 @@ export interface RunOptions extends WorldOptions {
 /** What came out of a simulation. */
 export interface Run {
   readonly windows: readonly Window[];
-  /** From the beginning on, a row for each second. */
+  /** From the beginning on, a row for each second; none where they are not recorded. */
   readonly queueDepths: QueueDepths;
   /** As known at the end of the training. */
   readonly callGraph: CallGraph | undefined;
@@ -67,7 +69,7 @@ export async function listen(
     scrapeSeconds: Math.min(SCRAPE_SECONDS, options.windowSeconds / LEAST_SCRAPES),
     replicas: options.replicas,
     uninstrumented: options.uninstrumented,
-    queueDepths: true,
+    queueDepths: options.queueDepths ?? false,
     faults: [...plan.disturbances, ...plan.cases.flatMap(({ faults }) => faults)],
   });
   function* batches(): Generator<Delivery> {
@@ -80,7 +82,7 @@ export async function listen(
         return;
       }
       simulatedMs = value.nowMs;
-      seconds.push(Float32Array.from(value.queueDepths ?? []));
+      if (value.queueDepths !== undefined) seconds.push(Float32Array.from(value.queueDepths));
       yield { timeMs: value.nowMs, spans: value.spans, readings: value.readings };
     }
   }

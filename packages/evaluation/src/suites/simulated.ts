@@ -32,7 +32,8 @@ export interface SimulatedOptions extends RunOptions, LearnOptions {
  *
  * Throws a DataError for what cannot be simulated or has nothing to promise.
  */
-export async function simulatedSuite(options: SimulatedOptions): Promise<Suite> {
+export async function simulatedSuite(given: SimulatedOptions): Promise<Suite> {
+  const options = { ...given, queueDepths: given.calibrationFaults > 0 };
   const plan = planRun(options);
   const suite = await suiteOf(plan, await listen(options, plan), options);
   if (options.calibrationFaults === 0) return suite;
@@ -80,6 +81,7 @@ export async function calibrationOf(given: SimulatedOptions): Promise<Calibratio
       .integer(2 ** 31),
     faults: given.calibrationFaults,
     trainWindows: Math.min(given.trainWindows, CALIBRATION_TRAIN_WINDOWS),
+    queueDepths: true,
     progress: (part, words) => given.progress(part, `calibration: ${words}`),
   };
   const plan = planRun(options);
