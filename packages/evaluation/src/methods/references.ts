@@ -20,7 +20,7 @@ export class References {
   /** `windows`: of the question's past, oldest first. */
   of({ graph, objective }: Pick<Evidence, 'graph' | 'objective'>, windows: readonly Window[]): Reference {
     const before = this.known.get(objective);
-    if (before?.graph === graph && before.growTo(windows)) return before;
+    if (before !== undefined && before.graph === graph && before.growTo(windows)) return before;
     const begun = new Growing(graph, windows);
     this.known.set(objective, begun);
     return begun;
