@@ -221,7 +221,7 @@ describe('a simulated run', () => {
       }
     });
 
-    it('is the same again with the same seed, and answered the same', async function () {
+    it('is the same again with the same seed, and answered the same, whether or not queues are recorded', async function () {
       this.timeout(120_000);
       const options = { seed: 1, nowMs: () => 0, progress: () => undefined };
       const answers = async (asked: Suite) => (await evaluate(asked, sageMethod('sage'), options)).cases;
@@ -229,7 +229,11 @@ describe('a simulated run', () => {
       expect(first.find(({ kind }) => kind === 'network-delay')?.ranked[0]).to.include({
         ...suite.cases.find(({ kind }) => kind === 'network-delay')?.truth()[0],
       });
-      const again = await simulatedSuite(OPTIONS);
+      const again = await simulatedSuite({ ...OPTIONS, calibrationFaults: 0 });
+      expect(suite.cases.map(({ observed }) => observed.queueDepths?.seconds.length)).to.include(5);
+      expect(again.cases.map(({ observed }) => observed.queueDepths)).to.deep.equal(
+        suite.cases.map(() => undefined),
+      );
       expect(again.notes).to.deep.equal(suite.notes);
       expect(await answers(again)).to.deep.equal(first);
     });
