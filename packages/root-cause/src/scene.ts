@@ -1,6 +1,7 @@
 import type { Abduction } from '@sage/causal-graph';
 import { noSigns, readSigns, type ServiceSigns } from './anomaly.js';
 import { type Attribution, attribute } from './attribution.js';
+import { excusedWaits } from './excused-waits.js';
 import type { GraphView } from './graph-view.js';
 import type { RestorationFacts } from './intervene.js';
 import type { NormalReference } from './normal-reference.js';
@@ -46,6 +47,16 @@ export function readScene(
     abduction,
     signs,
     signsOf: (service) => signs.get(service) ?? noSigns(service),
-    facts: { view, window, reference, responsibility, attribution },
+    facts: {
+      view,
+      window,
+      reference,
+      responsibility,
+      attribution,
+      excusedWaits: excusedWaits({
+        ...{ view, signs, window, reference, abduction, responsibility },
+        percentile: objective.percentile,
+      }),
+    },
   };
 }
