@@ -219,8 +219,12 @@ describe('assignResponsibility', () => {
   });
 
   describe('a call of one span', () => {
-    const partOfCaller = (front: readonly FeatureAnomaly[], store: readonly FeatureAnomaly[]): number => {
-      const way = link('front', 'store', 200);
+    const partOfCaller = (
+      front: readonly FeatureAnomaly[],
+      store: readonly FeatureAnomaly[],
+      meanExcessMs = 0,
+    ): number => {
+      const way = { ...link('front', 'store', 200), meanExcessMs };
       const call: NodeAnomaly = { ...way, node: { ...way.node, kind: 'client' } };
       const others = ['x', 'y', 'z'].map((callee) => link('front', callee, 0));
       const signs = new Map<string, ServiceSigns>([
@@ -234,6 +238,15 @@ describe('assignResponsibility', () => {
       expect(
         partOfCaller([], [feature('disk_wait_ratio', 0), feature('memory_pressure_ratio', 0)]),
       ).to.be.closeTo(1 / 5, 1e-9);
+    });
+    it("is the less its caller's the less of it a wait for connections takes", () => {
+      const parts = [90, 60, 45, 0].map((waitMs) =>
+        partOfCaller([{ ...feature('software_pool_wait_ms', 30), observed: waitMs }], [], 90),
+      );
+      expect(parts[0]).to.be.above(0.9);
+      expect(parts[3]).to.be.at.most(0.02);
+      expect([...parts].sort((a, b) => b - a)).to.deep.equal(parts);
+      expect(new Set(parts).size).to.equal(parts.length);
     });
     it('is not where that is measured, or where its callee suffers', () => {
       expect(partOfCaller([feature('software_pool_wait_ms', 0)], [])).to.be.at.most(0.02);
