@@ -1,3 +1,4 @@
+import type { LatencyNode } from '@sage/causal-graph';
 import { RESOURCES, type Resource } from '@sage/core';
 import {
   isTimedOut,
@@ -98,7 +99,8 @@ export function attribute(
 
 /**
  * How slow the slowest callee of a service is by its own doing, in strengths: a wait for a pool is then its effect.
- * Of a shared node only the callee's part counts, or the pool's own fault would excuse itself.
+ * Of a shared node only the callee's part counts, or the pool's own fault would excuse itself; of a callee that nobody
+ * traces, or the way to it, what it takes of the service's own time.
  */
 export function calleeSlowness(
   service: string,
@@ -106,6 +108,10 @@ export function calleeSlowness(
   responsibility: Responsibility,
 ): number {
   let slowest = 0;
+  for (const { node, slowness } of signs.get(service)?.exclusive ?? []) {
+    const part = lentPart(service, node, responsibility);
+    if (part > 0) slowest = Math.max(slowest, part * strength(slowness));
+  }
   for (const callee of signs.values()) {
     for (const { node, slowness } of [...callee.exclusive, ...callee.shared]) {
       if (node.rpc.caller !== service || node.rpc.callee !== callee.service) continue;
@@ -113,4 +119,9 @@ export function calleeSlowness(
     }
   }
   return slowest;
+}
+
+/** Of a service's own time, 0..1, what is of those it calls, where nobody sees the calls. */
+export function lentPart(service: string, { id }: LatencyNode, responsibility: Responsibility): number {
+  return Math.max(0, 1 - responsibility(service, id));
 }

@@ -8,10 +8,11 @@ import {
   type Percentile,
   type Window,
 } from '@sage/core';
-import { type FeatureAnomaly, NOTED_Z, type ServiceSigns, strength } from './anomaly.js';
-import { calleeSlowness } from './attribution.js';
+import { type FeatureAnomaly, NOTED_Z, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
+import { calleeSlowness, lentPart } from './attribution.js';
 import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
+import { holdsWays } from './hidden-ways.js';
 import type { NormalReference } from './normal-reference.js';
 import { waitsForConnection } from './pool-wait.js';
 import { type Responsibility, splitBlame } from './responsibility.js';
@@ -34,9 +35,12 @@ export interface ExcusedWait {
 
 /** A kind of call that keeps connections for longer than usual. */
 interface SlowCall {
+  /** The call's, or where nobody sees the call that of the caller's own time. */
   readonly node: LatencyNode;
   readonly normalMs: number;
   readonly excessMs: number;
+  /** Of what is unexplained in the caller's own time, where nobody sees the call. */
+  readonly lent?: number;
   /** Calls per second, those that are slow by the callee's doing. */
   readonly perSecond: number;
 }
@@ -97,27 +101,40 @@ function waitingNodes(own: ServiceSigns, calls: readonly SlowCall[]): readonly L
   );
   const bare = own.exclusive.filter(
     ({ node }) =>
-      node.kind === 'server' &&
-      node.parents.some((parent) => slow.has(parent.node) && parent.node.startsWith('server|')),
+      slow.has(node.id) || (holdsWays(node) && node.parents.some((parent) => slow.has(parent.node))),
   );
   return [...ways, ...bare].map(({ node }) => node);
 }
 
-function slowCallsOf(
-  service: string,
-  { signs, window, reference, abduction, percentile, responsibility }: WaitFacts,
-): readonly SlowCall[] {
-  return [...signs.values()].flatMap((callee) =>
-    [...callee.exclusive, ...callee.shared].flatMap(({ node, slowness }) => {
-      const { rpc } = node;
-      if (rpc.caller !== service || rpc.callee !== callee.service || strength(slowness) <= 0) return [];
-      const normalMs = reference.latency(node.id, percentile)?.center;
-      const observedMs = abduction.residual(node.id, percentile)?.observedMs;
-      if (normalMs === undefined || observedMs === undefined || observedMs <= normalMs) return [];
-      const perSecond = callsPerSecond(window, node.id) * responsibility(callee.service, node.id);
-      return perSecond > 0 ? [{ node, normalMs, excessMs: observedMs - normalMs, perSecond }] : [];
+function slowCallsOf(service: string, facts: WaitFacts): readonly SlowCall[] {
+  const { signs, responsibility } = facts;
+  const seen = [...signs.values()].flatMap((callee) =>
+    [...callee.exclusive, ...callee.shared].flatMap((entry) => {
+      const { rpc, id } = entry.node;
+      if (rpc.caller !== service || rpc.callee !== callee.service) return [];
+      return slowCall(entry, responsibility(callee.service, id), facts) ?? [];
     }),
   );
+  const unseen = (signs.get(service)?.exclusive ?? []).flatMap((entry) => {
+    const lent = lentPart(service, entry.node, responsibility);
+    const call = slowCall(entry, lent, facts);
+    return call === undefined ? [] : [{ ...call, lent }];
+  });
+  return [...seen, ...unseen];
+}
+
+/** `part`: by the callee's doing, 0..1. */
+function slowCall(
+  { node, slowness }: NodeAnomaly,
+  part: number,
+  { window, reference, abduction, percentile }: WaitFacts,
+): SlowCall | undefined {
+  const normalMs = reference.latency(node.id, percentile)?.center;
+  const observedMs = abduction.residual(node.id, percentile)?.observedMs;
+  if (normalMs === undefined || observedMs === undefined || strength(slowness) <= 0) return undefined;
+  const excessMs = observedMs - normalMs;
+  const perSecond = part * callsPerSecond(window, node.id);
+  return excessMs > 0 && perSecond > 0 ? { node, normalMs, excessMs, perSecond } : undefined;
 }
 
 /** Latencies of a node at the objective's percentile, ms, in worlds after an intervention. */
@@ -134,13 +151,20 @@ export function withExcusedWaits(
 ): Intervention {
   let done = intervention;
   for (const wait of waits) {
-    const kept = (excessMs: (call: SlowCall) => number) =>
-      wait.calls.reduce((sum, call) => sum + call.perSecond * excessMs(call), 0);
-    const left = kept((call) => Math.max(0, median(draws(done, call.node.id)) - call.normalMs));
-    const gone = 1 - left / kept(({ excessMs }) => excessMs);
+    const kept = wait.calls.reduce((sum, { perSecond, excessMs }) => sum + perSecond * excessMs, 0);
+    let left = 0;
+    for (const call of wait.calls) left += call.perSecond * leftMs(call, done, draws);
+    const gone = 1 - left / kept;
     if (gone > 0) done = lessWait(done, wait, gone);
   }
   return done;
+}
+
+/** Of the excess of a call, in the world after an intervention. */
+function leftMs({ node, normalMs, excessMs, lent }: SlowCall, done: Intervention, draws: NodeDraws): number {
+  if (lent === undefined) return Math.max(0, median(draws(done, node.id)) - normalMs);
+  const gone = 1 - (done.exogenous.get(node.id) ?? 1);
+  return excessMs * Math.max(0, 1 - gone / lent);
 }
 
 function lessWait(

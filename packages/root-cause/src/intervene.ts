@@ -10,7 +10,7 @@ import type { Responsibility } from './responsibility.js';
 export interface Restoration {
   readonly service: string;
   /** undefined: all of the service. */
-  readonly resource?: Resource;
+  readonly resource?: Resource | undefined;
 }
 
 /** What an intervention is put together from. */

@@ -14,12 +14,10 @@ import {
 import { strength } from './anomaly.js';
 import { resourceEvidence } from './evidence.js';
 import type { NodeDraws } from './excused-waits.js';
-import { viewGraph } from './graph-view.js';
 import { type Restoration, restore } from './intervene.js';
-import { normalReference } from './normal-reference.js';
 import { type DiagnoseInput, resolveOptions } from './options.js';
 import { drawer } from './outlook.js';
-import { readScene, type Scene } from './scene.js';
+import { type Scene, sceneOf } from './scene.js';
 import { normalLoad } from './workload.js';
 
 export interface ReliefOptions {
@@ -97,16 +95,6 @@ export function loadRelief(input: DiagnoseInput, options: ReliefOptions): LoadRe
     scene.facts.responsibility,
   );
   return { ...dose, ...saturated, evidence, share: dose.enough * (1 - 1 / growth) };
-}
-
-function sceneOf(
-  { model, window, history, objective }: DiagnoseInput,
-  { anomalyThreshold: threshold }: { readonly anomalyThreshold: number },
-): Scene | undefined {
-  const view = viewGraph(model.graph, objectiveNode(objective));
-  const reference = normalReference(history, window, { objective, graph: model.graph });
-  if (view === undefined || reference === undefined) return undefined;
-  return readScene({ model, window, objective }, { view, reference, threshold });
 }
 
 /** In the same worlds for every intervention. */
