@@ -8,8 +8,8 @@ import {
   type Percentile,
   type Window,
 } from '@sage/core';
-import { type FeatureAnomaly, NOTED_Z, type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
-import { calleeSlowness, lentPart } from './attribution.js';
+import { type FeatureAnomaly, NOTED_Z, type ServiceSigns, strength } from './anomaly.js';
+import { calleeParts, calleeSlowness } from './attribution.js';
 import { directContention } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { holdsWays } from './hidden-ways.js';
@@ -106,35 +106,21 @@ function waitingNodes(own: ServiceSigns, calls: readonly SlowCall[]): readonly L
   return [...ways, ...bare].map(({ node }) => node);
 }
 
-function slowCallsOf(service: string, facts: WaitFacts): readonly SlowCall[] {
-  const { signs, responsibility } = facts;
-  const seen = [...signs.values()].flatMap((callee) =>
-    [...callee.exclusive, ...callee.shared].flatMap((entry) => {
-      const { rpc, id } = entry.node;
-      if (rpc.caller !== service || rpc.callee !== callee.service) return [];
-      return slowCall(entry, responsibility(callee.service, id), facts) ?? [];
-    }),
+function slowCallsOf(
+  service: string,
+  { signs, window, reference, abduction, percentile, responsibility }: WaitFacts,
+): readonly SlowCall[] {
+  return calleeParts(service, signs, responsibility).flatMap(
+    ({ entry: { node, slowness }, part, isSeen }) => {
+      const normalMs = reference.latency(node.id, percentile)?.center;
+      const observedMs = abduction.residual(node.id, percentile)?.observedMs;
+      if (normalMs === undefined || observedMs === undefined || strength(slowness) <= 0) return [];
+      const excessMs = observedMs - normalMs;
+      const perSecond = part * callsPerSecond(window, node.id);
+      if (excessMs <= 0 || perSecond <= 0) return [];
+      return [{ node, normalMs, excessMs, perSecond, ...(isSeen ? {} : { lent: part }) }];
+    },
   );
-  const unseen = (signs.get(service)?.exclusive ?? []).flatMap((entry) => {
-    const lent = lentPart(service, entry.node, responsibility);
-    const call = slowCall(entry, lent, facts);
-    return call === undefined ? [] : [{ ...call, lent }];
-  });
-  return [...seen, ...unseen];
-}
-
-/** `part`: by the callee's doing, 0..1. */
-function slowCall(
-  { node, slowness }: NodeAnomaly,
-  part: number,
-  { window, reference, abduction, percentile }: WaitFacts,
-): SlowCall | undefined {
-  const normalMs = reference.latency(node.id, percentile)?.center;
-  const observedMs = abduction.residual(node.id, percentile)?.observedMs;
-  if (normalMs === undefined || observedMs === undefined || strength(slowness) <= 0) return undefined;
-  const excessMs = observedMs - normalMs;
-  const perSecond = part * callsPerSecond(window, node.id);
-  return excessMs > 0 && perSecond > 0 ? { node, normalMs, excessMs, perSecond } : undefined;
 }
 
 /** Latencies of a node at the objective's percentile, ms, in worlds after an intervention. */
