@@ -289,10 +289,17 @@ describe('assignResponsibility', () => {
       expectedMs: 40,
     };
     const ways = new Map([['a', [{ node: served.node, callsPerChild: 1 }]]]);
-    const partOf = (features: readonly FeatureAnomaly[]) => {
+    const partOf = (
+      features: readonly FeatureAnomaly[],
+      excessesMs: Readonly<Record<string, number>> = {},
+    ) => {
+      const further = Object.entries(excessesMs).map(([store, excessMs]) => ({
+        ...link('a', store, 3 * excessMs),
+        excessMs,
+      }));
       const signs = new Map<string, ServiceSigns>([
         ['front', hub('front', [served])],
-        ['a', hub('a', [], features)],
+        ['a', hub('a', further, features)],
       ]);
       const responsibility = assignResponsibility(signs, { ...NOTHING_ELSE, hiddenWays: ways });
       expect(responsibility('front', served.node.id) + responsibility('a', served.node.id)).to.equal(1);
@@ -301,6 +308,13 @@ describe('assignResponsibility', () => {
     it("is its callee's as far as probes of the callee take longer", () => {
       expect(partOf([feature('network_probe_ms', 5)])).to.equal(0.5);
       expect(partOf([feature('network_probe_ms', 11)])).to.equal(1);
+    });
+    it("is its callee's as far as all that is seen over a link with a queue takes longer", () => {
+      const short = { ...feature('network_probe_ms', 2), observed: 2, expected: 0.05 };
+      expect(partOf([short], { store: 15 })).to.equal(0.5);
+      expect(partOf([short], { store: 60, cache: 3 })).to.be.closeTo(0.1, 1e-9);
+      expect(partOf([short], { store: 60, cache: 0 })).to.equal(0);
+      expect(partOf([{ ...short, expected: 1 }], { store: 15 })).to.equal(0);
     });
     it("is nobody else's where they take as long as ever", () => {
       expect(partOf([feature('network_probe_ms', 1)])).to.equal(0);
