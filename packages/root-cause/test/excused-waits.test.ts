@@ -32,9 +32,11 @@ function feature(name: FeatureName, z: number): FeatureAnomaly {
 interface Seen {
   readonly slowerMs: Readonly<Record<string, number>>;
   readonly readings: Readonly<Record<string, Partial<Record<FeatureName, number>>>>;
+  /** Parts of own time that are of somebody whom nobody traces. */
+  readonly lent?: Readonly<Record<string, number>>;
 }
 
-function waitsSeen({ slowerMs, readings }: Seen) {
+function waitsSeen({ slowerMs, readings, lent = {} }: Seen) {
   const observedMs = ({ rpc }: LatencyNode) => NORMAL_MS + (slowerMs[rpc.callee] ?? 0);
   const entry = (node: LatencyNode): NodeAnomaly => ({
     node,
@@ -83,7 +85,7 @@ function waitsSeen({ slowerMs, readings }: Seen) {
       },
     },
     percentile: 'p95Ms',
-    responsibility: (service, id) => (nodes.get(id)?.owners.includes(service) ? 1 : 0),
+    responsibility: (service, id) => (nodes.get(id)?.owners.includes(service) ? 1 - (lent[service] ?? 0) : 0),
   });
 }
 
@@ -138,6 +140,18 @@ describe('waits for connections that slow callees keep', () => {
     const done = restored({ slowerMs: { store: 12 }, readings: { back: waiting(30) } }, () => NORMAL_MS);
     expect(waitOf(done, 'back')).to.be.closeTo(30 * (1 - 10 / 28), 1e-9);
     expect(done.exogenous.get(BACK)).to.be.closeTo(1 - 12 ** 6 / (12 ** 6 + 20 ** 6), 1e-9);
+  });
+
+  it('go with somebody whom nobody traces as far as what he takes of its own time goes', () => {
+    const seen = { slowerMs: { back: 90 }, readings: { back: waiting(60) }, lent: { back: 0.8 } };
+    const restoredBy = (keep: number) =>
+      withExcusedWaits({ ...NO_INTERVENTION, exogenous: new Map([[BACK, keep]]) }, waitsSeen(seen), () =>
+        Float64Array.of(NORMAL_MS + 90),
+      );
+    // Strengths: 0.8 · 30 of 30 excuse it.
+    expect(waitOf(restoredBy(0.2), 'back')).to.be.closeTo(60 * (1 - 0.8), 1e-9);
+    expect(waitOf(restoredBy(0.6), 'back')).to.be.closeTo(60 * (1 - 0.4), 1e-9);
+    expect(restoredBy(1).metrics.size).to.equal(0);
   });
 
   it('leave what is unexplained to a service that suffers as much itself', () => {
