@@ -17,7 +17,9 @@ export async function fitInWorker(
   signal?.throwIfAborted();
   const plain = new Map<Window, Window>();
   const sent = (window: Window): Window => {
-    const known = plain.get(window) ?? plainWindow(window);
+    // No network reads replicas.
+    const { replicas: _, ...read } = window;
+    const known = plain.get(window) ?? plainWindow(read);
     plain.set(window, known);
     return known;
   };
