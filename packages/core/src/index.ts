@@ -67,4 +67,5 @@ export {
   rpcId,
   type Window,
 } from './window.js';
+export { plainWindow, WindowPacker } from './window-packer.js';
 export { actionWords, measured, measurementName, milliseconds, percent } from './words.js';

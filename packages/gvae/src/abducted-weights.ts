@@ -72,7 +72,7 @@ export class AbductedWeights {
     this.#tail = new Float64Array(3 * layout.edges.length);
     this.#tailQuantile = new Uint8Array(3 * layout.edges.length);
     this.#added = new Float64Array(3 * layout.edges.length);
-    this.#met = Float64Array.from({ length: 3 * layout.edges.length }, (_, i) =>
+    this.#met = new Float64Array(3 * layout.edges.length).map((_, i) =>
       this.#meeting(Math.floor(i / 3), i % 3, observed),
     );
     layout.nodes.forEach((_, v) => {

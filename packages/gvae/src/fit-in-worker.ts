@@ -1,6 +1,6 @@
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import type { CausalGraph } from '@sage/causal-graph';
-import type { Window } from '@sage/core';
+import { plainWindow, type Window } from '@sage/core';
 import { FitError } from './fit-error.js';
 import type { FitMessage, FitRequest } from './fit-messages.js';
 import type { FitOptions } from './fit-model.js';
@@ -15,10 +15,18 @@ export async function fitInWorker(
 ): Promise<FittedModel> {
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
+  const plain = new Map<Window, Window>();
+  const sent = (window: Window): Window => {
+    // No network reads replicas.
+    const { replicas: _, ...read } = window;
+    const known = plain.get(window) ?? plainWindow(read);
+    plain.set(window, known);
+    return known;
+  };
   const request: FitRequest = {
     graph,
-    windows,
-    calm: options.calm,
+    windows: windows.map(sent),
+    calm: options.calm?.map(sent),
     epochs: options.epochs,
     seed: options.seed ?? options.rng?.integer(2 ** 31) ?? 1,
     present: options.present === undefined ? undefined : saveModel(options.present),

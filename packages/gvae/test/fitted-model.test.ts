@@ -1,5 +1,5 @@
 import { type CausalGraph, type Intervention, NO_INTERVENTION } from '@sage/causal-graph';
-import { createRng, type LatencyStats, median, PERCENTILES, type Window } from '@sage/core';
+import { createRng, type LatencyStats, median, PERCENTILES, type Window, WindowPacker } from '@sage/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import {
@@ -215,11 +215,13 @@ describe('fitting', function () {
       (error: unknown) => error,
     );
 
-  it('gives the same model for the same seed, in a worker too', async () => {
+  it('gives the same model for the same seed, in a worker and of packed windows too', async () => {
     const options = { epochs: 4, seed: 3 };
+    const packer = new WindowPacker();
+    const packed = windows.map((window) => packer.pack(window));
     const [one, two, other] = [
       await fitModel(graph, windows, options),
-      await fitInWorker(graph, windows, options),
+      await fitInWorker(graph, packed, { ...options, calm: packed }),
       await fitModel(graph, windows, { epochs: 4, seed: 4 }),
     ];
     expect(saveModel(two)).to.equal(saveModel(one));

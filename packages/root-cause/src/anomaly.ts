@@ -223,7 +223,11 @@ export function readFeatures(
   });
   const zs = new Map<FeatureName, number[]>();
   for (const { features } of read) {
-    for (const { feature, z } of features) zs.set(feature, [...(zs.get(feature) ?? []), z]);
+    for (const { feature, z } of features) {
+      const known = zs.get(feature);
+      if (known === undefined) zs.set(feature, [z]);
+      else known.push(z);
+    }
   }
   const common = new Map(
     [...zs].map(([feature, list]) => [feature, list.length < COMMON_FROM ? 0 : Math.max(0, median(list))]),

@@ -1,6 +1,6 @@
 import { appendFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorMessage, type Logger, type Window } from '@sage/core';
+import { errorMessage, type Logger, type Window, WindowPacker } from '@sage/core';
 import { ensureDirectory, parseLines, readIfPresent } from '../storage/files.js';
 import { LineFile } from '../storage/line-file.js';
 import { Serial } from '../storage/serial.js';
@@ -33,14 +33,15 @@ interface Segment {
 }
 
 /**
- * The last windows in memory, and those with calls as JSON lines on disk in segments `windows-<startMs>.jsonl`. A write
- * that fails is logged and costs only that window's persistence.
+ * The last windows in memory, packed, and those with calls as JSON lines on disk in segments `windows-<startMs>.jsonl`.
+ * A write that fails is logged and costs only that window's persistence.
  */
 export class WindowHistory {
   readonly #folder: string;
   readonly #options: HistoryOptions;
   readonly #segmentWindows: number;
   readonly #windows: RememberedWindow[] = [];
+  readonly #packer = new WindowPacker();
   /** Those of `#windows` that have replicas, inside incidents and outside, oldest first. */
   readonly #toldInside: RememberedWindow[] = [];
   readonly #toldOutside: RememberedWindow[] = [];
@@ -120,7 +121,8 @@ export class WindowHistory {
     return windowSeconds === undefined || Math.abs(endMs - startMs - 1000 * windowSeconds) < 1;
   }
 
-  #remember(item: RememberedWindow): void {
+  #remember({ window, inIncident }: RememberedWindow): void {
+    const item = { window: this.#packer.pack(window), inIncident };
     this.#windows.push(item);
     if (item.window.replicas !== undefined) {
       const told = item.inIncident ? this.#toldInside : this.#toldOutside;

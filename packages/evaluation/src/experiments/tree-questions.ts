@@ -1,5 +1,13 @@
 import { buildCausalGraph, type CausalGraph, type LatencyNode } from '@sage/causal-graph';
-import { createRng, type Objective, OUTSIDE, quantile, type Rng, type Window } from '@sage/core';
+import {
+  createRng,
+  type Objective,
+  OUTSIDE,
+  quantile,
+  type Rng,
+  type Window,
+  WindowPacker,
+} from '@sage/core';
 import { type FittedModel, fitModel } from '@sage/gvae';
 import { diagnose, rehearsalOf } from '@sage/root-cause';
 import type { StepContext } from './step.js';
@@ -47,8 +55,9 @@ export async function measureTree(options: TreeOptions, context: StepContext): P
   const { nowMs, progress, memoryBytes } = context;
   const random = createRng(context.seed).fork(`tree of ${services}`);
   const graph = buildCausalGraph(treeCalls(services, random));
+  const packer = new WindowPacker();
   const windows = Array.from({ length: options.windows }, (_, i) =>
-    remembered(observeTree(graph, i, { random, replicas }), options.windows - i),
+    packer.pack(remembered(observeTree(graph, i, { random, replicas }), options.windows - i)),
   );
   const began = nowMs();
   const model = await fitModel(graph, windows, {
