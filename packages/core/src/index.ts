@@ -32,6 +32,9 @@ export {
   type RobustScale,
   robustScale,
   robustScaleInPlace,
+  TAIL_PROBABILITY,
+  upperScaleInPlace,
+  upperSpread,
 } from './statistics.js';
 export {
   FEATURE_NAMES,
@@ -66,4 +69,4 @@ export {
   rpcId,
   type Window,
 } from './window.js';
-export { actionWords, measured, measurementName, milliseconds, percent } from './words.js';
+export { actionWords, measured, measurementName, milliseconds, operationName, percent } from './words.js';
