@@ -1,24 +1,21 @@
-import { type CausalModel, type Intervention, nodesOwnedBy } from '@sage/causal-graph';
+import type { CausalModel } from '@sage/causal-graph';
 import {
   createRng,
-  FEATURES,
-  type FeatureName,
   failure,
-  median,
   type Objective,
   type Outcome,
   objectiveNode,
   RESOURCES,
+  type Resource,
   readObjective,
   success,
   type Window,
 } from '@sage/core';
+import { whatIf as restoredOutlook } from '@sage/root-cause';
 import { z } from 'zod';
 import { pathText } from './config/issues.js';
 
 const SAMPLES = 256;
-/** Windows that met the objective from which normal is taken. */
-const MOST_NORMAL = 240;
 
 const questionSchema = z.strictObject({
   objective: z.string(),
@@ -26,7 +23,7 @@ const questionSchema = z.strictObject({
     .array(
       z.strictObject({
         service: z.string(),
-        resource: z.enum(RESOURCES as [string, ...string[]]).optional(),
+        resource: z.enum(RESOURCES as [Resource, ...Resource[]]).optional(),
       }),
     )
     .min(1),
@@ -83,50 +80,19 @@ export function whatIf(
   if (!model.graph.latency.some(({ id }) => id === node)) {
     return failure('not-ready', `the model does not know ${objective.operation} of ${objective.service} yet`);
   }
-  const met = normal.filter((past) => past.endMs <= window.startMs && !readObjective(objective, past).broken);
-  const intervention = restoration(question.restore, model, met.slice(-MOST_NORMAL));
-  const prediction = model.predict(model.abduct(window), intervention, {
-    samples: SAMPLES,
-    rng: createRng(1),
-  });
-  const draws = prediction.draws(node, objective.percentile);
-  if (draws.length === 0) return failure('not-ready', 'the latest window saw no request of this objective');
+  const input = { model, window, history: normal, objective };
+  const outlook = restoredOutlook(question.restore, input, { rng: createRng(1), samples: SAMPLES });
+  if (outlook === undefined) {
+    return failure(
+      'not-ready',
+      'the latest window saw no request of this objective, or too few windows before it met it',
+    );
+  }
   return success({
     objective: objective.name,
     windowEndMs: window.endMs,
     observedMs: readObjective(objective, window).observedMs ?? null,
-    counterfactualMs: median(draws),
-    probability: draws.filter((ms) => ms <= objective.thresholdMs).length / draws.length,
+    counterfactualMs: outlook.medianMs,
+    probability: outlook.probability,
   });
-}
-
-/** do(metrics of these = their median in normal windows), what is unexplained of their nodes being normal draws. */
-function restoration(
-  restore: WhatIfQuestion['restore'],
-  model: CausalModel,
-  normal: readonly Window[],
-): Intervention {
-  const metrics = new Map<string, Map<FeatureName, number>>();
-  const exogenous = new Map<string, number>();
-  for (const { service, resource } of restore) {
-    const features = metrics.get(service) ?? new Map<FeatureName, number>();
-    metrics.set(service, features);
-    for (const [feature, value] of medians(service, normal)) {
-      if (resource === undefined || FEATURES[feature].resource === resource) features.set(feature, value);
-    }
-    for (const { id } of nodesOwnedBy(model.graph, service)) exogenous.set(id, 0);
-  }
-  return { metrics, exogenous, load: new Map() };
-}
-
-function medians(service: string, windows: readonly Window[]): Map<FeatureName, number> {
-  const values = new Map<FeatureName, number[]>();
-  for (const window of windows) {
-    for (const [feature, value] of window.metrics.get(service) ?? []) {
-      const list = values.get(feature);
-      if (list === undefined) values.set(feature, [value]);
-      else list.push(value);
-    }
-  }
-  return new Map([...values].map(([feature, list]) => [feature, median(list)]));
 }

@@ -245,7 +245,7 @@ const WAITS: readonly FeatureName[] = [
   'disk_wait_ratio',
 ];
 /** A wait from which on it is asked how much latency it explains… */
-const NOTED_Z = 3;
+export const NOTED_Z = 3;
 /** …or of a service that waits longer than it runs: so many seconds per second at least. */
 const LEAST_WAIT = 0.01;
 

@@ -97,20 +97,44 @@ export function attribute(
 }
 
 /**
- * How slow the slowest callee of a service is by its own doing, in strengths: a wait for a pool is then its effect.
- * Of a shared node only the callee's part counts, or the pool's own fault would excuse itself.
+ * How slow what a service calls is by others' doing, in strengths: a wait for a pool is then its effect. Of a shared node
+ * only the others' part counts, or the pool's own fault would excuse itself; of a callee that nobody traces, or the way to
+ * it, what it takes of the service's own time.
  */
 export function calleeSlowness(
   service: string,
   signs: ReadonlyMap<string, ServiceSigns>,
   responsibility: Responsibility,
 ): number {
-  let slowest = 0;
-  for (const callee of signs.values()) {
-    for (const { node, slowness } of [...callee.exclusive, ...callee.shared]) {
-      if (node.rpc.caller !== service || node.rpc.callee !== callee.service) continue;
-      slowest = Math.max(slowest, responsibility(callee.service, node.id) * strength(slowness));
-    }
-  }
-  return slowest;
+  const parts = calleeParts(service, signs, responsibility).map(
+    ({ entry, part }) => part * strength(entry.slowness),
+  );
+  return Math.max(0, ...parts);
+}
+
+/** A call, or the own time of a service that calls somebody without anybody seeing it, and how much of it is others' doing. */
+export interface CalleePart {
+  readonly entry: NodeAnomaly;
+  /** 0..1, above 0. */
+  readonly part: number;
+  readonly isSeen: boolean;
+}
+
+/** What others do to the calls of a service, whoever of them it is. */
+export function calleeParts(
+  service: string,
+  signs: ReadonlyMap<string, ServiceSigns>,
+  responsibility: Responsibility,
+): readonly CalleePart[] {
+  const seen = [...signs.values()].flatMap((callee) =>
+    [...callee.exclusive, ...callee.shared].filter(
+      ({ node: { rpc } }) => rpc.caller === service && rpc.callee === callee.service,
+    ),
+  );
+  const withPart = (isSeen: boolean) => (entry: NodeAnomaly) => {
+    const part = 1 - responsibility(service, entry.node.id);
+    return part > 0 ? [{ entry, part, isSeen }] : [];
+  };
+  const own = signs.get(service)?.exclusive ?? [];
+  return [...seen.flatMap(withPart(true)), ...own.flatMap(withPart(false))];
 }

@@ -2,20 +2,19 @@ import { FEATURES, type FeatureName, RESOURCES, type Resource } from '@sage/core
 import { CONVINCING, resourceStrength, type ServiceSigns, strength } from './anomaly.js';
 
 /**
- * How strongly a cause of one resource shows in the contention features of another. A service kept off the processor
- * answers probes late, holds its connections longer and loses its cache to whoever runs instead.
+ * How strongly a cause of one resource shows in the contention features of others. A service kept off the processor
+ * answers probes late, holds its connections longer and loses its cache to whoever runs instead. Pages that no longer fit
+ * are read back from the disk: the wait for it is then a wait for memory. Over a slow link, too, connections are held
+ * longer.
  */
-const CPU_SYMPTOMS: Readonly<Record<Resource, number>> = {
-  cpu: 0,
-  memory: 0,
-  disk: 0,
-  network: 0.7,
-  llc: 0.7,
-  software: 1,
+const SYMPTOMS: Readonly<Record<Resource, Partial<Readonly<Record<Resource, number>>>>> = {
+  cpu: { network: 0.7, llc: 0.7, software: 1 },
+  memory: { disk: 1 },
+  disk: {},
+  network: { software: 1 },
+  llc: {},
+  software: {},
 };
-
-/** Pages that no longer fit are read back from the disk: the wait for it is then a wait for memory. */
-const MEMORY_SYMPTOMS: Partial<Readonly<Record<Resource, number>>> = { disk: 1 };
 
 /** Usage may be an effect of a slow callee; where waiting is measured, too, it never decides alone. */
 const USAGE_DISCOUNT = 0.3;
@@ -32,29 +31,33 @@ const SATURATED_Z = 3;
 const USAGE_SCALE = 4;
 
 /**
- * Strength per resource of what the service itself suffers, symptoms of a shortage of processor time or memory taken
- * off: `direct = max(0, contention − symptom share × cpu contention − symptom share × memory contention)`. Pool waits
- * of the caller of a slow callee are taken off by `calleeSlowness`. Where no waiting is measured, usage far out of the
- * ordinary at the present load takes its place. undefined: neither is measured.
+ * Strength per resource of what the service itself suffers, symptoms of something more direct taken off: `direct =
+ * max(0, contention − Σ symptom share × direct contention of its causes)`. Pool waits of the caller of a slow callee are
+ * taken off by `calleeSlowness`. Where no waiting is measured, usage far out of the ordinary at the present load takes its
+ * place. undefined: neither is measured.
  */
 export function directContention(
   signs: ServiceSigns,
   calleeSlowness: () => number,
 ): ReadonlyMap<Resource, number | undefined> {
-  const cpu = resourceStrength(signs, 'cpu', 'contention') ?? 0;
-  const memory = resourceStrength(signs, 'memory', 'contention') ?? 0;
-  return new Map(
-    RESOURCES.map((resource) => {
-      const waiting = resourceStrength(signs, resource, 'contention');
-      const used = isWaitMeasured(signs, resource) ? undefined : unusualUsage(signs, resource);
-      if (waiting === undefined && used === undefined) return [resource, undefined];
-      const raw = Math.max(waiting ?? 0, used ?? 0);
-      const symptom = CPU_SYMPTOMS[resource] * cpu + (MEMORY_SYMPTOMS[resource] ?? 0) * memory;
-      const left = Math.max(0, raw - symptom);
-      const isEffectOfCallee = resource === 'software' && left > 0;
-      return [resource, Math.max(0, left - (isEffectOfCallee ? calleeSlowness() : 0))];
-    }),
-  );
+  const direct = new Map<Resource, number | undefined>();
+  // Causes come before what they show in.
+  for (const resource of RESOURCES) {
+    const waiting = resourceStrength(signs, resource, 'contention');
+    const used = isWaitMeasured(signs, resource) ? undefined : unusualUsage(signs, resource);
+    const isMeasured = waiting !== undefined || used !== undefined;
+    const symptom = RESOURCES.reduce(
+      (sum, cause) => sum + (SYMPTOMS[cause][resource] ?? 0) * (direct.get(cause) ?? 0),
+      0,
+    );
+    const left = Math.max(0, Math.max(waiting ?? 0, used ?? 0) - symptom);
+    const isEffectOfCallee = resource === 'software' && left > 0;
+    direct.set(
+      resource,
+      isMeasured ? Math.max(0, left - (isEffectOfCallee ? calleeSlowness() : 0)) : undefined,
+    );
+  }
+  return direct;
 }
 
 /** Features that tell of every wait for a processor; throttling tells of the service's own quota alone. */

@@ -69,11 +69,16 @@ export function ownAnomaly(
     hasUsedUp(signs) ? USED_UP_Z : 0,
     ...waits,
     ...[...signs.exclusive, ...signs.shared]
-      .map((entry) => responsibility(signs.service, entry.node.id) * oddity(entry))
+      .map((entry) => partOf(oddity(entry), responsibility(signs.service, entry.node.id)))
       .filter(Number.isFinite),
   );
   const all = signs.features.map(({ feature, z }) => weightOf(feature) * z).filter(Number.isFinite);
   return { anomaly: Math.max(decisive, ...all), decisive };
+}
+
+/** Of what is mostly another's nothing is beyond doubt, however odd it is. */
+function partOf(z: number, part: number): number {
+  return part * (part >= MOSTLY ? z : Math.min(z, CONVINCING + NOISE_Z));
 }
 
 /** What is left of a pool's wait where a callee is slow by its own doing, and holds its connections longer. */

@@ -1,8 +1,9 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
-import type { FeatureAnomaly, NodeAnomaly, ServiceSigns } from './anomaly.js';
+import { type NodeAnomaly, noSigns, type ServiceSigns } from './anomaly.js';
 import type { GraphView, HiddenWay } from './graph-view.js';
-import { PROBE_NOTED_Z } from './probe.js';
+import { meetsQueue, PROBE_NOTED_Z, probedDelayMs } from './probe.js';
+import { peerOf } from './standing.js';
 
 /** Probes tell a mean; of exponential waits, as queues make them, the p95 is about three times as long. */
 const TAIL_RATIO = 3;
@@ -10,9 +11,9 @@ const TAIL_RATIO = 3;
 const LEAST_CALLS = 0.05;
 
 /**
- * Parts of callers' own time that are really the ways to whom they call without client spans: the calls' number times
- * what probes over the callee's link take longer, in the tail, of the excess; all of a tail of retransmissions where probes got lost;
- * or the part that the way itself is known by.
+ * Parts of callers' own time that are really the ways to whom they call without client spans: of the excess the calls'
+ * number times what the callee's link takes longer, in the tail; all of a tail of retransmissions where probes got lost; or
+ * the part that the way itself is known by.
  * Node → callee → part; those of a node sum to at most 1.
  */
 export function lendHiddenWays(
@@ -21,7 +22,7 @@ export function lendHiddenWays(
 ): ReadonlyMap<LatencyNodeId, ReadonlyMap<string, number>> {
   const lent = new Map<LatencyNodeId, Map<string, number>>();
   for (const [callee, ways] of hiddenWays) {
-    const partOf = partByProbes(signs.get(callee)?.features ?? []);
+    const partOf = partByLink(signs.get(callee) ?? noSigns(callee));
     for (const way of ways) {
       const { node } = way;
       const caller = node.rpc.callee;
@@ -38,18 +39,33 @@ export function lendHiddenWays(
   return lent;
 }
 
-function partByProbes(features: readonly FeatureAnomaly[]) {
-  const noted = features.filter(({ z }) => z >= PROBE_NOTED_Z);
-  const probe = noted.find(({ feature }) => feature === 'network_probe_ms');
-  const isLossy = noted.some(({ feature }) => feature === 'network_probe_failure_ratio');
+function partByLink(own: ServiceSigns) {
+  const isLossy = own.features.some(
+    ({ feature, z }) => feature === 'network_probe_failure_ratio' && z >= PROBE_NOTED_Z,
+  );
+  const delayMs = Math.max(TAIL_RATIO * probedDelayMs(own), queuedMs(own));
   return (slow: NodeAnomaly, { callsPerChild }: HiddenWay): number => {
     const excessMs = Math.max(slow.observedMs - slow.expectedMs, slow.medianExcessMs);
     if (excessMs <= 0) return 0;
     if (isLossy && slow.isLossy) return 1;
-    if (probe === undefined || callsPerChild < LEAST_CALLS) return 0;
+    if (callsPerChild < LEAST_CALLS) return 0;
     // Of requests that wait for it now and then the slow ones wait for it in full.
-    return (Math.max(1, callsPerChild) * TAIL_RATIO * (probe.observed - probe.expected)) / excessMs;
+    return (Math.max(1, callsPerChild) * delayMs) / excessMs;
   };
+}
+
+/**
+ * What calls over a link take longer whose probes, small as they are, meet a queue: as much as it is with each peer that
+ * calls are seen of. 0 where none are.
+ */
+function queuedMs(own: ServiceSigns): number {
+  if (!meetsQueue(own)) return 0;
+  const byPeer = new Map<string, number>();
+  for (const { node, excessMs } of own.shared) {
+    const peer = peerOf(own.service, node);
+    if (peer !== undefined) byPeer.set(peer, Math.max(byPeer.get(peer) ?? 0, excessMs));
+  }
+  return byPeer.size === 0 ? 0 : Math.min(...byPeer.values());
 }
 
 /** Whether a service's own time at a node holds the ways of calls that it makes without client spans. */

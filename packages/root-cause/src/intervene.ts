@@ -1,6 +1,7 @@
 import type { Intervention } from '@sage/causal-graph';
 import { FEATURES, type FeatureName, type LatencyNodeId, type Resource, type Window } from '@sage/core';
 import type { Attribution } from './attribution.js';
+import { type ExcusedWait, type NodeDraws, withExcusedWaits } from './excused-waits.js';
 import type { GraphView } from './graph-view.js';
 import type { NormalReference } from './normal-reference.js';
 import type { Responsibility } from './responsibility.js';
@@ -9,7 +10,7 @@ import type { Responsibility } from './responsibility.js';
 export interface Restoration {
   readonly service: string;
   /** undefined: all of the service. */
-  readonly resource?: Resource;
+  readonly resource?: Resource | undefined;
 }
 
 /** What an intervention is put together from. */
@@ -19,13 +20,19 @@ export interface RestorationFacts {
   readonly reference: NormalReference;
   readonly responsibility: Responsibility;
   readonly attribution: (service: string) => Attribution;
+  readonly excusedWaits: readonly ExcusedWait[];
 }
 
 /**
  * do(these behave normally): their metrics take their normal values, and what is unexplained of each latency node they
- * own stays as likely as it is not theirs, `keep = 1 − Σ responsibility · ρ`, with ρ = 1 for whole services.
+ * own stays as likely as it is not theirs, `keep = 1 − Σ responsibility · ρ`, with ρ = 1 for whole services. What others
+ * wait for connections that these keep goes with it, as far as `draws` tell that they keep fewer.
  */
-export function restore(parts: readonly Restoration[], facts: RestorationFacts): Intervention {
+export function restore(
+  parts: readonly Restoration[],
+  facts: RestorationFacts,
+  draws: NodeDraws,
+): Intervention {
   const metrics = new Map<string, Map<FeatureName, number>>();
   const blamed = new Map<LatencyNodeId, number>();
   for (const { service, resource } of parts) {
@@ -39,7 +46,7 @@ export function restore(parts: readonly Restoration[], facts: RestorationFacts):
     }
   }
   const exogenous = new Map([...blamed].map(([id, part]) => [id, Math.max(0, 1 - part)]));
-  return { metrics, exogenous, load: new Map() };
+  return withExcusedWaits({ metrics, exogenous, load: new Map() }, facts.excusedWaits, draws);
 }
 
 /**

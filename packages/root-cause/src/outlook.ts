@@ -1,5 +1,6 @@
 import type { Abduction, CausalModel, Intervention } from '@sage/causal-graph';
-import { type LatencyNodeId, median, type Objective, objectiveNode, type Rng } from '@sage/core';
+import { median, type Objective, objectiveNode, type Rng } from '@sage/core';
+import type { NodeDraws } from './excused-waits.js';
 import { type Restoration, type RestorationFacts, restore } from './intervene.js';
 
 /** The objective in the worlds after an intervention. */
@@ -29,14 +30,20 @@ export function foresee(
   abduction: Abduction,
   options: WorldOptions & { readonly intervention: Intervention },
 ): Outlook {
-  const node: LatencyNodeId = objectiveNode(options.objective);
-  const prediction = model.predict(abduction, options.intervention, {
-    samples: options.samples,
-    rng: options.rng,
-  });
-  const draws = prediction.draws(node, options.objective.percentile);
-  const met = draws.reduce((count, ms) => count + (ms <= options.objective.thresholdMs ? 1 : 0), 0);
+  const { objective, intervention } = options;
+  const draws = drawer(model, abduction, options)(intervention, objectiveNode(objective));
+  const met = draws.reduce((count, ms) => count + (ms <= objective.thresholdMs ? 1 : 0), 0);
   return { probability: draws.length === 0 ? 0 : met / draws.length, medianMs: median(draws) };
+}
+
+/** Draws latencies at the objective's percentile, in the worlds of `rng`. */
+export function drawer(
+  model: CausalModel,
+  abduction: Abduction,
+  { objective, ...worlds }: WorldOptions,
+): NodeDraws {
+  return (intervention, node) =>
+    model.predict(abduction, intervention, worlds).draws(node, objective.percentile);
 }
 
 export function counterfactuals(
@@ -45,6 +52,7 @@ export function counterfactuals(
   options: WorldOptions & { readonly facts: RestorationFacts },
 ): Counterfactuals {
   const answers = new Map<string, Outlook>();
+  const draws = drawer(model, abduction, options);
   return (parts) => {
     const key = parts
       .map(({ service, resource }) => `${service}\n${resource ?? ''}`)
@@ -52,7 +60,10 @@ export function counterfactuals(
       .join('\n\n');
     const known = answers.get(key);
     if (known !== undefined) return known;
-    const answer = foresee(model, abduction, { ...options, intervention: restore(parts, options.facts) });
+    const answer = foresee(model, abduction, {
+      ...options,
+      intervention: restore(parts, options.facts, draws),
+    });
     answers.set(key, answer);
     return answer;
   };

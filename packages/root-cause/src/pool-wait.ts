@@ -29,23 +29,32 @@ export function waitsForConnection(service: string, { rpc, kind }: LatencyNode):
 const UNSEEN_PART = 0.75;
 
 /**
+ * The part, 0..1, of what is unexplained of a call that waiting for a connection takes; undefined where that is not measured,
+ * or there is nothing to explain.
+ */
+export function explainedByWait(
+  { features }: ServiceSigns,
+  { meanExcessMs }: NodeAnomaly,
+): number | undefined {
+  const wait = features.find(({ feature }) => feature === 'software_pool_wait_ms');
+  if (wait === undefined || meanExcessMs <= 0) return undefined;
+  return Math.min(1, Math.max(0, wait.observed - wait.expected) / meanExcessMs);
+}
+
+/**
  * How far a caller's wait for a connection explains a slow way there to a callee that serves as fast as ever, or a slow
  * call of one that nobody sees serve.
  */
-export function poolWaitClaim(
-  signs: ServiceSigns,
-  { node, meanExcessMs }: NodeAnomaly,
-  calleeServes: () => Serving,
-): number {
-  if (meanExcessMs <= 0 || !waitsForConnection(signs.service, node)) return 0;
-  const wait = signs.features.find(({ feature }) => feature === 'software_pool_wait_ms');
+export function poolWaitClaim(signs: ServiceSigns, entry: NodeAnomaly, calleeServes: () => Serving): number {
+  const { node } = entry;
+  if (!waitsForConnection(signs.service, node)) return 0;
   const isNoted = signs.features.some(({ feature, z }) => POOL_QUEUE.includes(feature) && z >= POOL_NOTED_Z);
-  if (wait === undefined || !isNoted) return 0;
+  const explained = explainedByWait(signs, entry);
+  if (explained === undefined || !isNoted) return 0;
   const serving = calleeServes();
   const isWay = node.kind === 'request' && serving === 'as usual';
   const isBare = node.kind === 'client' && serving === 'unseen';
   if (!isWay && !isBare) return 0;
-  const explained = Math.min(1, Math.max(0, wait.observed - wait.expected) / meanExcessMs);
   // A slow callee holds connections, too; what then is left unexplained is the time that it takes itself.
   return CONVINCING * (isBare ? UNSEEN_PART * explained : 1) * explained;
 }

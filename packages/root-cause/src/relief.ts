@@ -13,11 +13,11 @@ import {
 } from '@sage/core';
 import { strength } from './anomaly.js';
 import { resourceEvidence } from './evidence.js';
-import { viewGraph } from './graph-view.js';
+import type { NodeDraws } from './excused-waits.js';
 import { type Restoration, restore } from './intervene.js';
-import { normalReference } from './normal-reference.js';
 import { type DiagnoseInput, resolveOptions } from './options.js';
-import { readScene, type Scene } from './scene.js';
+import { drawer } from './outlook.js';
+import { type Scene, sceneOf } from './scene.js';
 import { normalLoad } from './workload.js';
 
 export interface ReliefOptions {
@@ -73,7 +73,8 @@ export function doseOf(
   const scene = sceneOf(input, resolveOptions({ rng: options.rng }));
   const known = culprits.filter(({ service }) => scene?.facts.view.services.includes(service));
   if (scene === undefined || known.length === 0) return undefined;
-  return smallestDose(restore(known, scene.facts), scene, { input, options });
+  const draws = drawsIn(scene, { input, options });
+  return smallestDose(restore(known, scene.facts, draws), draws, input, options);
 }
 
 /** The same for the load, with the service that it saturates. undefined where the load is not above normal. */
@@ -85,7 +86,7 @@ export function loadRelief(input: DiagnoseInput, options: ReliefOptions): LoadRe
   if (scene === undefined || !(growth > 1) || !Number.isFinite(growth)) return undefined;
   const { anomalyThreshold: threshold } = settings;
   const whole = normalLoad(scene.facts.reference, scene.signs, { window: input.window, growth, threshold });
-  const dose = smallestDose(whole, scene, { input, options });
+  const dose = smallestDose(whole, drawsIn(scene, { input, options }), input, options);
   const saturated = mostStrained(scene);
   if (dose === undefined || saturated === undefined) return undefined;
   const evidence = resourceEvidence(
@@ -96,23 +97,23 @@ export function loadRelief(input: DiagnoseInput, options: ReliefOptions): LoadRe
   return { ...dose, ...saturated, evidence, share: dose.enough * (1 - 1 / growth) };
 }
 
-function sceneOf(
-  { model, window, history, objective }: DiagnoseInput,
-  { anomalyThreshold: threshold }: { readonly anomalyThreshold: number },
-): Scene | undefined {
-  const view = viewGraph(model.graph, objectiveNode(objective));
-  const reference = normalReference(history, window, { objective, graph: model.graph });
-  if (view === undefined || reference === undefined) return undefined;
-  return readScene({ model, window, objective }, { view, reference, threshold });
+/** In the same worlds for every intervention. */
+function drawsIn(
+  { abduction }: Scene,
+  { input, options }: { readonly input: DiagnoseInput; readonly options: ReliefOptions },
+): NodeDraws {
+  const worlds = { samples: options.samples ?? 64, rng: options.rng.fork('relief') };
+  return drawer(input.model, abduction, { objective: input.objective, ...worlds });
 }
 
 /** `whole`: at the end of the way. */
 function smallestDose(
   whole: Intervention,
-  scene: Scene,
-  { input, options }: { readonly input: DiagnoseInput; readonly options: ReliefOptions },
+  draws: NodeDraws,
+  input: DiagnoseInput,
+  options: ReliefOptions,
 ): Dose | undefined {
-  const ask = (dose: number) => outcomeAt(dose, whole, { scene, input, options });
+  const ask = (dose: number) => outcomeAt(dose, whole, draws, input);
   const restored = ask(1);
   if (restored === undefined) return undefined;
   const { thresholdMs } = input.objective;
@@ -143,25 +144,12 @@ interface DoseOutcome {
 function outcomeAt(
   dose: number,
   whole: Intervention,
-  {
-    scene,
-    input,
-    options,
-  }: { readonly scene: Scene; readonly input: DiagnoseInput; readonly options: ReliefOptions },
+  drawsOf: NodeDraws,
+  { objective, window }: Pick<DiagnoseInput, 'objective' | 'window'>,
 ): DoseOutcome | undefined {
-  const { model, objective, window } = input;
   const seen = seenPart(dose, whole, window);
   const drawsWith = (exogenous: Intervention['exogenous']) =>
-    model
-      .predict(
-        scene.abduction,
-        { ...seen, exogenous },
-        {
-          samples: options.samples ?? 64,
-          rng: options.rng.fork('relief'),
-        },
-      )
-      .draws(objectiveNode(objective), objective.percentile);
+    drawsOf({ ...seen, exogenous }, objectiveNode(objective));
   const stays = drawsWith(new Map());
   const draws = drawsWith(whole.exogenous).map((ms, world) => between(stays[world] ?? ms, ms, dose));
   if (draws.length === 0) return undefined;

@@ -3,7 +3,7 @@ import type { LatencyNodeId } from '@sage/core';
 import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import type { GraphView } from './graph-view.js';
 import { lendHiddenWays } from './hidden-ways.js';
-import { poolWaitClaim, type Serving, servingOf } from './pool-wait.js';
+import { explainedByWait, poolWaitClaim, type Serving, servingOf, waitsForConnection } from './pool-wait.js';
 import { isClearedByProbe, probedDelayMs } from './probe.js';
 import { NOISE_Z, peerOf, type Standing, standingsOf, without } from './standing.js';
 import { commonCauseClaim, unseenPoolPart } from './unmeasured.js';
@@ -111,6 +111,8 @@ function claimStrength(
   const { compute, edges } = standing;
   const contention = Math.max(
     standing.contention,
+    standing.pools *
+      (waitsForConnection(signs.service, shared.node) ? (explainedByWait(signs, shared) ?? 1) : 1),
     poolWaitClaim(signs, shared, calleeServes),
     commonCauseClaim(signs, shared, standing.callees),
   );
@@ -189,7 +191,10 @@ export function assignResponsibility(
       }),
       isCallee: owner.service === entry.node.rpc.callee && entry.node.kind !== 'response',
     }));
-    const contentionOf = (owner: ServiceSigns) => standing(owner).contention;
+    const contentionOf = (owner: ServiceSigns) => {
+      const { contention, pools } = standing(owner);
+      return Math.max(contention, pools);
+    };
     return boundByProbes(leaveToUnseen(splitBlame(claims), entry, { owners, contentionOf }), entry, owners);
   };
   const guilts = new Map<string, number>();

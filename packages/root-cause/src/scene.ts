@@ -1,10 +1,12 @@
 import type { Abduction } from '@sage/causal-graph';
+import { objectiveNode } from '@sage/core';
 import { noSigns, readSigns, type ServiceSigns } from './anomaly.js';
 import { type Attribution, attribute } from './attribution.js';
-import type { GraphView } from './graph-view.js';
+import { excusedWaits } from './excused-waits.js';
+import { type GraphView, viewGraph } from './graph-view.js';
 import type { RestorationFacts } from './intervene.js';
-import type { NormalReference } from './normal-reference.js';
-import type { DiagnoseInput } from './options.js';
+import { type NormalReference, normalReference } from './normal-reference.js';
+import type { DiagnoseInput, Settings } from './options.js';
 import { assignResponsibility } from './responsibility.js';
 import { seeUntraced } from './untraced.js';
 
@@ -16,6 +18,17 @@ export interface Scene {
   readonly signs: ReadonlyMap<string, ServiceSigns>;
   readonly signsOf: (service: string) => ServiceSigns;
   readonly facts: RestorationFacts;
+}
+
+/** The scene of a window beside what was normal before it; undefined where the graph or history tell nothing of that. */
+export function sceneOf(
+  { model, window, history, objective }: DiagnoseInput,
+  { anomalyThreshold: threshold }: Pick<Settings, 'anomalyThreshold'>,
+): Scene | undefined {
+  const view = viewGraph(model.graph, objectiveNode(objective));
+  const reference = normalReference(history, window, { objective, graph: model.graph });
+  if (view === undefined || reference === undefined) return undefined;
+  return readScene({ model, window, objective }, { view, reference, threshold });
 }
 
 export function readScene(
@@ -46,6 +59,16 @@ export function readScene(
     abduction,
     signs,
     signsOf: (service) => signs.get(service) ?? noSigns(service),
-    facts: { view, window, reference, responsibility, attribution },
+    facts: {
+      view,
+      window,
+      reference,
+      responsibility,
+      attribution,
+      excusedWaits: excusedWaits({
+        ...{ view, signs, window, reference, abduction, responsibility },
+        percentile: objective.percentile,
+      }),
+    },
   };
 }

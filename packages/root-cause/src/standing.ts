@@ -10,8 +10,10 @@ export const NOISE_Z = 2;
 
 /** What is the same for every node that a service shares. */
 export interface Standing {
-  /** Largest strength of what it waits for, pools discounted. */
+  /** Largest strength of what it waits for, but for pools… */
   readonly contention: number;
+  /** …and that of its waits for connections, discounted. */
+  readonly pools: number;
   readonly compute: number;
   /** By peer. */
   readonly edges: ReadonlyMap<string, EdgeStanding>;
@@ -35,10 +37,16 @@ const POOL_PART = 0.2;
 
 /** Largest strength of what a service waits for, pools discounted. */
 export function contentionOf(signs: ServiceSigns): number {
-  const strengths = [...directContention(signs, () => 0)].map(
-    ([resource, value]) => (resource === 'software' ? POOL_PART : 1) * (value ?? 0),
-  );
-  return Math.max(0, ...strengths);
+  const { contention, pools } = waitsOf(signs);
+  return Math.max(contention, pools);
+}
+
+function waitsOf(signs: ServiceSigns): Pick<Standing, 'contention' | 'pools'> {
+  const { software = 0, ...others } = Object.fromEntries(directContention(signs, () => 0));
+  return {
+    contention: Math.max(0, ...Object.values(others).map((value) => value ?? 0)),
+    pools: POOL_PART * software,
+  };
 }
 
 /** How each service stands, by name. */
@@ -73,7 +81,6 @@ function standingOf(
   callers: readonly NodeAnomaly[],
   contentions: ReadonlyMap<string, number>,
 ): Standing {
-  const contention = contentions.get(signs.service) ?? 0;
   const edges = new Map<string, EdgeStanding>();
   for (const entry of [...signs.shared, ...callers]) {
     const peer = peerOf(signs.service, entry.node);
@@ -86,7 +93,7 @@ function standingOf(
     });
   }
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
-  return { contention, compute, edges, callees: slowCallees(signs, contentions) };
+  return { ...waitsOf(signs), compute, edges, callees: slowCallees(signs, contentions) };
 }
 
 /** The same but for what a service shares with a peer. */

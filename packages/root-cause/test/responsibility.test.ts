@@ -219,8 +219,12 @@ describe('assignResponsibility', () => {
   });
 
   describe('a call of one span', () => {
-    const partOfCaller = (front: readonly FeatureAnomaly[], store: readonly FeatureAnomaly[]): number => {
-      const way = link('front', 'store', 200);
+    const partOfCaller = (
+      front: readonly FeatureAnomaly[],
+      store: readonly FeatureAnomaly[],
+      meanExcessMs = 0,
+    ): number => {
+      const way = { ...link('front', 'store', 200), meanExcessMs };
       const call: NodeAnomaly = { ...way, node: { ...way.node, kind: 'client' } };
       const others = ['x', 'y', 'z'].map((callee) => link('front', callee, 0));
       const signs = new Map<string, ServiceSigns>([
@@ -234,6 +238,15 @@ describe('assignResponsibility', () => {
       expect(
         partOfCaller([], [feature('disk_wait_ratio', 0), feature('memory_pressure_ratio', 0)]),
       ).to.be.closeTo(1 / 5, 1e-9);
+    });
+    it("is the less its caller's the less of it a wait for connections takes", () => {
+      const parts = [90, 60, 45, 0].map((waitMs) =>
+        partOfCaller([{ ...feature('software_pool_wait_ms', 30), observed: waitMs }], [], 90),
+      );
+      expect(parts[0]).to.be.above(0.9);
+      expect(parts[3]).to.be.at.most(0.02);
+      expect([...parts].sort((a, b) => b - a)).to.deep.equal(parts);
+      expect(new Set(parts).size).to.equal(parts.length);
     });
     it('is not where that is measured, or where its callee suffers', () => {
       expect(partOfCaller([feature('software_pool_wait_ms', 0)], [])).to.be.at.most(0.02);
@@ -276,10 +289,17 @@ describe('assignResponsibility', () => {
       expectedMs: 40,
     };
     const ways = new Map([['a', [{ node: served.node, callsPerChild: 1 }]]]);
-    const partOf = (features: readonly FeatureAnomaly[]) => {
+    const partOf = (
+      features: readonly FeatureAnomaly[],
+      excessesMs: Readonly<Record<string, number>> = {},
+    ) => {
+      const further = Object.entries(excessesMs).map(([store, excessMs]) => ({
+        ...link('a', store, 3 * excessMs),
+        excessMs,
+      }));
       const signs = new Map<string, ServiceSigns>([
         ['front', hub('front', [served])],
-        ['a', hub('a', [], features)],
+        ['a', hub('a', further, features)],
       ]);
       const responsibility = assignResponsibility(signs, { ...NOTHING_ELSE, hiddenWays: ways });
       expect(responsibility('front', served.node.id) + responsibility('a', served.node.id)).to.equal(1);
@@ -288,6 +308,13 @@ describe('assignResponsibility', () => {
     it("is its callee's as far as probes of the callee take longer", () => {
       expect(partOf([feature('network_probe_ms', 5)])).to.equal(0.5);
       expect(partOf([feature('network_probe_ms', 11)])).to.equal(1);
+    });
+    it("is its callee's as far as all that is seen over a link with a queue takes longer", () => {
+      const short = { ...feature('network_probe_ms', 2), observed: 2, expected: 0.05 };
+      expect(partOf([short], { store: 15 })).to.equal(0.5);
+      expect(partOf([short], { store: 60, cache: 3 })).to.be.closeTo(0.1, 1e-9);
+      expect(partOf([short], { store: 60, cache: 0 })).to.equal(0);
+      expect(partOf([{ ...short, expected: 1 }], { store: 15 })).to.equal(0);
     });
     it("is nobody else's where they take as long as ever", () => {
       expect(partOf([feature('network_probe_ms', 1)])).to.equal(0);

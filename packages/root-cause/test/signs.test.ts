@@ -252,6 +252,16 @@ describe('the resource that explains a service', () => {
       'network',
     ],
     [
+      'connections run out while the probe meets a queue: they are held for longer',
+      { features: [feature('software_pool_wait_ms', 60), feature('network_probe_ms', 60)] },
+      'network',
+    ],
+    [
+      'connections run out, and the probe is fine',
+      { features: [feature('software_pool_wait_ms', 60), feature('network_probe_ms', 0)] },
+      'software',
+    ],
+    [
       'calls wait for a connection, and the callee serves as ever',
       {
         shared: [
