@@ -33,6 +33,9 @@ export {
   robustScale,
   robustScaleInPlace,
   robustScaleOfSorted,
+  TAIL_PROBABILITY,
+  upperScaleInPlace,
+  upperSpread,
 } from './statistics.js';
 export {
   FEATURE_NAMES,
@@ -68,4 +71,4 @@ export {
   type Window,
 } from './window.js';
 export { plainWindow, WindowPacker } from './window-packer.js';
-export { actionWords, measured, measurementName, milliseconds, percent } from './words.js';
+export { actionWords, measured, measurementName, milliseconds, operationName, percent } from './words.js';

@@ -47,6 +47,25 @@ export function robustScaleOfSorted(sorted: ArrayLike<number>, floor: number): R
   return { center: quantileOfSorted(sorted, 0.5), spread: Math.max(0.7413 * iqr, floor) };
 }
 
+/** What is seen in one of twenty ordinary windows: where the upper tail is read. */
+export const TAIL_PROBABILITY = 0.95;
+/** That quantile of the standard normal. */
+const TAIL_Z = 1.645;
+
+/**
+ * How far above its centre what is ordinary lies, as a normal's σ: by its quartiles, and by its 95th percentile where that
+ * lies further out. Waits come in bursts: most of the time there are none, and now and then many, with nothing being wrong.
+ */
+export function upperSpread({ center, spread }: RobustScale, tail: number): number {
+  return Math.max(spread, (tail - center) / TAIL_Z);
+}
+
+/** As `robustScale`, with the spread above the centre; leaves `values` in another order. */
+export function upperScaleInPlace(values: Float64Array, floor: number): RobustScale {
+  const scale = robustScaleInPlace(values, floor);
+  return { center: scale.center, spread: upperSpread(scale, quantile(values, TAIL_PROBABILITY)) };
+}
+
 /** Numbers that are none have their place last, which selection by comparison does not give them. */
 function hasGaps(values: Float64Array): boolean {
   for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) return true;

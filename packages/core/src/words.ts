@@ -1,5 +1,6 @@
 /** Numbers, measurements and actions in the words that terminals, annotations and the page share. Imports nothing. */
 import type { Action, SharedResource } from './action.js';
+import type { LatencyNodeId } from './window.js';
 
 /** “4.2 ms”, “73 ms”, “1.25 s”; “–” where there is no number. */
 export function milliseconds(value: number | null | undefined): string {
@@ -54,6 +55,12 @@ export function measurementName(name: string): string {
     default:
       return name.replace(/_(ratio|ms|bytes_per_second|bytes|per_second|cores)$/, '').replaceAll('_', ' ');
   }
+}
+
+/** “frontend HTTP GET /hotels”: the operation that a latency node is of; the name itself where it is none. */
+export function operationName(node: LatencyNodeId): string {
+  const [, , , callee, operation] = LATENCY_NODE.exec(node) ?? [];
+  return callee === undefined ? node : `${callee} ${operation}`;
 }
 
 /** What is different once an action is in force. */

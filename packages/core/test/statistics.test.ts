@@ -1,5 +1,13 @@
 import { expect } from 'chai';
-import { createRng, median, quantile, quantileOfSorted, robustScale } from '../src/index.js';
+import {
+  createRng,
+  median,
+  quantile,
+  quantileOfSorted,
+  robustScale,
+  robustScaleInPlace,
+  upperScaleInPlace,
+} from '../src/index.js';
 
 describe('statistics', () => {
   const quantiles = [
@@ -43,5 +51,22 @@ describe('statistics', () => {
 
   it('never believes in less spread than the measurement resolves', () => {
     expect(robustScale([7, 7, 7], 0.5)).to.deep.equal({ center: 7, spread: 0.5 });
+  });
+
+  it('takes the upper tail of what comes in bursts for ordinary, and one outlier not', () => {
+    const calm = Array.from({ length: 90 }, (_, i) => 0.01 * (i % 10));
+    const upper = (values: readonly number[]) => upperScaleInPlace(Float64Array.from(values), 0.001);
+    const burst = [...calm, ...Array.from({ length: 10 }, () => 1)];
+    const { center, spread } = upper(burst);
+    expect((1 - center) / spread).to.be.closeTo(1.645, 1e-9);
+    expect((1 - center) / robustScale(burst, 0.001).spread).to.be.above(20);
+    expect(upper([...calm, 1]).spread).to.be.below(1.2 * upper(calm).spread);
+  });
+
+  it('spreads a normal above its centre as its quartiles do', () => {
+    const rng = createRng(5);
+    const values = Float64Array.from({ length: 20_000 }, () => rng.normal());
+    const scale = robustScaleInPlace(values.slice(), 0.1);
+    expect(upperScaleInPlace(values, 0.1).spread).to.be.closeTo(scale.spread, 0.03);
   });
 });

@@ -1,4 +1,4 @@
-import { quantileOfSorted, robustScale } from '@sage/core';
+import { quantileOfSorted, robustScale, TAIL_PROBABILITY, upperSpread } from '@sage/core';
 import type { Inputs } from './inputs.js';
 import type { Layout } from './layout.js';
 import type { Mechanism } from './mechanism.js';
@@ -29,6 +29,7 @@ export const RESIDUAL_PROBABILITIES: readonly number[] = [
   0.998, 1,
 ];
 export const RESIDUAL_QUANTILES = RESIDUAL_PROBABILITIES.length;
+const TAIL = RESIDUAL_PROBABILITIES.indexOf(TAIL_PROBABILITY);
 
 export function emptyResiduals(layout: Layout): Residuals {
   const size = 3 * layout.nodes.length;
@@ -90,6 +91,12 @@ function residualsOf(mechanism: Mechanism, rows: readonly Inputs[], size: number
 /** So many of them, evenly spread; several times where there are fewer. */
 function evenly<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)] as T);
+}
+
+/** How far above its centre a residual of a node's percentile lies in ordinary windows, ms: see `upperSpread`. */
+export function spreadAbove({ center, spread, quantiles }: Residuals, nodePercentile: number): number {
+  const scale = { center: center[nodePercentile] as number, spread: spread[nodePercentile] as number };
+  return upperSpread(scale, quantiles[nodePercentile * RESIDUAL_QUANTILES + TAIL] as number);
 }
 
 /**

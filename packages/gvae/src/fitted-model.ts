@@ -9,7 +9,7 @@ import type {
 } from '@sage/causal-graph';
 import { LATENCY_ACCURACY, type LatencyNodeId, PERCENTILES, type Percentile, type Window } from '@sage/core';
 import { AbductedWeights } from './abducted-weights.js';
-import type { Residuals } from './calibration.js';
+import { type Residuals, spreadAbove } from './calibration.js';
 import { type Inputs, inputReader } from './inputs.js';
 import { lackingCauses } from './lacking-causes.js';
 import type { Layout } from './layout.js';
@@ -152,7 +152,7 @@ class GvaeAbduction implements Abduction {
     const expectedMs = expected[at] as number;
     // Both come of what was read off sketches.
     const readingMs = LATENCY_ACCURACY * Math.hypot(Math.min(observedMs, expectedMs), expectedMs);
-    const spreadMs = Math.hypot(residuals.spread[at] as number, readingMs);
+    const spreadMs = Math.hypot(spreadAbove(residuals, at), readingMs);
     return { observedMs, expectedMs, z: (observedMs - expectedMs) / spreadMs };
   }
 

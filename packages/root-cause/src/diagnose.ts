@@ -36,7 +36,7 @@ export function diagnose(input: DiagnoseInput, options: DiagnoseOptions): Diagno
     return conclude({ verdict: 'undetermined', reason });
   }
 
-  const inquiry = openInquiry(input, { settings, view, reference, reading, observedMs });
+  const inquiry = openInquiry(input, { settings, view, reference, observedMs });
   return conclude(settings.method === 'faithful' ? searchFaithfully(inquiry) : search(inquiry));
 }
 

@@ -1,5 +1,5 @@
-import type { ObjectiveReading } from '@sage/core';
 import type { GraphView } from './graph-view.js';
+import { type LeadingLoad, leadingLoad } from './leading-load.js';
 import type { NormalReference } from './normal-reference.js';
 import type { DiagnoseInput, Settings } from './options.js';
 import { type Counterfactuals, counterfactuals, type WorldOptions } from './outlook.js';
@@ -13,8 +13,7 @@ export interface Inquiry extends DiagnoseInput {
   readonly observedMs: number;
   /** What it takes beyond its usual latency, or beyond its threshold where it is usually slower than that. */
   readonly excessMs: number;
-  /** Requests per second of the objective. */
-  readonly load: number;
+  readonly load: LeadingLoad;
   /** Present load over the reference's. */
   readonly growth: number;
   /** The same worlds for every question. */
@@ -29,19 +28,18 @@ export function openInquiry(
     settings,
     view,
     reference,
-    reading: { requestsPerSecond: load },
     observedMs,
   }: {
     readonly settings: Settings;
     readonly view: GraphView;
     readonly reference: NormalReference;
-    readonly reading: ObjectiveReading;
     readonly observedMs: number;
   },
 ): Inquiry {
   const { model, objective } = input;
   const scene = readScene(input, { view, reference, threshold: settings.anomalyThreshold });
   const worlds = { objective, rng: settings.rng.fork('worlds'), samples: settings.samples };
+  const load = leadingLoad(input.window, reference, objective);
   const normalMs = reference.latency(view.target.id, objective.percentile)?.center ?? objective.thresholdMs;
   return {
     ...input,
@@ -51,7 +49,7 @@ export function openInquiry(
     observedMs,
     excessMs: Math.max(0, observedMs - Math.min(normalMs, objective.thresholdMs)),
     load,
-    growth: reference.loadPerSecond > 0 ? load / reference.loadPerSecond : 1,
+    growth: load.usualPerSecond > 0 ? load.perSecond / load.usualPerSecond : 1,
     worlds,
     ask: counterfactuals(model, scene.abduction, { ...worlds, facts: scene.facts }),
   };

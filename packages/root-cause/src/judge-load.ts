@@ -5,19 +5,10 @@ import { foresee } from './outlook.js';
 import { workloadText } from './reason.js';
 import { isOverloaded, normalLoad, strainedBeyondLoad } from './workload.js';
 
-/** Standard errors of a count. */
-const SURE_ERRORS = 2;
-
-/** Requests per second that are surely asked for: of sampled traces few make a count, and n calls are known within √n. */
-export function sureLoad({ load, window }: Pick<Inquiry, 'load' | 'window'>): number {
-  const seconds = (window.endMs - window.startMs) / 1000;
-  return load - (SURE_ERRORS * Math.sqrt(load * seconds)) / seconds;
-}
-
 /** Whether load alone, larger by far than what the objective is ordinarily met at, explains the violation. */
 export function isSurge(inquiry: Inquiry): boolean {
-  const { reference, settings, scene } = inquiry;
-  if (sureLoad(inquiry) <= settings.surgeRatio * reference.largestLoadPerSecond) return false;
+  const { load, settings, scene } = inquiry;
+  if (load.surePerSecond <= settings.surgeRatio * load.largestPerSecond) return false;
   const strained = strainedBeyondLoad(scene.view.services, scene.signs, beyondLoad(inquiry));
   return strained.length === 0 || wouldNormalLoadRestore(inquiry);
 }
@@ -35,12 +26,12 @@ export function isOwedToLoad(inquiry: Inquiry): boolean {
 
 /** It was the load, and nobody's fault. */
 export function workloadFinding(inquiry: Inquiry, services: readonly Candidate[]): Finding {
-  const reason = workloadText(inquiry.load, inquiry.reference);
+  const reason = workloadText(inquiry.load, inquiry.objective);
   return blamelessFinding(inquiry, { verdict: 'workload', reason, services });
 }
 
-function isLoadUnusual(inquiry: Inquiry): boolean {
-  return sureLoad(inquiry) > inquiry.reference.largestLoadPerSecond;
+function isLoadUnusual({ load }: Inquiry): boolean {
+  return load.surePerSecond > load.largestPerSecond;
 }
 
 function wouldNormalLoadRestore(inquiry: Inquiry): boolean {

@@ -10,12 +10,12 @@ import {
   quantile,
   type RobustScale,
   readObjective,
-  robustScaleInPlace,
+  upperScaleInPlace,
   type Window,
 } from '@sage/core';
 import { type ChosenColumns, WindowColumns } from './window-columns.js';
 
-/** What was normal at the present load: centre and spread per column over windows that met the objective. */
+/** What was normal at the present load: centre and spread above it per column over windows that met the objective. */
 export interface NormalReference {
   /** What it rests on, oldest first where all are of the present load. */
   readonly windows: readonly Window[];
@@ -29,6 +29,8 @@ export interface NormalReference {
   latency(node: LatencyNodeId, percentile: Percentile): RobustScale | undefined;
   /** Median requests per second of each root. */
   readonly rootLoads: ReadonlyMap<LatencyNodeId, number>;
+  /** Of any root, as `largestLoadPerSecond` of the objective's. */
+  largestLoad(root: LatencyNodeId): number;
 }
 
 const LOAD_BAND = 0.2;
@@ -48,7 +50,7 @@ const LATENCY_FLOOR_RATIO = 0.05;
 const LATENCY_FLOOR_MS = 0.2;
 
 /**
- * Median and robust spread over the windows before `present` that met the objective at a load within 20 % of the
+ * Median and spread above it over the windows before `present` that met the objective at a load within 20 % of the
  * present one; where there are fewer than ten, over the ten nearest in load. Windows overlapping `present` are left
  * out, since they hold part of the violation, and so are those of six window lengths before it, where enough remain: a
  * fault is seldom as old as the violation only. undefined where fewer than three windows qualify.
@@ -87,6 +89,11 @@ export function normalReference(
       ORDINARY_LOADS,
     ),
     ...scalesOf(columnsOf(graph).of(windows)),
+    largestLoad: (root) =>
+      quantile(
+        met.map(({ window }) => callsPerSecond(window, root)),
+        ORDINARY_LOADS,
+      ),
     rootLoads: new Map(
       graph.roots.map((root) => [
         root,
@@ -151,7 +158,7 @@ function scalesOf(columns: ChosenColumns): Pick<NormalReference, 'features' | 'l
 function featureScales(columns: ChosenColumns, service: string): ReadonlyMap<FeatureName, RobustScale> {
   const scales = new Map<FeatureName, RobustScale>();
   for (const [feature, values] of columns.features(service)) {
-    if (values.length > 0) scales.set(feature, robustScaleInPlace(values, FEATURES[feature].resolution));
+    if (values.length > 0) scales.set(feature, upperScaleInPlace(values, FEATURES[feature].resolution));
   }
   return scales;
 }
@@ -163,6 +170,6 @@ function latencyScale(
 ): RobustScale | undefined {
   const values = columns.latency(node, percentile);
   if (values.length === 0) return undefined;
-  const { center, spread } = robustScaleInPlace(values, LATENCY_FLOOR_MS);
+  const { center, spread } = upperScaleInPlace(values, LATENCY_FLOOR_MS);
   return { center, spread: Math.max(spread, LATENCY_FLOOR_RATIO * center) };
 }

@@ -5,9 +5,11 @@ import {
   measurementName,
   milliseconds,
   type Objective,
+  objectiveNode,
+  operationName,
   type Victim,
 } from '@sage/core';
-import type { NormalReference } from './normal-reference.js';
+import type { LeadingLoad } from './leading-load.js';
 
 const RESOURCE_WORDS = {
   cpu: 'processor time',
@@ -41,8 +43,10 @@ export function culpritsText(culprits: readonly Culprit[], victims: readonly Vic
   return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, ${gone}the objective would hold with probability ${probability.toFixed(2)}${others}.`;
 }
 
-export function workloadText(load: number, reference: NormalReference): string {
-  return `Load is ${number(load)} requests/s, ${number(load / reference.largestLoadPerSecond)} times the most at which the objective was met, and no service suffers more than that explains.`;
+export function workloadText(load: LeadingLoad, objective: Objective): string {
+  const { root, perSecond, largestPerSecond } = load;
+  const whose = root === objectiveNode(objective) ? 'Load' : `Load of ${operationName(root)}`;
+  return `${whose} is ${number(perSecond)} requests/s, ${number(perSecond / largestPerSecond)} times the most at which the objective was met, and no service suffers more than that explains.`;
 }
 
 function evidenceText({ name, unit, observed, expected }: Evidence): string {

@@ -50,6 +50,12 @@ function isBeyondLoad(
 /** Consumption beyond so many times what load explains is of another making. */
 const MOST_PER_LOAD = 1.5;
 
+/**
+ * What load uses up: a request takes it once. Memory it holds for as long as it waits, and of those in progress there are
+ * as many as rate × time (Little 1961): where requests queue for something else it grows with the queue.
+ */
+const USED_UP: readonly Resource[] = OWN_USAGE.filter((resource) => resource !== 'memory');
+
 /** Whether consumption is further from normal than load explains, where nobody measures how long it is waited for. */
 function isConsumedBeyondLoad(
   { feature, z, observed, expected }: FeatureAnomaly,
@@ -57,7 +63,7 @@ function isConsumedBeyondLoad(
   { growth, threshold }: { readonly growth: number; readonly threshold: number },
 ): boolean {
   const { resource, role } = FEATURES[feature];
-  if (role !== 'usage' || !OWN_USAGE.includes(resource) || isWaitMeasured(signs, resource)) return false;
+  if (role !== 'usage' || !USED_UP.includes(resource) || isWaitMeasured(signs, resource)) return false;
   return z >= threshold && observed > MOST_PER_LOAD * Math.max(NO_GROWTH, growth) * expected;
 }
 

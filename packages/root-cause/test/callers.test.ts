@@ -38,6 +38,7 @@ describe('a slow call seen by who waits for it', () => {
       windows: [],
       loadPerSecond: 1,
       largestLoadPerSecond: 1,
+      largestLoad: () => 1,
       features: () => new Map(),
       latency: () => ({ center: 4, spread: 1 }),
       rootLoads: new Map(),

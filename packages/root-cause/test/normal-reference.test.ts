@@ -76,4 +76,15 @@ describe('normalReference', () => {
       expect(scale).to.deep.equal({ center: usage, spread: 0.02 });
     });
   }
+
+  it('what one in ten windows shows that met the objective is not far from normal', () => {
+    const history = series(40, (i) => at(i, 50, 50, i % 10 === 0 ? 0.8 : 0.2));
+    const reference = normalReference(history, at(100, 50, BROKEN), {
+      objective: OBJECTIVE,
+      graph: { roots: [node] },
+    });
+    const scale = reference?.features('frontend').get('cpu_usage_cores');
+    expect(scale?.center).to.equal(0.2);
+    expect((0.8 - 0.2) / (scale?.spread ?? 0)).to.be.below(2);
+  });
 });

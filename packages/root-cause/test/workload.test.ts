@@ -1,7 +1,7 @@
 import { FEATURES, type FeatureName, type Window } from '@sage/core';
 import { expect } from 'chai';
 import { type FeatureAnomaly, noSigns } from '../src/anomaly.js';
-import { sureLoad } from '../src/judge-load.js';
+import { sureLoad } from '../src/leading-load.js';
 import { isOverloaded, strainedBeyondLoad } from '../src/workload.js';
 
 /** A reading with its z by the feature's resolution. */
@@ -42,6 +42,24 @@ describe('contention beyond what load explains', () => {
       'a probe that takes long is nothing that load uses up',
       3,
       [reading('network_probe_ms', 300, 0.1), reading('cpu_usage_cores', 0.9, 0.3)],
+      true,
+    ],
+    [
+      'uses far more than load explains, and nobody measures its waits',
+      3,
+      [reading('cpu_usage_cores', 1.5, 0.3)],
+      true,
+    ],
+    [
+      'holds the memory of requests that wait in it',
+      3,
+      [reading('memory_working_set_bytes', 4e9, 1e8)],
+      false,
+    ],
+    [
+      'waits for memory',
+      3,
+      [reading('memory_working_set_bytes', 4e9, 1e8), reading('memory_pressure_ratio', 2, 0)],
       true,
     ],
   ];
@@ -103,7 +121,7 @@ describe('the load that is sure', () => {
     [0.1, -0.015],
   ] as const) {
     it(`of ${30 * load} calls counted in 30 s: ${sure} requests per second`, () => {
-      expect(sureLoad({ load, window })).to.be.closeTo(sure, 0.01);
+      expect(sureLoad(load, window)).to.be.closeTo(sure, 0.01);
     });
   }
 });

@@ -1,0 +1,57 @@
+import { callsPerSecond, type LatencyNodeId, type Objective, objectiveNode, type Window } from '@sage/core';
+import type { NormalReference } from './normal-reference.js';
+
+/** What users ask of one operation, beside what they ordinarily do; all in requests per second. */
+export interface LeadingLoad {
+  readonly root: LatencyNodeId;
+  readonly perSecond: number;
+  /** That are surely asked for: of sampled traces few make a count. */
+  readonly surePerSecond: number;
+  /** In windows like the present one that met the objective. */
+  readonly usualPerSecond: number;
+  /** That the objective is ordinarily met at. */
+  readonly largestPerSecond: number;
+}
+
+/** Standard errors of a count. */
+const SURE_ERRORS = 2;
+
+/** Requests per second that are surely asked for: n calls are known within √n. */
+export function sureLoad(perSecond: number, { startMs, endMs }: Pick<Window, 'startMs' | 'endMs'>): number {
+  const seconds = (endMs - startMs) / 1000;
+  return perSecond - (SURE_ERRORS * Math.sqrt(perSecond * seconds)) / seconds;
+}
+
+/**
+ * The load of the objective's own operation, or of another that is surely beyond what is ordinary, and further than that
+ * one. An operation that has to wait is counted when it is done, and at no more than its slowest service gets done: how
+ * much is asked then shows on the operations that the same users ask for beside it.
+ */
+export function leadingLoad(window: Window, reference: NormalReference, objective: Objective): LeadingLoad {
+  const own = loadOf(objectiveNode(objective), window, {
+    usualPerSecond: reference.loadPerSecond,
+    largestPerSecond: reference.largestLoadPerSecond,
+  });
+  let leading = own;
+  for (const [root, usualPerSecond] of reference.rootLoads) {
+    const perSecond = callsPerSecond(window, root);
+    // What is ordinary is dear to ask for, and at least as much as what is usual.
+    if (root === own.root || usualPerSecond <= 0 || perSecond <= usualPerSecond) continue;
+    const other = loadOf(root, window, { usualPerSecond, largestPerSecond: reference.largestLoad(root) });
+    if (other.surePerSecond > other.largestPerSecond && beyond(other) > beyond(leading)) leading = other;
+  }
+  return leading;
+}
+
+function loadOf(
+  root: LatencyNodeId,
+  window: Window,
+  ordinary: Pick<LeadingLoad, 'usualPerSecond' | 'largestPerSecond'>,
+): LeadingLoad {
+  const perSecond = callsPerSecond(window, root);
+  return { root, perSecond, surePerSecond: sureLoad(perSecond, window), ...ordinary };
+}
+
+function beyond({ surePerSecond, largestPerSecond }: LeadingLoad): number {
+  return surePerSecond / largestPerSecond;
+}
