@@ -15,20 +15,20 @@ export interface Reference {
  * those alone are read then, so that a question about a day costs no more than one about an hour.
  */
 export class References {
-  private readonly known = new WeakMap<Objective, Growing>();
+  readonly #known = new WeakMap<Objective, Growing>();
 
   /** `windows`: of the question's past, oldest first. */
   of({ graph, objective }: Pick<Evidence, 'graph' | 'objective'>, windows: readonly Window[]): Reference {
-    const before = this.known.get(objective);
+    const before = this.#known.get(objective);
     if (before !== undefined && before.graph === graph && before.growTo(windows)) return before;
     const begun = new Growing(graph, windows);
-    this.known.set(objective, begun);
+    this.#known.set(objective, begun);
     return begun;
   }
 }
 
 class Growing implements Reference {
-  private readonly columns = new Map<string, SortedColumn>();
+  readonly #columns = new Map<string, SortedColumn>();
 
   constructor(
     readonly graph: CausalGraph,
@@ -43,27 +43,27 @@ class Growing implements Reference {
   }
 
   sorted(column: Column): Float64Array {
-    const known = this.columns.get(column.name) ?? new SortedColumn();
-    this.columns.set(column.name, known);
+    const known = this.#columns.get(column.name) ?? new SortedColumn();
+    this.#columns.set(column.name, known);
     return known.readTo(this.windows, column);
   }
 }
 
 /** The numbers that a column has in the windows read so far. */
 class SortedColumn {
-  private values: Float64Array = new Float64Array(0);
-  private windowsRead = 0;
+  #values: Float64Array = new Float64Array(0);
+  #windowsRead = 0;
 
   readTo(windows: readonly Window[], column: Column): Float64Array {
-    const added = new Float64Array(windows.length - this.windowsRead);
+    const added = new Float64Array(windows.length - this.#windowsRead);
     let count = 0;
-    for (let i = this.windowsRead; i < windows.length; i++) {
+    for (let i = this.#windowsRead; i < windows.length; i++) {
       const value = column.read(windows[i] as Window);
       if (value !== undefined && Number.isFinite(value)) added[count++] = value;
     }
-    this.windowsRead = windows.length;
-    if (count > 0) this.values = merged(this.values, added.subarray(0, count).sort());
-    return this.values;
+    this.#windowsRead = windows.length;
+    if (count > 0) this.#values = merged(this.#values, added.subarray(0, count).sort());
+    return this.#values;
   }
 }
 
