@@ -5,7 +5,7 @@ import type { CausalGraph } from './causal-graph.js';
 export interface Residual {
   readonly observedMs: number;
   readonly expectedMs: number;
-  /** (observed − expected) / robust spread of that difference over the windows the model learnt from. */
+  /** (observed − expected) / how far above it that lies in ordinary windows, of those the model learnt from, as a σ. */
   readonly z: number;
 }
 

@@ -7,11 +7,6 @@ export interface ServiceEdge {
   readonly to: string;
 }
 
-/** The nodes that a service's metrics and latent variable are parents of, causes first. */
-export function nodesOwnedBy(graph: CausalGraph, service: string): readonly LatencyNode[] {
-  return graph.latency.filter((node) => node.owners.includes(service));
-}
-
 /** Who calls whom, sorted, without calls of a service to itself and from outside. */
 export function serviceEdges(graph: CausalGraph): readonly ServiceEdge[] {
   const edges = new Map<string, ServiceEdge>();

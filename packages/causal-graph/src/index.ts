@@ -18,7 +18,6 @@ export {
 export {
   ancestorServices,
   calledBy,
-  nodesOwnedBy,
   type ServiceEdge,
   serviceEdges,
 } from './graph-queries.js';

@@ -19,7 +19,7 @@ export interface FeatureAnomaly {
   readonly feature: FeatureName;
   readonly observed: number;
   readonly expected: number;
-  /** (observed − expected) / robust spread; positive is worse for every feature. */
+  /** (observed − expected) / the spread above what is expected; positive is worse for every feature. */
   readonly z: number;
   /** What of `z` is above that of most other services: a sign that all of them show is nobody's own. */
   readonly ownZ: number;

@@ -60,6 +60,12 @@ export function directContention(
   return direct;
 }
 
+/** How strongly a service waits for connections, whoever is to blame for it, and for anything else at most. */
+export function sufferedWaits(signs: ServiceSigns): { readonly pools: number; readonly others: number } {
+  const { software = 0, ...others } = Object.fromEntries(directContention(signs, () => 0));
+  return { pools: software, others: Math.max(0, ...Object.values(others).map((value) => value ?? 0)) };
+}
+
 /** Features that tell of every wait for a processor; throttling tells of the service's own quota alone. */
 const PROCESSOR_WAITS: readonly FeatureName[] = ['cpu_runqueue_wait_ratio', 'cpu_pressure_ratio'];
 

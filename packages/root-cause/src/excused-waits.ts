@@ -10,7 +10,7 @@ import {
 } from '@sage/core';
 import { type FeatureAnomaly, NOTED_Z, type ServiceSigns, strength } from './anomaly.js';
 import { calleeParts, calleeSlowness } from './attribution.js';
-import { directContention } from './directness.js';
+import { sufferedWaits } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { holdsWays } from './hidden-ways.js';
 import type { NormalReference } from './normal-reference.js';
@@ -69,20 +69,20 @@ function excusedWaitOf(own: ServiceSigns, facts: WaitFacts): ExcusedWait | undef
   const { service } = own;
   const waits = own.features.filter(({ feature }) => isWait(feature));
   if (!waits.some(({ z }) => z >= NOTED_Z)) return undefined;
-  const { software = 0, ...others } = Object.fromEntries(directContention(own, () => 0));
-  if (software <= 0) return undefined;
-  const excused = Math.min(software, calleeSlowness(service, facts.signs, facts.responsibility));
+  const { pools, others } = sufferedWaits(own);
+  if (pools <= 0) return undefined;
+  const excused = Math.min(pools, calleeSlowness(service, facts.signs, facts.responsibility));
   const calls = excused > 0 ? slowCallsOf(service, facts) : [];
   if (calls.length === 0) return undefined;
   const unexplainedPart =
     splitBlame([
       { owner: 'callees', strength: excused },
-      { owner: service, strength: Math.max(software - excused, ...Object.values(others).map((s) => s ?? 0)) },
+      { owner: service, strength: Math.max(pools - excused, others) },
     ]).get('callees') ?? 0;
   return {
     service,
     waits,
-    part: excused / software,
+    part: excused / pools,
     calls,
     nodes: waitingNodes(own, calls),
     unexplainedPart,

@@ -28,17 +28,18 @@ export function sureLoad(perSecond: number, { startMs, endMs }: Pick<Window, 'st
  * much is asked then shows on the operations that the same users ask for beside it.
  */
 export function leadingLoad(window: Window, reference: NormalReference, objective: Objective): LeadingLoad {
-  const own = loadOf(objectiveNode(objective), window, {
+  const root = objectiveNode(objective);
+  const own = loadOf(root, window, {
     usualPerSecond: reference.loadPerSecond,
-    largestPerSecond: reference.largestLoadPerSecond,
+    largestPerSecond: reference.largestLoad(root),
   });
   let leading = own;
-  for (const [root, usualPerSecond] of reference.rootLoads) {
-    const perSecond = callsPerSecond(window, root);
+  for (const [other, usualPerSecond] of reference.rootLoads) {
+    const perSecond = callsPerSecond(window, other);
     // What is ordinary is dear to ask for, and at least as much as what is usual.
-    if (root === own.root || usualPerSecond <= 0 || perSecond <= usualPerSecond) continue;
-    const other = loadOf(root, window, { usualPerSecond, largestPerSecond: reference.largestLoad(root) });
-    if (other.surePerSecond > other.largestPerSecond && beyond(other) > beyond(leading)) leading = other;
+    if (other === root || usualPerSecond <= 0 || perSecond <= usualPerSecond) continue;
+    const load = loadOf(other, window, { usualPerSecond, largestPerSecond: reference.largestLoad(other) });
+    if (load.surePerSecond > load.largestPerSecond && beyond(load) > beyond(leading)) leading = load;
   }
   return leading;
 }

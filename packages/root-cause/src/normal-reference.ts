@@ -21,15 +21,13 @@ export interface NormalReference {
   readonly windows: readonly Window[];
   /** Median requests per second of the objective's root over them. */
   readonly loadPerSecond: number;
-  /** The largest load that the objective is ordinarily met at (its 95th percentile there, over all of history). */
-  readonly largestLoadPerSecond: number;
   /** Per feature of a service; empty where none was measured. */
   features(service: string): ReadonlyMap<FeatureName, RobustScale>;
   /** undefined where the node was not seen. */
   latency(node: LatencyNodeId, percentile: Percentile): RobustScale | undefined;
   /** Median requests per second of each root. */
   readonly rootLoads: ReadonlyMap<LatencyNodeId, number>;
-  /** Of any root, as `largestLoadPerSecond` of the objective's. */
+  /** Requests per second of a root that the objective is ordinarily met at, the most (their 95th percentile there, over all of history). */
   largestLoad(root: LatencyNodeId): number;
 }
 
@@ -83,10 +81,6 @@ export function normalReference(
     loadPerSecond: quantile(
       chosen.map((entry) => entry.load),
       0.5,
-    ),
-    largestLoadPerSecond: quantile(
-      met.map((entry) => entry.load),
-      ORDINARY_LOADS,
     ),
     ...scalesOf(columnsOf(graph).of(windows)),
     largestLoad: (root) =>

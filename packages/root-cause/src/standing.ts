@@ -1,6 +1,6 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
-import { directContention } from './directness.js';
+import { sufferedWaits } from './directness.js';
 import type { GraphView } from './graph-view.js';
 import { waitsForConnection } from './pool-wait.js';
 import type { SlowCallee } from './unmeasured.js';
@@ -42,11 +42,8 @@ export function contentionOf(signs: ServiceSigns): number {
 }
 
 function waitsOf(signs: ServiceSigns): Pick<Standing, 'contention' | 'pools'> {
-  const { software = 0, ...others } = Object.fromEntries(directContention(signs, () => 0));
-  return {
-    contention: Math.max(0, ...Object.values(others).map((value) => value ?? 0)),
-    pools: POOL_PART * software,
-  };
+  const { pools, others } = sufferedWaits(signs);
+  return { contention: others, pools: POOL_PART * pools };
 }
 
 /** How each service stands, by name. */

@@ -37,7 +37,6 @@ describe('a slow call seen by who waits for it', () => {
     const reference: NormalReference = {
       windows: [],
       loadPerSecond: 1,
-      largestLoadPerSecond: 1,
       largestLoad: () => 1,
       features: () => new Map(),
       latency: () => ({ center: 4, spread: 1 }),

@@ -59,7 +59,6 @@ function see(seen: Seen, faultsPerSecond: number): Seen {
   const reference: NormalReference = {
     windows: [],
     loadPerSecond: 1,
-    largestLoadPerSecond: 1,
     largestLoad: () => 1,
     features: () => new Map([['memory_major_faults_per_second', robustScale([0, 0, 0], 2)] as const]),
     latency: () => undefined,

@@ -1,0 +1,42 @@
+import { createRng } from '@sage/core';
+import { expect } from 'chai';
+import { diagnose, type Restoration, whatIf } from '../src/index.js';
+import { hotelGraph, OBJECTIVE } from './hotel.js';
+import { linearModel } from './linear-model.js';
+import { type ScenarioOptions, scenario } from './scenario.js';
+
+const graph = hotelGraph();
+const SAMPLES = 256;
+
+describe('what if', () => {
+  const world = (options: ScenarioOptions = {}) => ({
+    model: linearModel(graph),
+    objective: OBJECTIVE,
+    ...scenario(graph, { faults: [{ kind: 'cpu', service: 'geo' }], ...options }),
+  });
+  const ask = (input: ReturnType<typeof world>, ...parts: readonly Restoration[]) =>
+    whatIf(parts, input, { rng: createRng(5), samples: SAMPLES });
+
+  it('is answered as in a diagnosis', () => {
+    const input = world();
+    const { services } = diagnose(input, { rng: createRng(7), samples: SAMPLES });
+    expect(services.length).to.be.above(3);
+    for (const { service, counterfactualMs, probability } of services) {
+      const answer = ask(input, { service });
+      expect(answer?.medianMs, service).to.be.closeTo(counterfactualMs, 1);
+      expect(answer?.probability, service).to.be.closeTo(probability, 0.05);
+    }
+  });
+
+  it('tells the resource at fault from another', () => {
+    const input = world();
+    expect(ask(input, { service: 'geo', resource: 'cpu' })?.probability).to.be.above(0.95);
+    expect(ask(input, { service: 'geo', resource: 'disk' })?.probability).to.be.below(0.05);
+  });
+
+  it('is not answered where nothing tells what is normal, or the objective is unknown', () => {
+    expect(ask(world({ historyWindows: 2 }), { service: 'geo' })).to.equal(undefined);
+    const unknown = { ...world(), objective: { ...OBJECTIVE, operation: '/nothing' } };
+    expect(ask(unknown, { service: 'geo' })).to.equal(undefined);
+  });
+});
