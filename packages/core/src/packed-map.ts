@@ -42,6 +42,11 @@ export class PackedMap<K, V> implements ReadonlyMap<K, V> {
     this.#read = read;
   }
 
+  /** What compares maps then compares what is in it, which it keeps to itself. */
+  get [Symbol.toStringTag](): string {
+    return 'Map';
+  }
+
   get size(): number {
     if (this.#size === undefined) {
       this.#size = 0;

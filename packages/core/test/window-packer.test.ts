@@ -103,4 +103,17 @@ describe('a packed window', () => {
     const sent = structuredClone(plainWindow(packed[2] as Window));
     expect(sent).to.deep.equal(WINDOWS[2]?.[1]);
   });
+
+  it('is compared by what is in it', () => {
+    const [one, other] = [5, 6].map(
+      (p50Ms): Window => ({
+        ...{ startMs: 0, endMs: 30, metrics: new Map() },
+        latency: new Map([['server|a', stats(p50Ms)]]),
+      }),
+    ) as [Window, Window];
+    const packer = new WindowPacker();
+    expect(packer.pack(one)).to.deep.equal(one);
+    expect(packer.pack(one)).to.deep.equal(new WindowPacker().pack(one));
+    expect(packer.pack(one)).to.not.deep.equal(packer.pack(other));
+  });
 });

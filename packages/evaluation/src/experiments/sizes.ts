@@ -51,7 +51,7 @@ export const QUICK: Sizes = {
   },
 };
 
-/** An hour on two cores: a day learnt from, faults enough that an accuracy of 0.95 is known to within 0.03. */
+/** An hour and a quarter on two cores: a day learnt from, faults enough that an accuracy of 0.95 is known to within 0.03. */
 export const FULL: Sizes = {
   name: 'full',
   topologies: TOPOLOGY_NAMES,
