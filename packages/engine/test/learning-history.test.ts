@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { plainWindow, silentLogger } from '@sage/core';
+import { silentLogger } from '@sage/core';
 import { expect } from 'chai';
 import { WindowHistory } from '../src/learning/history.js';
 import { tempDir, window } from './support.js';
@@ -15,7 +15,7 @@ describe('the history of windows', () => {
     for (let index = 250; index < 2000; index++) history.add(idle(index), false);
     expect(history.windows).to.have.length(300);
     expect(history.learnable).to.have.length(200);
-    expect(history.latest && plainWindow(history.latest)).to.deep.equal(idle(1999));
+    expect(history.latest).to.deep.equal(idle(1999));
     await history.flush();
     expect((await WindowHistory.open(folder, options)).windows).to.have.length(250);
   });
@@ -27,7 +27,7 @@ describe('the history of windows', () => {
     });
     for (let index = 0; index < 5; index++) history.add(window(index, 40), false);
     history.add(idle(5), false);
-    expect(history.windows.map(plainWindow)).to.deep.equal([window(3, 40), window(4, 40), idle(5)]);
+    expect(history.windows).to.deep.equal([window(3, 40), window(4, 40), idle(5)]);
     await history.flush();
   });
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { plainWindow, silentLogger } from '@sage/core';
+import { silentLogger } from '@sage/core';
 import { expect } from 'chai';
 import { AlertJournal } from '../src/alerts/journal.js';
 import { parseNotification } from '../src/alerts/payload.js';
@@ -170,7 +170,7 @@ describe('after a crash', () => {
     await first.flush();
     appendFileSync(join(folder, `windows-${window(28, 1).startMs}.jsonl`), '{"s":1}\n{"s":');
     const second = await WindowHistory.open(folder, settings);
-    expect(second.windows.map(plainWindow)).to.deep.equal(
+    expect(second.windows).to.deep.equal(
       Array.from({ length: 8 }, (_, index) => window(index + 22, index + 23)),
     );
     expect(second.normal).to.have.length(7);
@@ -202,7 +202,7 @@ describe('after a crash', () => {
       await first.flush();
     }
     const second = await WindowHistory.open(folder, { maxWindows: 10, logger: silentLogger });
-    expect(second.windows.map(plainWindow)).to.deep.equal([0, 2, 3].map((index) => window(index, 40)));
+    expect(second.windows).to.deep.equal([0, 2, 3].map((index) => window(index, 40)));
   });
 
   it('an incident of an earlier version is read, with what is in force', async () => {
