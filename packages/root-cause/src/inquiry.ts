@@ -2,7 +2,7 @@ import type { GraphView } from './graph-view.js';
 import { type LeadingLoad, leadingLoad } from './leading-load.js';
 import type { NormalReference } from './normal-reference.js';
 import type { DiagnoseInput, Settings } from './options.js';
-import { type Counterfactuals, counterfactuals, type WorldOptions } from './outlook.js';
+import { type Counterfactuals, counterfactuals, type OutlookOptions, usualLimitMs } from './outlook.js';
 import { readScene, type Scene } from './scene.js';
 
 /** A broken objective and what its cause is sought with: what was seen, what is normal, and whom to ask "what if". */
@@ -17,7 +17,7 @@ export interface Inquiry extends DiagnoseInput {
   /** Present load over the reference's. */
   readonly growth: number;
   /** The same worlds for every question. */
-  readonly worlds: WorldOptions;
+  readonly worlds: OutlookOptions;
   readonly ask: Counterfactuals;
 }
 
@@ -38,7 +38,12 @@ export function openInquiry(
 ): Inquiry {
   const { model, objective } = input;
   const scene = readScene(input, { view, reference, threshold: settings.anomalyThreshold });
-  const worlds = { objective, rng: settings.rng.fork('worlds'), samples: settings.samples };
+  const worlds = {
+    objective,
+    rng: settings.rng.fork('worlds'),
+    samples: settings.samples,
+    usualMs: usualLimitMs({ view, reference }, objective),
+  };
   const load = leadingLoad(input.window, reference, objective);
   const normalMs = reference.latency(view.target.id, objective.percentile)?.center ?? objective.thresholdMs;
   return {

@@ -104,6 +104,24 @@ const CASES: readonly Case[] = [
     blamed: ['rate cpu', 'search software'],
   },
   {
+    name: 'two at once, of which the objective would hold with the lesser',
+    verdict: 'culprits',
+    faults: [
+      { kind: 'cpu', service: 'geo' },
+      { kind: 'link', service: 'memcached-reserve', ms: 12 },
+    ],
+    blamed: ['geo cpu', 'memcached-reserve network'],
+  },
+  {
+    name: 'a link that is a little slow and costs no request anything, beside a fault',
+    verdict: 'culprits',
+    faults: [
+      { kind: 'cpu', service: 'geo' },
+      { kind: 'link', service: 'memcached-reserve', ms: 1 },
+    ],
+    blamed: ['geo cpu'],
+  },
+  {
     name: 'trouble of a service that is no ancestor',
     verdict: 'culprits',
     faults: [
