@@ -12,6 +12,16 @@ const REAL_LOSS = 0.15;
 /** What those who run on one host take from each other. */
 const OF_THE_HOST: readonly Resource[] = ['cpu', 'memory', 'disk', 'llc'];
 
+type Seen = Pick<Scene, 'signs' | 'signsOf'> & {
+  readonly facts: Pick<Scene['facts'], 'responsibility' | 'attribution'>;
+};
+
+/** What it is told by. */
+export interface OwnFaultsFacts extends Pick<Inquiry, 'ask'> {
+  readonly scene: Seen;
+  readonly settings: Pick<Inquiry['settings'], 'maxCulprits' | 'anomalyThreshold'>;
+}
+
 /**
  * Who is at fault beside the fewest whose restoration restores the objective. With the worst of two faults mended the
  * objective may hold, and not be as usual all the same: the tail of a latency shows the slower of two, and of the other
@@ -21,7 +31,7 @@ const OF_THE_HOST: readonly Resource[] = ['cpu', 'memory', 'disk', 'llc'];
  * who lacks what a culprit lacks, where neighbours on one host lack it together.
  */
 export function withOwnFaults(
-  { scene, settings, ask }: Pick<Inquiry, 'scene' | 'settings' | 'ask'>,
+  { scene, settings, ask }: OwnFaultsFacts,
   { ranked, areSuspect }: Pick<JudgedServices, 'ranked' | 'areSuspect'>,
   blamed: readonly string[],
 ): readonly string[] {
@@ -44,7 +54,7 @@ export function withOwnFaults(
 }
 
 /** How far a service is from normal by its own doing, but for what it shares with others. */
-function anomalyBeside(service: string, others: readonly string[], { signsOf, signs, facts }: Scene): number {
+function anomalyBeside(service: string, others: readonly string[], { signsOf, signs, facts }: Seen): number {
   const own = signsOf(service);
   const shared = own.shared.filter(({ node }) => !others.includes(peerOf(service, node) ?? ''));
   return ownAnomaly({ ...own, shared }, facts.responsibility, () =>
@@ -52,12 +62,12 @@ function anomalyBeside(service: string, others: readonly string[], { signsOf, si
   ).decisive;
 }
 
-function mayBeNeighbour(service: string, others: readonly string[], scene: Scene): boolean {
+function mayBeNeighbour(service: string, others: readonly string[], scene: Seen): boolean {
   const lacks = leadingResource(service, scene);
   return OF_THE_HOST.includes(lacks) && others.some((other) => leadingResource(other, scene) === lacks);
 }
 
-function leadingResource(service: string, { facts }: Scene): Resource {
+function leadingResource(service: string, { facts }: Seen): Resource {
   const parts = facts.attribution(service);
   return RESOURCES.reduce((a, b) => ((parts.get(b) ?? 0) > (parts.get(a) ?? 0) ? b : a));
 }
