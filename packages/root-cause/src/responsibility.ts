@@ -7,6 +7,7 @@ import { explainedByWait, poolWaitClaim, type Serving, servingOf, waitsForConnec
 import { isClearedByProbe, probedDelayMs } from './probe.js';
 import { NOISE_Z, peerOf, type Standing, standingsOf, without } from './standing.js';
 import { commonCauseClaim, unseenPoolPart } from './unmeasured.js';
+import { splitWholeCalls } from './whole-calls.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
 export interface Claim {
@@ -159,7 +160,10 @@ function guiltIn({ z }: NodeAnomaly, part: number): number {
 
 type Split = ReadonlyMap<string, number>;
 
-/** The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes it does not own. */
+/**
+ * The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes that it does not own, but for calls of it
+ * that are seen at both ends.
+ */
 export type Responsibility = (service: string, node: LatencyNodeId) => number;
 
 /**
@@ -229,6 +233,7 @@ export function assignResponsibility(
     }));
     parts.set(entry.node.id, split);
   }
+  for (const [call, split] of splitWholeCalls(signs, (leg) => parts.get(leg))) parts.set(call, split);
   const between = new Map<string, { readonly z: number; readonly split: Split }>();
   for (const { node, z } of shared.values()) {
     const pair = pairOf(node);
