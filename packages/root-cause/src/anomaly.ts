@@ -10,9 +10,11 @@ import {
   type Window,
 } from '@sage/core';
 import { callersIn } from './callers.js';
+import { callsAlikeIn } from './calls-alike.js';
 import type { GraphView } from './graph-view.js';
 import { callsBeyond, judgedPercentiles } from './judged-percentiles.js';
 import type { NormalReference } from './normal-reference.js';
+import { isTimeOut } from './retransmission.js';
 
 /** A reading of a service beside what is normal. */
 export interface FeatureAnomaly {
@@ -101,10 +103,12 @@ export function readSigns(
 ): ReadonlyMap<string, ServiceSigns> {
   const { reference, abduction } = options;
   const callers = callersIn(view, window, options);
+  const callsAlike = callsAlikeIn(view, window, abduction);
   const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
     const count = window.latency.get(node.id)?.count ?? 0;
     const residuals = PERCENTILES.map((percentile) => abduction.residual(node.id, percentile));
-    const read = judgedPercentiles(count, options.percentile, node.parents.length === 0).flatMap(
+    const beyond = (percentile: Percentile) => callsAlike(node, percentile);
+    const read = judgedPercentiles(beyond, options.percentile, node.parents.length === 0).flatMap(
       ({ percentile, belief: byCount }) => {
         const residual = residuals[PERCENTILES.indexOf(percentile)];
         if (residual === undefined) return [];
@@ -181,14 +185,9 @@ function looksLost(excessMs: readonly number[], count: number): boolean {
   });
 }
 
-/** TCP waits so long before it sends again, and each time twice as long; what comes of it is told to a tenth. */
-const TIME_OUTS_MS: readonly number[] = [200, 600, 1400];
-const TIME_OUT_TOLERANCE = 0.1;
-
 /** Whether a tail is longer by just what one to three retransmissions take. */
 export function isTimedOut({ isLossy, observedMs, expectedMs }: NodeAnomaly): boolean {
-  const excessMs = observedMs - expectedMs;
-  return isLossy && TIME_OUTS_MS.some((ms) => Math.abs(excessMs - ms) <= TIME_OUT_TOLERANCE * ms);
+  return isLossy && isTimeOut(observedMs - expectedMs);
 }
 
 /** A call of a store, whose compute shows in it alone. */

@@ -10,7 +10,7 @@ import {
 } from '../src/anomaly.js';
 import { attribute } from '../src/attribution.js';
 import { ownAnomaly } from '../src/evidence.js';
-import { judgedPercentiles } from '../src/judged-percentiles.js';
+import { callsBeyond, judgedPercentiles } from '../src/judged-percentiles.js';
 import { rankSuspects } from '../src/level-one.js';
 import { assignResponsibility } from '../src/responsibility.js';
 
@@ -68,7 +68,7 @@ describe('the percentiles a node is judged by', () => {
   for (const [calls, wanted, ...expected] of CASES) {
     for (const [index, isLeaf] of [true, false].entries()) {
       it(`${calls} calls of ${isLeaf ? 'a leaf' : 'one that waits for others'}, objective of ${wanted}`, () => {
-        const judged = judgedPercentiles(calls, wanted, isLeaf);
+        const judged = judgedPercentiles((percentile) => callsBeyond(calls, percentile), wanted, isLeaf);
         expect(
           Object.fromEntries(judged.map(({ percentile, belief }) => [percentile, belief])),
         ).to.deep.equal(expected[index]);
