@@ -265,7 +265,7 @@ const MISSED_RATIO = 2;
 /**
  * Part of what a service usually holds of the last-level cache that it has lost, and misses; 0 where it does not tell.
  */
-function cacheLost({ features }: ServiceSigns): number {
+export function cacheLost({ features }: ServiceSigns): number {
   const held = features.find(({ feature }) => feature === 'llc_occupancy_bytes');
   const missed = features.find(({ feature }) => feature === 'llc_misses_per_second');
   if (held === undefined || missed === undefined) return 0;

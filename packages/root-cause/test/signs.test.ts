@@ -103,6 +103,14 @@ describe('what a service suffers', () => {
     expect(decisive([feature('cpu_host_busy_ratio', 5, { observed: 0.8 })])).to.equal(0);
   });
 
+  it('is beyond doubt where most of its cache is lost, however ordinary so many misses are', () => {
+    const held = (observed: number) => feature('llc_occupancy_bytes', 0, { observed, expected: 2_000_000 });
+    const missed = feature('llc_misses_per_second', 3, { observed: 32_000, expected: 80 });
+    expect(decisive([held(250_000), missed])).to.equal((7 / 8) * 32);
+    expect(decisive([held(1_900_000), missed])).to.equal(3);
+    expect(decisive([held(250_000), { ...missed, observed: 100 }])).to.equal(3);
+  });
+
   it('counts by the latency it explains, both being seconds per second, and is no surer than that is', () => {
     const wait = feature('cpu_runqueue_wait_ratio', 4, { observed: 0.12 });
     const strengthAt = (excessSeconds: number, computeZ: number) => {
