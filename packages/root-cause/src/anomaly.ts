@@ -170,8 +170,8 @@ export function readSigns(
  * Least time-out of TCP before it sends again (Linux; RFC 6298 says a second), less what clocks and quantiles are off.
  */
 const RETRANSMISSION_MS = 180;
-/** Of packets some are lost, not most: the median stays about what it was. */
-const MEDIAN_PART = 0.1;
+/** Of packets some are lost, not most: the median stays about what it was, beside what it takes to send one again. */
+const MOST_MEDIAN_MS = 0.1 * RETRANSMISSION_MS;
 
 /**
  * Whether a tail is one of retransmissions: probes seldom meet the loss, and what is busy is slow at the median, too.
@@ -181,7 +181,7 @@ function looksLost(excessMs: readonly number[], count: number): boolean {
   const [medianMs = 0] = excessMs;
   return PERCENTILES.some((percentile, q) => {
     const ms = excessMs[q] ?? 0;
-    return ms >= RETRANSMISSION_MS && medianMs <= MEDIAN_PART * ms && callsBeyond(count, percentile) >= 1;
+    return ms >= RETRANSMISSION_MS && medianMs <= MOST_MEDIAN_MS && callsBeyond(count, percentile) >= 1;
   });
 }
 
