@@ -12,9 +12,9 @@ import {
 import { callersIn } from './callers.js';
 import { callsAlikeIn } from './calls-alike.js';
 import type { GraphView } from './graph-view.js';
-import { callsBeyond, judgedPercentiles } from './judged-percentiles.js';
+import { judgedPercentiles } from './judged-percentiles.js';
 import type { NormalReference } from './normal-reference.js';
-import { isTimeOut } from './retransmission.js';
+import { isTimeOut, looksLost } from './retransmission.js';
 
 /** A reading of a service beside what is normal. */
 export interface FeatureAnomaly {
@@ -164,25 +164,6 @@ export function readSigns(
       ];
     }),
   );
-}
-
-/**
- * Least time-out of TCP before it sends again (Linux; RFC 6298 says a second), less what clocks and quantiles are off.
- */
-const RETRANSMISSION_MS = 180;
-/** Of packets some are lost, not most: the median stays about what it was, beside what it takes to send one again. */
-const MOST_MEDIAN_MS = 0.1 * RETRANSMISSION_MS;
-
-/**
- * Whether a tail is one of retransmissions: probes seldom meet the loss, and what is busy is slow at the median, too.
- * `excessMs`: of p50, p95 and p99; a single call beyond a percentile shows it.
- */
-function looksLost(excessMs: readonly number[], count: number): boolean {
-  const [medianMs = 0] = excessMs;
-  return PERCENTILES.some((percentile, q) => {
-    const ms = excessMs[q] ?? 0;
-    return ms >= RETRANSMISSION_MS && medianMs <= MOST_MEDIAN_MS && callsBeyond(count, percentile) >= 1;
-  });
 }
 
 /** Whether a tail is longer by just what one to three retransmissions take. */
