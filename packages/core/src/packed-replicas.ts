@@ -64,7 +64,7 @@ export class ReplicaPacker {
   }
 }
 
-/** Of a row's four statistics the first is marked where the replica was read, the second where it has them. */
+/** Of a row's statistics the first is marked where the replica was read, the second where it has them. */
 class ReplicaColumns {
   readonly #values: Float64Array;
   readonly #isRead: Uint8Array;
