@@ -6,14 +6,13 @@ import {
   type LatencyNodeId,
   type Objective,
   objectiveNode,
-  type Percentile,
   quantile,
   type RobustScale,
   readObjective,
   upperScaleInPlace,
   type Window,
 } from '@sage/core';
-import { type ChosenColumns, WindowColumns } from './window-columns.js';
+import { type ChosenColumns, type LatencyStatistic, WindowColumns } from './window-columns.js';
 
 /** What was normal at the present load: centre and spread above it per column over windows that met the objective. */
 export interface NormalReference {
@@ -24,7 +23,7 @@ export interface NormalReference {
   /** Per feature of a service; empty where none was measured. */
   features(service: string): ReadonlyMap<FeatureName, RobustScale>;
   /** undefined where the node was not seen. */
-  latency(node: LatencyNodeId, percentile: Percentile): RobustScale | undefined;
+  latency(node: LatencyNodeId, statistic: LatencyStatistic): RobustScale | undefined;
   /** Median requests per second of each root. */
   readonly rootLoads: ReadonlyMap<LatencyNodeId, number>;
   /** Requests per second of a root that the objective is ordinarily met at, the most (their 95th percentile there, over all of history). */
@@ -133,17 +132,17 @@ function columnsOf(graph: Pick<CausalGraph, 'roots'>): WindowColumns {
 /** Computed when first asked for: of a large application most is never asked for. */
 function scalesOf(columns: ChosenColumns): Pick<NormalReference, 'features' | 'latency'> {
   const features = new Map<string, ReadonlyMap<FeatureName, RobustScale>>();
-  const latency = new Map<Percentile, Map<LatencyNodeId, RobustScale | undefined>>();
+  const latency = new Map<LatencyStatistic, Map<LatencyNodeId, RobustScale | undefined>>();
   return {
     features: (service) => {
       const known = features.get(service) ?? featureScales(columns, service);
       features.set(service, known);
       return known;
     },
-    latency: (node, percentile) => {
-      const nodes = latency.get(percentile) ?? new Map<LatencyNodeId, RobustScale | undefined>();
-      latency.set(percentile, nodes);
-      if (!nodes.has(node)) nodes.set(node, latencyScale(columns, node, percentile));
+    latency: (node, statistic) => {
+      const nodes = latency.get(statistic) ?? new Map<LatencyNodeId, RobustScale | undefined>();
+      latency.set(statistic, nodes);
+      if (!nodes.has(node)) nodes.set(node, latencyScale(columns, node, statistic));
       return nodes.get(node);
     },
   };
@@ -160,9 +159,9 @@ function featureScales(columns: ChosenColumns, service: string): ReadonlyMap<Fea
 function latencyScale(
   columns: ChosenColumns,
   node: LatencyNodeId,
-  percentile: Percentile,
+  statistic: LatencyStatistic,
 ): RobustScale | undefined {
-  const values = columns.latency(node, percentile);
+  const values = columns.latency(node, statistic);
   if (values.length === 0) return undefined;
   const { center, spread } = upperScaleInPlace(values, LATENCY_FLOOR_MS);
   return { center, spread: Math.max(spread, LATENCY_FLOOR_RATIO * center) };
