@@ -1,5 +1,6 @@
 import type { NodeAnomaly } from './anomaly.js';
 import type { MeanExcesses } from './mean-excess.js';
+import { NOISE_Z } from './standing.js';
 
 /** Links of a service that show in own times alone, and what they say of a loss that one of its other links shows. */
 export interface HiddenLosses {
@@ -17,8 +18,9 @@ const LEAST_RATIO = 0.1;
 /**
  * A link that loses packets does so whoever is at its other end. Of the calls of a lossy node a part was hit, which is their
  * mean excess / the excess of a slow one; of each of the service's other links at least a tenth of that part, if it is the
- * service's link that loses. How many were, their mean says. As many as are expected, and one at least, are a loss; of a
- * link of which e are expected and none was it would have been seen with 1 − exp(−e).
+ * service's link that loses. How many were, their mean says, as far as it is out of the ordinary. As many as are expected
+ * beyond noise, and one at least, are a loss; of a link of which e are expected and none was it would have been seen with
+ * 1 − exp(−e).
  */
 export function hiddenLosses(
   service: string,
@@ -28,13 +30,15 @@ export function hiddenLosses(
     means,
   }: { readonly shared: NodeAnomaly; readonly peer: string; readonly means: MeanExcesses },
 ): HiddenLosses {
-  const meanMs = means.of(shared.node.id);
+  if (!shared.isLossy) return NONE;
+  const meanMs = means.of(shared.node);
   const slowMs = shared.observedMs - shared.expectedMs;
-  if (!shared.isLossy || meanMs === undefined || meanMs <= 0 || slowMs <= 0) return NONE;
-  return [...means.hiddenCalls(service)].reduce((sum, [other, { calls, excessMs }]) => {
+  if (meanMs === undefined || meanMs <= 0 || slowMs <= 0) return NONE;
+  return [...means.hiddenCalls(service)].reduce((sum, [other, { calls, excessMs, spreadMs }]) => {
     if (other === peer) return sum;
-    const expected = LEAST_RATIO * calls * Math.min(1, meanMs / slowMs);
-    const hit = (calls * Math.max(0, excessMs)) / slowMs;
+    const beyondNoise = (ms: number): number => (calls * Math.max(0, ms - NOISE_Z * spreadMs)) / slowMs;
+    const expected = beyondNoise(LEAST_RATIO * Math.min(meanMs, slowMs));
+    const hit = beyondNoise(excessMs);
     const lossy = Math.min(1, hit / Math.max(1, expected));
     const clean = (1 - lossy) * (1 - Math.exp(-expected));
     return { edges: sum.edges + lossy + clean, lossy: sum.lossy + lossy };

@@ -6,13 +6,14 @@ import {
   type LatencyNodeId,
   type Objective,
   objectiveNode,
+  type Percentile,
   quantile,
   type RobustScale,
   readObjective,
   upperScaleInPlace,
   type Window,
 } from '@sage/core';
-import { type ChosenColumns, type LatencyStatistic, WindowColumns } from './window-columns.js';
+import { type ChosenColumns, WindowColumns } from './window-columns.js';
 
 /** What was normal at the present load: centre and spread above it per column over windows that met the objective. */
 export interface NormalReference {
@@ -23,7 +24,7 @@ export interface NormalReference {
   /** Per feature of a service; empty where none was measured. */
   features(service: string): ReadonlyMap<FeatureName, RobustScale>;
   /** undefined where the node was not seen. */
-  latency(node: LatencyNodeId, statistic: LatencyStatistic): RobustScale | undefined;
+  latency(node: LatencyNodeId, percentile: Percentile): RobustScale | undefined;
   /** Median requests per second of each root. */
   readonly rootLoads: ReadonlyMap<LatencyNodeId, number>;
   /** Requests per second of a root that the objective is ordinarily met at, the most (their 95th percentile there, over all of history). */
@@ -44,7 +45,7 @@ const ONSET_WINDOWS = 6;
 const ORDINARY_LOADS = 0.95;
 /** Least spread of a latency worth believing in: 5 % of its centre and 0.2 ms, what span clocks resolve. */
 const LATENCY_FLOOR_RATIO = 0.05;
-const LATENCY_FLOOR_MS = 0.2;
+export const LATENCY_FLOOR_MS = 0.2;
 
 /**
  * Median and spread above it over the windows before `present` that met the objective at a load within 20 % of the
@@ -132,17 +133,17 @@ function columnsOf(graph: Pick<CausalGraph, 'roots'>): WindowColumns {
 /** Computed when first asked for: of a large application most is never asked for. */
 function scalesOf(columns: ChosenColumns): Pick<NormalReference, 'features' | 'latency'> {
   const features = new Map<string, ReadonlyMap<FeatureName, RobustScale>>();
-  const latency = new Map<LatencyStatistic, Map<LatencyNodeId, RobustScale | undefined>>();
+  const latency = new Map<Percentile, Map<LatencyNodeId, RobustScale | undefined>>();
   return {
     features: (service) => {
       const known = features.get(service) ?? featureScales(columns, service);
       features.set(service, known);
       return known;
     },
-    latency: (node, statistic) => {
-      const nodes = latency.get(statistic) ?? new Map<LatencyNodeId, RobustScale | undefined>();
-      latency.set(statistic, nodes);
-      if (!nodes.has(node)) nodes.set(node, latencyScale(columns, node, statistic));
+    latency: (node, percentile) => {
+      const nodes = latency.get(percentile) ?? new Map<LatencyNodeId, RobustScale | undefined>();
+      latency.set(percentile, nodes);
+      if (!nodes.has(node)) nodes.set(node, latencyScale(columns, node, percentile));
       return nodes.get(node);
     },
   };
@@ -159,9 +160,9 @@ function featureScales(columns: ChosenColumns, service: string): ReadonlyMap<Fea
 function latencyScale(
   columns: ChosenColumns,
   node: LatencyNodeId,
-  statistic: LatencyStatistic,
+  percentile: Percentile,
 ): RobustScale | undefined {
-  const values = columns.latency(node, statistic);
+  const values = columns.latency(node, percentile);
   if (values.length === 0) return undefined;
   const { center, spread } = upperScaleInPlace(values, LATENCY_FLOOR_MS);
   return { center, spread: Math.max(spread, LATENCY_FLOOR_RATIO * center) };

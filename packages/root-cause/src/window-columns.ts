@@ -1,7 +1,4 @@
-import type { FeatureName, LatencyNodeId, LatencyStats, Window } from '@sage/core';
-
-/** What is told of the latencies of a node in a window. */
-export type LatencyStatistic = Exclude<keyof LatencyStats, 'count'>;
+import type { FeatureName, LatencyNodeId, Percentile, Window } from '@sage/core';
 
 /** One thing, or all features of one service, as read of the windows in each row. */
 interface Block<T> {
@@ -21,7 +18,7 @@ interface Place {
 export interface ChosenColumns {
   /** Finite values of a service's features; empty where none of these windows has one. */
   features(service: string): ReadonlyMap<FeatureName, Float64Array>;
-  latency(node: LatencyNodeId, statistic: LatencyStatistic): Float64Array;
+  latency(node: LatencyNodeId, percentile: Percentile): Float64Array;
 }
 
 /**
@@ -40,7 +37,7 @@ export class WindowColumns {
   #asked = 0;
   #next = 0;
   readonly #services = new Map<string, Block<Map<FeatureName, Float64Array>>>();
-  readonly #latency = new Map<LatencyStatistic, Map<LatencyNodeId, Block<Float64Array>>>();
+  readonly #latency = new Map<Percentile, Map<LatencyNodeId, Block<Float64Array>>>();
 
   /** `capacity`: windows kept, at least as many as are asked for at once. */
   constructor(capacity: number) {
@@ -68,7 +65,7 @@ export class WindowColumns {
         const columns = this.#readService(service, windows, placed());
         return new Map([...columns].map(([feature, column]) => [feature, chosen(column, rows)]));
       },
-      latency: (node, statistic) => chosen(this.#readLatency({ node, statistic }, windows, placed()), rows),
+      latency: (node, percentile) => chosen(this.#readLatency({ node, percentile }, windows, placed()), rows),
     };
   }
 
@@ -113,16 +110,16 @@ export class WindowColumns {
   }
 
   #readLatency(
-    { node, statistic }: { readonly node: LatencyNodeId; readonly statistic: LatencyStatistic },
+    { node, percentile }: { readonly node: LatencyNodeId; readonly percentile: Percentile },
     windows: readonly Window[],
     rows: readonly number[],
   ): Float64Array {
-    const nodes = entry(this.#latency, statistic, () => new Map<LatencyNodeId, Block<Float64Array>>());
+    const nodes = entry(this.#latency, percentile, () => new Map<LatencyNodeId, Block<Float64Array>>());
     const block = entry(nodes, node, () => this.#block(this.#column()));
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i] as number;
       if (!this.#isNew(block, row)) continue;
-      block.values[row] = windows[i]?.latency.get(node)?.[statistic] ?? Number.NaN;
+      block.values[row] = windows[i]?.latency.get(node)?.[percentile] ?? Number.NaN;
     }
     return block.values;
   }
