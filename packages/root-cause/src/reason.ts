@@ -49,6 +49,11 @@ export function workloadText(load: LeadingLoad, objective: Objective): string {
   return `${whose} is ${number(perSecond)} requests/s, ${number(perSecond / largestPerSecond)} times the most at which the objective was met, and no service suffers more than that explains.`;
 }
 
+/** The load where it is told by what all services use, and not by what is counted. */
+export function useOfAllText(growth: number): string {
+  return `Services use ${number(growth)} times the processor time that is usual, most of them more than ever before: more is asked of all, and no service suffers more than that explains.`;
+}
+
 function evidenceText({ name, unit, observed, expected }: Evidence): string {
   return `${measurementName(name)} ${measured(observed, unit, name)}, normally ${measured(expected, unit, name)}`;
 }

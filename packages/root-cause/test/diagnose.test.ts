@@ -78,6 +78,13 @@ const CASES: readonly Case[] = [
   { name: 'a load surge that the model does not know', verdict: 'workload', load: 100 },
   { name: 'a load surge that the model knows', verdict: 'workload', load: 100, model: { knowsLoad: true } },
   {
+    name: 'what nobody measures, under a load that is surely larger than ever and by a third as it is counted',
+    verdict: 'workload',
+    load: 76,
+    unmeasured: ['recommendation', 'frontend'],
+    faults: [{ kind: 'pool', service: 'recommendation', ms: 30 }],
+  },
+  {
     name: 'a slow link under a load surge',
     verdict: 'culprits',
     load: 80,
