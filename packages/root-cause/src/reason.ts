@@ -26,7 +26,15 @@ export function violationText(objective: Objective, observedMs: number): string 
   return `${name} of ${objective.service} ${objective.operation} is ${milliseconds(observedMs)}, over its objective of ${milliseconds(objective.thresholdMs)}.`;
 }
 
-export function culpritsText(culprits: readonly Culprit[], victims: readonly Victim[]): string {
+/** Of a violation that goes on less surely than this it is said. */
+const SURE_TO_LAST = 0.9;
+
+/** `holds`: the objective, had the culprits behaved. `lasts`: what broke it is not over by itself. Both are probabilities. */
+export function culpritsText(
+  culprits: readonly Culprit[],
+  victims: readonly Victim[],
+  { holds, lasts }: { readonly holds: number; readonly lasts: number },
+): string {
   const causes = culprits.map(({ service, resource, replica, evidence }) => {
     const first = evidence[0];
     const where = replica === undefined ? service : `${service}, its replica ${replica} alone`;
@@ -37,10 +45,13 @@ export function culpritsText(culprits: readonly Culprit[], victims: readonly Vic
     names.length === 0
       ? ''
       : `; ${list(names)} ${names.length === 1 ? 'is' : 'are'} slow, too, but not the cause`;
-  const probability = Math.min(...culprits.map((culprit) => culprit.probability));
   const explained = culprits.reduce((sum, { share }) => sum + share, 0);
-  const gone = probability < 0.5 ? `${Math.floor(100 * explained)} % of the excess would be gone, and ` : '';
-  return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, ${gone}the objective would hold with probability ${probability.toFixed(2)}${others}.`;
+  const gone = holds < 0.5 ? `${Math.floor(100 * explained)} % of the excess would be gone, and ` : '';
+  const over =
+    lasts < SURE_TO_LAST
+      ? ` A pause or two explain as much: that it is not over is likely by ${lasts.toFixed(2)} only.`
+      : '';
+  return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, ${gone}the objective would hold with probability ${holds.toFixed(2)}${others}.${over}`;
 }
 
 export function workloadText(load: LeadingLoad, objective: Objective): string {

@@ -168,6 +168,20 @@ describe('diagnose', () => {
     expect(share.get('profile')).to.be.closeTo(1 / 3, 0.08);
   });
 
+  it('believes half of whom, beside a larger part, latency alone speaks against', () => {
+    const faults: Fault[] = [
+      { kind: 'pool', service: 'search', ms: 80 },
+      { kind: 'pool', service: 'profile', ms: 40 },
+    ];
+    const probabilities = (unmeasured: readonly string[]) =>
+      new Map(run({ faults, unmeasured }).culprits.map((culprit) => [culprit.service, culprit.probability]));
+    const measured = probabilities([]);
+    expect(measured.get('profile')).to.equal(measured.get('search'));
+    const unmeasured = probabilities(['profile']);
+    expect(unmeasured.get('search')).to.be.above(0.9);
+    expect(unmeasured.get('profile')).to.be.within(0.45, 0.5);
+  });
+
   it('does not blame a whole path: caller of a slow store with a full pool', () => {
     const { culprits } = run({ faults: [{ kind: 'link', service: 'memcached-rate' }] });
     expect(culprits.map(({ service }) => service)).to.deep.equal(['memcached-rate']);
