@@ -4,6 +4,7 @@ import { hasUsedUp } from './directness.js';
 import { resourceEvidence } from './evidence.js';
 import { resourceCandidate } from './finding.js';
 import type { Inquiry } from './inquiry.js';
+import { LESSER } from './judge-services.js';
 import { shares } from './level-one.js';
 import { type RankedResource, rankResources } from './level-two.js';
 import { badReplica } from './replica.js';
@@ -14,7 +15,7 @@ export interface JudgedResources {
   readonly culprits: readonly Culprit[];
   /** Every resource of each, and the objective had that alone been normal. */
   readonly candidates: readonly Candidate[];
-  /** P(objective holds | do(these resources of them normal)). */
+  /** P(objective holds | do(the resource of one, and the others in whole, normal)), the least of them. */
   readonly holds: number;
 }
 
@@ -46,8 +47,6 @@ export function judgeResources(inquiry: Inquiry, blamed: readonly string[]): Jud
   return { culprits, candidates, holds };
 }
 
-/** A wait from which on it is no chance, where it is of somebody who is blamed: of the threshold of oddity. */
-const LESSER = 0.5;
 /** What may as well be an error of the model is as likely as not. */
 const EVEN_CHANCE = 0.5;
 

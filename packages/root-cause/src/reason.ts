@@ -49,7 +49,7 @@ export function culpritsText(
   const gone = holds < 0.5 ? `${Math.floor(100 * explained)} % of the excess would be gone, and ` : '';
   const over =
     lasts < SURE_TO_LAST
-      ? ` A pause or two explain as much: that it is not over is likely by ${lasts.toFixed(2)} only.`
+      ? ` A pause or two explain as much, and may be over: it lasts with probability ${lasts.toFixed(2)}.`
       : '';
   return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, ${gone}the objective would hold with probability ${holds.toFixed(2)}${others}.${over}`;
 }
