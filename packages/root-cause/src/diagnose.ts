@@ -61,7 +61,7 @@ function search(inquiry: Inquiry): Finding {
   if (blamed.length === 0) return undeterminedFinding(inquiry, services, best);
 
   const resources = judgeResources(inquiry, blamed);
-  return culpritsFinding(inquiry, resources.culprits, {
+  return culpritsFinding(inquiry, resources, {
     services: services.candidates,
     resources: resources.candidates,
   });

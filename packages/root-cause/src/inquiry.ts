@@ -1,4 +1,5 @@
 import type { GraphView } from './graph-view.js';
+import { lastingProbability } from './lasting.js';
 import { type LeadingLoad, leadingLoad } from './leading-load.js';
 import type { NormalReference } from './normal-reference.js';
 import type { DiagnoseInput, Settings } from './options.js';
@@ -13,6 +14,8 @@ export interface Inquiry extends DiagnoseInput {
   readonly observedMs: number;
   /** What it takes beyond its usual latency, or beyond its threshold where it is usually slower than that. */
   readonly excessMs: number;
+  /** How likely what broke the objective is no matter of a pause or two that are over. */
+  readonly lasts: number;
   readonly load: LeadingLoad;
   /** Present load over the reference's. */
   readonly growth: number;
@@ -45,6 +48,8 @@ export function openInquiry(
     usualMs: usualLimitMs({ view, reference }, objective),
   };
   const load = leadingLoad(input.window, reference, objective);
+  const target = input.window.latency.get(view.target.id);
+  const windowMs = input.window.endMs - input.window.startMs;
   const normalMs = reference.latency(view.target.id, objective.percentile)?.center ?? objective.thresholdMs;
   return {
     ...input,
@@ -53,6 +58,7 @@ export function openInquiry(
     scene,
     observedMs,
     excessMs: Math.max(0, observedMs - Math.min(normalMs, objective.thresholdMs)),
+    lasts: target === undefined ? 1 : lastingProbability(target, { ...objective, windowMs }),
     load,
     growth: load.usualPerSecond > 0 ? load.perSecond / load.usualPerSecond : 1,
     worlds,
