@@ -104,6 +104,15 @@ export function hasUsedUp(signs: ServiceSigns): boolean {
   return OWN_USAGE.some((resource) => !isWaitMeasured(signs, resource) && isSaturated(signs, resource));
 }
 
+/** Whether a service was measured to wait for a resource, from the z on that is given, or has used up what it needs. */
+export function hasWaited(signs: ServiceSigns, resource: Resource, least: number): boolean {
+  const waits = signs.features.some(
+    ({ feature, ownZ }) =>
+      FEATURES[feature].resource === resource && FEATURES[feature].role === 'contention' && ownZ >= least,
+  );
+  return waits || hasUsedUp(signs);
+}
+
 /** Strength that the usage of a resource adds: heavily discounted and bounded. */
 export function discountedUsage(signs: ServiceSigns, resource: Resource): number {
   return Math.min(USAGE_LIMIT, USAGE_DISCOUNT * (resourceStrength(signs, resource, 'usage') ?? 0));

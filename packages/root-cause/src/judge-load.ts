@@ -1,17 +1,19 @@
 import type { Candidate } from '@sage/core';
 import { blamelessFinding, type Finding } from './finding.js';
 import type { Inquiry } from './inquiry.js';
+import { believedPerSecond } from './leading-load.js';
 import { foresee } from './outlook.js';
 import { useOfAllText, workloadText } from './reason.js';
 import { growthOfAllUse, isOverloaded, normalLoad, strainedBeyondLoad } from './workload.js';
 
 /**
  * Whether load alone, larger by far than what the objective is ordinarily met at, explains the violation. That it is
- * larger has to be sure; by how much is asked of the count as it is.
+ * larger has to be sure.
  */
 export function isSurge(inquiry: Inquiry): boolean {
-  const { load, settings, scene } = inquiry;
-  if (!isLoadUnusual(inquiry) || load.perSecond <= settings.surgeRatio * load.largestPerSecond) return false;
+  const { load, objective, settings, scene } = inquiry;
+  const farLarger = settings.surgeRatio * load.largestPerSecond;
+  if (!isLoadUnusual(inquiry) || believedPerSecond(load, objective) <= farLarger) return false;
   const strained = strainedBeyondLoad(scene.view.services, scene.signs, beyondLoad(inquiry));
   return strained.length === 0 || wouldNormalLoadRestore(inquiry);
 }

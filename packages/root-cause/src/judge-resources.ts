@@ -1,6 +1,6 @@
-import { type Candidate, type Culprit, FEATURES, type Resource } from '@sage/core';
+import type { Candidate, Culprit, Resource } from '@sage/core';
 import type { ServiceSigns } from './anomaly.js';
-import { hasUsedUp } from './directness.js';
+import { hasWaited } from './directness.js';
 import { resourceEvidence } from './evidence.js';
 import { resourceCandidate } from './finding.js';
 import type { Inquiry } from './inquiry.js';
@@ -56,13 +56,7 @@ const EVEN_CHANCE = 0.5;
  * beside that one, such latency alone is even evidence, and only a wait that was measured of the very resource is sure.
  */
 function beliefBeside(signs: ServiceSigns, resource: Resource, threshold: number): number {
-  const hasWaited = signs.features.some(
-    ({ feature, ownZ }) =>
-      FEATURES[feature].resource === resource &&
-      FEATURES[feature].role === 'contention' &&
-      ownZ >= LESSER * threshold,
-  );
-  return hasWaited || hasUsedUp(signs) ? 1 : EVEN_CHANCE;
+  return hasWaited(signs, resource, LESSER * threshold) ? 1 : EVEN_CHANCE;
 }
 
 function culpritOf(

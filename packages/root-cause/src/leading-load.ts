@@ -44,6 +44,14 @@ export function leadingLoad(window: Window, reference: NormalReference, objectiv
   return leading;
 }
 
+/**
+ * How large to believe it, requests/s: as it is counted, where it is the objective's own operation; of several others the one
+ * that is furthest beyond what is ordinary for it is so by luck, too, and is believed as far as it is sure.
+ */
+export function believedPerSecond(load: LeadingLoad, objective: Objective): number {
+  return load.root === objectiveNode(objective) ? load.perSecond : load.surePerSecond;
+}
+
 function loadOf(
   root: LatencyNodeId,
   window: Window,

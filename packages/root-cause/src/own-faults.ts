@@ -1,8 +1,9 @@
 import { RESOURCES, type Resource } from '@sage/core';
 import { calleeSlowness } from './attribution.js';
+import { hasWaited } from './directness.js';
 import { ownAnomaly } from './evidence.js';
 import type { Inquiry } from './inquiry.js';
-import type { JudgedServices } from './judge-services.js';
+import { type JudgedServices, LESSER } from './judge-services.js';
 import type { Scene } from './scene.js';
 import { peerOf } from './standing.js';
 
@@ -27,8 +28,9 @@ export interface OwnFaultsFacts extends Pick<Inquiry, 'ask'> {
  * objective may hold, and not be as usual all the same: the tail of a latency shows the slower of two, and of the other
  * little. So whoever is out of the ordinary by signs that are no doings of those already blamed is blamed, too, where
  * the objective would be as usual more likely had he behaved as well, those who bring it nearest first. Nobody who is odd
- * and harms nobody; nobody whom what he shares with a culprit speaks against, which is another explanation of the same; nor
- * who lacks what a culprit lacks, where neighbours on one host lack it together.
+ * and harms nobody; nobody whom what he shares with a culprit speaks against, which is another explanation of the same, or
+ * latency alone, which may as well be an error of the model; nor who lacks what a culprit lacks, where neighbours on one host
+ * lack it together.
  */
 export function withOwnFaults(
   { scene, settings, ask }: OwnFaultsFacts,
@@ -37,6 +39,7 @@ export function withOwnFaults(
 ): readonly string[] {
   const suspects = areSuspect ? ranked.map(({ service }) => service) : [];
   const usual = (services: readonly string[]) => ask(services.map((service) => ({ service }))).usual;
+  const leastWaitZ = LESSER * settings.anomalyThreshold;
   let chosen = blamed;
   while (chosen.length < settings.maxCulprits) {
     const now = usual(chosen);
@@ -45,6 +48,7 @@ export function withOwnFaults(
       .filter((service) => !chosen.includes(service))
       .filter((service) => anomalyBeside(service, chosen, scene) >= settings.anomalyThreshold)
       .filter((service) => !mayBeNeighbour(service, chosen, scene))
+      .filter((service) => hasWaited(scene.signsOf(service), leadingResource(service, scene), leastWaitZ))
       .map((service) => ({ service, next: usual([...chosen, service]) }))
       .sort((a, b) => b.next - a.next);
     if (best === undefined || best.next - now <= REAL_LOSS) break;

@@ -1,6 +1,6 @@
 import { latencyNodeId, OUTSIDE, objectiveNode, rpcId, type Window } from '@sage/core';
 import { expect } from 'chai';
-import { leadingLoad } from '../src/leading-load.js';
+import { believedPerSecond, leadingLoad } from '../src/leading-load.js';
 import { normalReference } from '../src/normal-reference.js';
 import { useOfAllText, workloadText } from '../src/reason.js';
 import { OBJECTIVE } from './hotel.js';
@@ -51,6 +51,11 @@ describe('the leading load', () => {
     const { perSecond, surePerSecond, usualPerSecond, largestPerSecond } = leading(55, 60);
     expect([perSecond, usualPerSecond, largestPerSecond]).to.deep.equal([60, 20, 20]);
     expect(surePerSecond).to.be.closeTo(60 - 2 * Math.sqrt(6), 1e-9);
+  });
+
+  it('is believed as it is counted of the own operation, and as far as it is sure of another', () => {
+    expect(believedPerSecond(leading(150, 20), OBJECTIVE)).to.equal(150);
+    expect(believedPerSecond(leading(55, 60), OBJECTIVE)).to.be.closeTo(60 - 2 * Math.sqrt(6), 1e-9);
   });
 
   it('is named where it is not of the operation that the objective is of', () => {

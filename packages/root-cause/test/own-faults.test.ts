@@ -71,6 +71,7 @@ function blamedBeside(suspects: Readonly<Record<string, Suspect>>): readonly str
 }
 
 describe('faults of their own beside those whose restoration restores the objective', () => {
+  const slightly = waits('software_pool_wait_ms', 4);
   const pool: Suspect = { signs: waits('software_pool_wait_ms', 30), lacks: 'software', gain: 0.5 };
   const CASES: readonly [
     name: string,
@@ -82,10 +83,15 @@ describe('faults of their own beside those whose restoration restores the object
     ['not what may be noise', { a: { ...pool, signs: waits('software_pool_wait_ms', 5) } }, []],
     [
       'not whom only a way speaks against that a culprit shares',
-      { a: { ...pool, signs: way('culprit', 'a', 30) } },
+      { a: { ...pool, signs: { ...slightly, ...way('culprit', 'a', 30) } } },
       [],
     ],
-    ['whom a way speaks against that another shares', { a: { ...pool, signs: way('b', 'a', 30) } }, ['a']],
+    [
+      'whom a way speaks against that another shares',
+      { a: { ...pool, signs: { ...slightly, ...way('b', 'a', 30) } } },
+      ['a'],
+    ],
+    ['not whom latency alone speaks against', { a: { ...pool, signs: way('b', 'a', 30) } }, []],
     ['not a neighbour on the host who lacks the same', { a: { ...pool, lacks: 'cpu' } }, []],
     [
       'those who cost most first, and none where it is as usual then',
