@@ -28,7 +28,7 @@ export const QUICK: Sizes = {
       topology: 'chain',
       trainWindows: 120,
       faults: 24,
-      requestsPerSecond: 100,
+      requestsPerSecond: 60,
       shares: [1, 0.1, 0.01, 0.001],
     },
   },
@@ -38,7 +38,7 @@ export const QUICK: Sizes = {
     windows: [1, 20],
     faults: 24,
   },
-  scale: { services: [27, 188, 1000], windows: 60, epochs: 3, questions: 10 },
+  scale: { services: [27, 188, 1000], windows: 40, epochs: 3, questions: 10 },
   overhead: {
     rounds: 3,
     startSeconds: 6,
