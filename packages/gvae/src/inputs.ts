@@ -35,7 +35,8 @@ export function inputReader(layout: Layout, scales: Scales): (window: Window) =>
     const observed = observe(layout, scales.median, window);
     const seen = Uint8Array.from(layout.nodes, (node) => (window.latency.has(node) ? 1 : 0));
     const counts = Float64Array.from(layout.nodes, (node) => window.latency.get(node)?.count ?? 0);
-    const raws = ownRaws(scales, observed, handedByGraph(layout, handedOn, observed));
+    const handed = handedByGraph(layout, handedOn, observed);
+    const raws = ownRaws(layout, scales, { observed, handed });
     layout.units.forEach((unit, u) => {
       const metrics = window.metrics.get(unit.service);
       unit.features.forEach((name, f) => {

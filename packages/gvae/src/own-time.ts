@@ -51,13 +51,18 @@ export function heard(raw: number): number {
   return 1 / (1 + square * square);
 }
 
-/**
- * The raw number by which positive(raw) · usual + met(raw) · handed is what a node took, as nearly as they tell. All in ms.
- */
-export function rawOf(tookMs: number, { handedMs, usualMs }: { handedMs: number; usualMs: number }): number {
+export interface Known {
+  readonly handedMs: number;
+  /** Whether what was handed on is a guess: then weights are to learn how much of it is waited for. */
+  readonly isGuess?: boolean;
+  readonly usualMs: number;
+}
+
+/** The raw number by which positive(raw) · usual + met(raw) · handed is what a node took, as nearly as they tell. */
+export function rawOf(tookMs: number, { handedMs, isGuess = false, usualMs }: Known): number {
   const size = (tookMs - handedMs) / usualMs;
   if (size >= Math.exp(LEAST)) return Math.min(MOST, Math.log(size));
   const part = tookMs / handedMs;
-  if (!(handedMs > 0) || part >= 1 - INACCURACY) return LEAST;
+  if (isGuess || !(handedMs > 0) || part >= 1 - INACCURACY) return LEAST;
   return Math.max(LEAST_MET, UNMET + Math.log(Math.max(0, part)));
 }

@@ -92,6 +92,7 @@ function fitOwnTimes(
   { median: medians, selfScale, rawSpread }: Scales,
 ): void {
   const handedOn = new HandedOn(layout);
+  const { guessed } = indexOf(layout);
   const rows = windows.map((window) => {
     const observed = observe(layout, medians, window);
     return { observed, handed: handedByGraph(layout, handedOn, observed) };
@@ -109,7 +110,8 @@ function fitOwnTimes(
         continue;
       }
       const usualMs = Math.max(floor, median(took.map((ms, i) => ms - (handed[i] as number))));
-      const raws = took.map((ms, i) => rawOf(ms, { handedMs: handed[i] as number, usualMs }));
+      const isGuess = guessed[v] === 1;
+      const raws = took.map((ms, i) => rawOf(ms, { handedMs: handed[i] as number, isGuess, usualMs }));
       const square = raws.reduce((sum, raw) => sum + raw ** 2, 0) / raws.length;
       selfScale[at] = usualMs;
       rawSpread[at] = Math.max(LEAST_RAW_SPREAD, Math.sqrt(square));
@@ -124,13 +126,19 @@ function fitOwnTimes(
  * [node][percentile]: the raw numbers that make of what was handed on, by the graph's weights, what was observed, the own
  * p50, p95 − p50 and p99 − p95 being added up. Both in ms.
  */
-export function ownRaws(scales: Scales, observed: Float64Array, handed: Float64Array): Float64Array {
+export function ownRaws(
+  layout: Layout,
+  { selfScale }: Scales,
+  { observed, handed }: { readonly observed: Float64Array; readonly handed: Float64Array },
+): Float64Array {
+  const { guessed } = indexOf(layout);
   const raws = new Float64Array(observed.length);
   let below = 0;
   for (let at = 0; at < raws.length; at++) {
     if (at % 3 === 0) below = 0;
-    const usualMs = scales.selfScale[at] as number;
-    const raw = rawOf((observed[at] as number) - below, { handedMs: handed[at] as number, usualMs });
+    const usualMs = selfScale[at] as number;
+    const isGuess = guessed[Math.floor(at / 3)] === 1;
+    const raw = rawOf((observed[at] as number) - below, { handedMs: handed[at] as number, isGuess, usualMs });
     below += positive(raw) * usualMs;
     raws[at] = raw;
   }

@@ -28,6 +28,12 @@ describe('own times as raw numbers', () => {
     expect(met(rawOf(25, { handedMs: 50, usualMs: 2 }))).to.be.closeTo(0.5, 0.001);
   });
 
+  it('leave it to the weights how much of a guess was met', () => {
+    for (const took of [2, 25, 50]) {
+      expect(met(rawOf(took, { handedMs: 50, isGuess: true, usualMs: 2 }))).to.equal(1);
+    }
+  });
+
   it('know how what they make changes with them', () => {
     for (const raw of [-20, -12, -9, -8, -3, 0, 5]) {
       const slope = (f: (raw: number) => number) => (f(raw + 1e-6) - f(raw - 1e-6)) / 2e-6;
