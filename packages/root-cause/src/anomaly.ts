@@ -10,9 +10,11 @@ import {
   type Window,
 } from '@sage/core';
 import { callersIn } from './callers.js';
+import { callsAlikeIn } from './calls-alike.js';
 import type { GraphView } from './graph-view.js';
-import { callsBeyond, judgedPercentiles } from './judged-percentiles.js';
+import { judgedPercentiles } from './judged-percentiles.js';
 import type { NormalReference } from './normal-reference.js';
+import { isTimeOut, looksLost } from './retransmission.js';
 
 /** A reading of a service beside what is normal. */
 export interface FeatureAnomaly {
@@ -101,10 +103,12 @@ export function readSigns(
 ): ReadonlyMap<string, ServiceSigns> {
   const { reference, abduction } = options;
   const callers = callersIn(view, window, options);
+  const callsAlike = callsAlikeIn(view, window, abduction);
   const readNode = (node: LatencyNode): NodeAnomaly | undefined => {
     const count = window.latency.get(node.id)?.count ?? 0;
     const residuals = PERCENTILES.map((percentile) => abduction.residual(node.id, percentile));
-    const read = judgedPercentiles(count, options.percentile, node.parents.length === 0).flatMap(
+    const beyond = (percentile: Percentile) => callsAlike(node, percentile);
+    const read = judgedPercentiles(beyond, options.percentile, node.parents.length === 0).flatMap(
       ({ percentile, belief: byCount }) => {
         const residual = residuals[PERCENTILES.indexOf(percentile)];
         if (residual === undefined) return [];
@@ -162,33 +166,9 @@ export function readSigns(
   );
 }
 
-/**
- * Least time-out of TCP before it sends again (Linux; RFC 6298 says a second), less what clocks and quantiles are off.
- */
-const RETRANSMISSION_MS = 180;
-/** Of packets some are lost, not most: the median stays about what it was. */
-const MEDIAN_PART = 0.1;
-
-/**
- * Whether a tail is one of retransmissions: probes seldom meet the loss, and what is busy is slow at the median, too.
- * `excessMs`: of p50, p95 and p99; a single call beyond a percentile shows it.
- */
-function looksLost(excessMs: readonly number[], count: number): boolean {
-  const [medianMs = 0] = excessMs;
-  return PERCENTILES.some((percentile, q) => {
-    const ms = excessMs[q] ?? 0;
-    return ms >= RETRANSMISSION_MS && medianMs <= MEDIAN_PART * ms && callsBeyond(count, percentile) >= 1;
-  });
-}
-
-/** TCP waits so long before it sends again, and each time twice as long; what comes of it is told to a tenth. */
-const TIME_OUTS_MS: readonly number[] = [200, 600, 1400];
-const TIME_OUT_TOLERANCE = 0.1;
-
 /** Whether a tail is longer by just what one to three retransmissions take. */
 export function isTimedOut({ isLossy, observedMs, expectedMs }: NodeAnomaly): boolean {
-  const excessMs = observedMs - expectedMs;
-  return isLossy && TIME_OUTS_MS.some((ms) => Math.abs(excessMs - ms) <= TIME_OUT_TOLERANCE * ms);
+  return isLossy && isTimeOut(observedMs - expectedMs);
 }
 
 /** A call of a store, whose compute shows in it alone. */
@@ -266,7 +246,7 @@ const MISSED_RATIO = 2;
 /**
  * Part of what a service usually holds of the last-level cache that it has lost, and misses; 0 where it does not tell.
  */
-function cacheLost({ features }: ServiceSigns): number {
+export function cacheLost({ features }: ServiceSigns): number {
   const held = features.find(({ feature }) => feature === 'llc_occupancy_bytes');
   const missed = features.find(({ feature }) => feature === 'llc_misses_per_second');
   if (held === undefined || missed === undefined) return 0;

@@ -1,5 +1,11 @@
 import { type Evidence, FEATURES, type Resource } from '@sage/core';
-import { CONVINCING, type FeatureAnomaly, type NodeAnomaly, type ServiceSigns } from './anomaly.js';
+import {
+  CONVINCING,
+  cacheLost,
+  type FeatureAnomaly,
+  type NodeAnomaly,
+  type ServiceSigns,
+} from './anomaly.js';
 import { hasUsedUp } from './directness.js';
 import type { Responsibility } from './responsibility.js';
 
@@ -46,7 +52,8 @@ const NOISE_Z = 2;
 /**
  * How far a service is from normal by its own doing: its largest z, where usage counts for a third and shared
  * latencies for the part that is its own. `decisive` leaves usage out, which makes a suspect only where all there is is
- * used up, and of waiting what most services suffer alike, and what slow callees make of waiting for connections.
+ * used up, and of waiting what most services suffer alike, and what slow callees make of waiting for connections. Cache that
+ * it has lost counts by the part that is gone: how many misses are ordinary says little where they come in bursts.
  *
  * A model that has learnt how slow waiting makes a service expects it to be: where it suffers some, a latency that waits
  * for nobody counts as it is beside normal, or whoever is known best would be suspected least.
@@ -67,6 +74,7 @@ export function ownAnomaly(
     suffers && entry.node.parents.length === 0 ? Math.max(entry.z, entry.slowness) : entry.z;
   const decisive = Math.max(
     hasUsedUp(signs) ? USED_UP_Z : 0,
+    USED_UP_Z * cacheLost(signs),
     ...waits,
     ...[...signs.exclusive, ...signs.shared]
       .map((entry) => partOf(oddity(entry), responsibility(signs.service, entry.node.id)))

@@ -1,6 +1,7 @@
 import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
 import { type NodeAnomaly, noSigns, type ServiceSigns } from './anomaly.js';
+import { isWaitMeasured } from './directness.js';
 import type { GraphView, HiddenWay } from './graph-view.js';
 import { meetsQueue, PROBE_NOTED_Z, probedDelayMs } from './probe.js';
 import { peerOf } from './standing.js';
@@ -43,7 +44,7 @@ function partByLink(own: ServiceSigns) {
   const isLossy = own.features.some(
     ({ feature, z }) => feature === 'network_probe_failure_ratio' && z >= PROBE_NOTED_Z,
   );
-  const delayMs = Math.max(TAIL_RATIO * probedDelayMs(own), queuedMs(own));
+  const delayMs = Math.max(TAIL_RATIO * probedDelayMs(own), seenMs(own));
   return (slow: NodeAnomaly, { callsPerChild }: HiddenWay): number => {
     const excessMs = Math.max(slow.observedMs - slow.expectedMs, slow.medianExcessMs);
     if (excessMs <= 0) return 0;
@@ -55,11 +56,12 @@ function partByLink(own: ServiceSigns) {
 }
 
 /**
- * What calls over a link take longer whose probes, small as they are, meet a queue: as much as it is with each peer that
- * calls are seen of. 0 where none are.
+ * What calls over a link take longer that has a queue, as its probes tell, small as they are, or that nobody probes: as
+ * much as it is with each peer that calls are seen of. 0 where none are. Were it the peers' doing, the caller would wait for
+ * it in what it calls, and be no slower by itself.
  */
-function queuedMs(own: ServiceSigns): number {
-  if (!meetsQueue(own)) return 0;
+function seenMs(own: ServiceSigns): number {
+  if (isWaitMeasured(own, 'network') && !meetsQueue(own)) return 0;
   const byPeer = new Map<string, number>();
   for (const { node, excessMs } of own.shared) {
     const peer = peerOf(own.service, node);

@@ -23,7 +23,7 @@ export interface Judged {
 }
 
 /**
- * The percentiles to judge a node by: the objective's and those above it, since the slow calls of a service may be the
+ * The percentiles to judge a node by, of which so many calls each lie `beyond`: the objective's and those above it, since the slow calls of a service may be the
  * very ones of this objective, as far as enough calls of the window lie beyond: of 120 calls the p99 is the second
  * slowest, and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is; a
  * handful of calls says nothing.
@@ -31,8 +31,12 @@ export interface Judged {
  * Those with fewer count in proportion between one call beyond and five, where the node waits for nobody (`isLeaf`): of
  * what waits for others, a rare slow call of a callee may be in such a percentile that the callee's misses.
  */
-export function judgedPercentiles(count: number, wanted: Percentile, isLeaf: boolean): readonly Judged[] {
-  const supported = PERCENTILES.filter((percentile) => isSupported(count, percentile));
+export function judgedPercentiles(
+  beyond: (percentile: Percentile) => number,
+  wanted: Percentile,
+  isLeaf: boolean,
+): readonly Judged[] {
+  const supported = PERCENTILES.filter((percentile) => beyond(percentile) >= ENOUGH_BEYOND);
   const upper = PERCENTILES.slice(PERCENTILES.indexOf(wanted));
   const firm = supported.filter((percentile) => upper.includes(percentile));
   const believed = (firm.length > 0 ? firm : supported.slice(-1)).map((percentile) => ({
@@ -41,8 +45,7 @@ export function judgedPercentiles(count: number, wanted: Percentile, isLeaf: boo
   }));
   if (!isLeaf || supported.length === 0) return believed;
   const soft = upper.flatMap((percentile) => {
-    const beyond = callsBeyond(count, percentile) - TOO_FEW_BEYOND;
-    const belief = beyond / (ENOUGH_BEYOND - TOO_FEW_BEYOND);
+    const belief = (beyond(percentile) - TOO_FEW_BEYOND) / (ENOUGH_BEYOND - TOO_FEW_BEYOND);
     return belief > 0 && belief < 1 ? [{ percentile, belief }] : [];
   });
   return [...believed, ...soft];

@@ -27,14 +27,35 @@ const OUTGROWN = 1.3;
 /** Part of the growth of load that consumption must have grown by: what is used up grows no further. */
 const LEAST_FOLLOWED = 0.3;
 
+/** Waits that are the lengths of queues, seconds per second; throttling is of a quota, used up at once. */
+const QUEUES: readonly FeatureName[] = ['cpu_runqueue_wait_ratio', 'disk_wait_ratio'];
+/** Part of the time in use up to which a queue surely has an end, bursts and all. */
+const IDLE = 0.2;
+
+/**
+ * The part of the time that something is in use, by the calls that wait for it: L = ρ² / (1 − ρ), of one server with
+ * exponential times; with more servers, or more even times, it is used more.
+ */
+function usedPart(waiting: number): number {
+  return (Math.sqrt(waiting * (waiting + 4)) - waiting) / 2;
+}
+
 /**
  * Whether a service waits for what its own load uses up: it consumes the more of it, the more it is asked. No queue's
- * wait can be extrapolated to there; whoever waits without consuming more waits for somebody else.
+ * wait can be extrapolated to there, unless what is waited for was idle and, used so much more, would still be; whoever
+ * waits without consuming more waits for somebody else.
  */
-function isOutgrown({ features }: ServiceSigns, resource: Resource, growth: number): boolean {
-  const used = features.find(({ feature }) => feature === CONSUMED[resource]);
+function isOutgrown(
+  { feature, expected }: FeatureAnomaly,
+  { features }: ServiceSigns,
+  growth: number,
+): boolean {
+  const { resource, resolution } = FEATURES[feature];
+  const used = features.find((reading) => reading.feature === CONSUMED[resource]);
   if (growth < OUTGROWN || used === undefined || !(used.expected > 0)) return false;
-  return used.observed / used.expected - 1 >= LEAST_FOLLOWED * (growth - 1);
+  const times = used.observed / used.expected;
+  if (times - 1 < LEAST_FOLLOWED * (growth - 1)) return false;
+  return !QUEUES.includes(feature) || times * usedPart(Math.max(resolution, expected)) > IDLE;
 }
 
 /** Whether a reading is further from normal than the present load explains. */
@@ -43,8 +64,7 @@ function isBeyondLoad(
   signs: ServiceSigns,
   { growth, threshold }: { readonly growth: number; readonly threshold: number },
 ): boolean {
-  const { resource } = FEATURES[reading.feature];
-  return zBeyondLoad(reading, growth) >= threshold && !isOutgrown(signs, resource, growth);
+  return zBeyondLoad(reading, growth) >= threshold && !isOutgrown(reading, signs, growth);
 }
 
 /** Consumption beyond so many times what load explains is of another making. */

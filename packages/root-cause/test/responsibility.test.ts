@@ -316,6 +316,11 @@ describe('assignResponsibility', () => {
       expect(partOf([short], { store: 60, cache: 0 })).to.equal(0);
       expect(partOf([{ ...short, expected: 1 }], { store: 15 })).to.equal(0);
     });
+    it("is its callee's as far as all that is seen over a link that nobody probes takes longer", () => {
+      expect(partOf([], { store: 15 })).to.equal(0.5);
+      expect(partOf([], { store: 60, cache: 3 })).to.be.closeTo(0.1, 1e-9);
+      expect(partOf([{ ...feature('network_probe_ms', 1), expected: 1 }], { store: 15 })).to.equal(0);
+    });
     it("is nobody else's where they take as long as ever", () => {
       expect(partOf([feature('network_probe_ms', 1)])).to.equal(0);
       expect(partOf([])).to.equal(0);

@@ -10,7 +10,7 @@ import {
 } from '../src/anomaly.js';
 import { attribute } from '../src/attribution.js';
 import { ownAnomaly } from '../src/evidence.js';
-import { judgedPercentiles } from '../src/judged-percentiles.js';
+import { callsBeyond, judgedPercentiles } from '../src/judged-percentiles.js';
 import { rankSuspects } from '../src/level-one.js';
 import { assignResponsibility } from '../src/responsibility.js';
 
@@ -68,7 +68,7 @@ describe('the percentiles a node is judged by', () => {
   for (const [calls, wanted, ...expected] of CASES) {
     for (const [index, isLeaf] of [true, false].entries()) {
       it(`${calls} calls of ${isLeaf ? 'a leaf' : 'one that waits for others'}, objective of ${wanted}`, () => {
-        const judged = judgedPercentiles(calls, wanted, isLeaf);
+        const judged = judgedPercentiles((percentile) => callsBeyond(calls, percentile), wanted, isLeaf);
         expect(
           Object.fromEntries(judged.map(({ percentile, belief }) => [percentile, belief])),
         ).to.deep.equal(expected[index]);
@@ -101,6 +101,14 @@ describe('what a service suffers', () => {
     expect(decisive([usedUp])).to.be.above(30);
     expect(decisive([usedUp, feature('cpu_runqueue_wait_ratio', 0)])).to.equal(0);
     expect(decisive([feature('cpu_host_busy_ratio', 5, { observed: 0.8 })])).to.equal(0);
+  });
+
+  it('is beyond doubt where most of its cache is lost, however ordinary so many misses are', () => {
+    const held = (observed: number) => feature('llc_occupancy_bytes', 0, { observed, expected: 2_000_000 });
+    const missed = feature('llc_misses_per_second', 3, { observed: 32_000, expected: 80 });
+    expect(decisive([held(250_000), missed])).to.equal((7 / 8) * 32);
+    expect(decisive([held(1_900_000), missed])).to.equal(3);
+    expect(decisive([held(250_000), { ...missed, observed: 100 }])).to.equal(3);
   });
 
   it('counts by the latency it explains, both being seconds per second, and is no surer than that is', () => {

@@ -39,6 +39,18 @@ describe('contention beyond what load explains', () => {
       true,
     ],
     [
+      'waits far longer for a disk that was idle and still would be',
+      1.4,
+      [reading('disk_wait_ratio', 0.4, 0.001), reading('disk_io_bytes_per_second', 1.4e5, 1e5)],
+      true,
+    ],
+    [
+      'waits far longer for a disk that was in use, having more work',
+      1.4,
+      [reading('disk_wait_ratio', 4, 0.3), reading('disk_io_bytes_per_second', 1.4e5, 1e5)],
+      false,
+    ],
+    [
       'a probe that takes long is nothing that load uses up',
       3,
       [reading('network_probe_ms', 300, 0.1), reading('cpu_usage_cores', 0.9, 0.3)],
