@@ -32,7 +32,10 @@ export interface Culprit {
   readonly resource: Resource;
   /** The one replica that is bad while the others of the service behave; absent where it is the whole service. */
   readonly replica?: string;
-  /** P(objective holds | do(this resource of this service, and the other culprits, normal)). */
+  /**
+   * P(objective holds | do(this resource of this service, and the other culprits, normal)) · P(what broke it is not over by
+   * itself) · how far it is believed to have a part of its own beside a culprit with a larger one.
+   */
   readonly probability: number;
   /** Its part of the excess latency, 0..1; the culprits' shares sum to at most 1. */
   readonly share: number;

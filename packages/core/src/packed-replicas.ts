@@ -1,4 +1,4 @@
-import { readStats, STATS_COLUMNS, writeStats } from './packed-latency.js';
+import { STATS_COLUMNS, StatsColumns } from './packed-latency.js';
 import { Keys, PackedMap } from './packed-map.js';
 import { addFeatures, readFeatures, writeFeatures } from './packed-metrics.js';
 import type { FeatureName } from './telemetry.js';
@@ -64,13 +64,13 @@ export class ReplicaPacker {
   }
 }
 
-/** Of a row's four statistics the first is marked where the replica was read, the second where it has them. */
+/** Of a row's statistics the first is marked where the replica was read, the second where it has them. */
 class ReplicaColumns {
-  readonly #values: Float64Array;
+  readonly #stats: StatsColumns;
   readonly #isRead: Uint8Array;
 
   constructor(length: number) {
-    this.#values = new Float64Array(length);
+    this.#stats = new StatsColumns(length);
     this.#isRead = new Uint8Array(length);
   }
 
@@ -80,20 +80,20 @@ class ReplicaColumns {
       this.#isRead[at] = 1;
       if (latency !== undefined) {
         this.#isRead[at + 1] = 1;
-        writeStats(this.#values, at, latency);
+        this.#stats.write(at, latency);
       }
-      const columns = { values: this.#values, isRead: this.#isRead };
+      const columns = { values: this.#stats.values, isRead: this.#isRead };
       writeFeatures(keys.features, metrics, columns, at + STATS_COLUMNS);
     }
   }
 
   read({ replicas, features }: ServiceKeys, block: Block): ReadonlyMap<string, ReplicaReading> {
-    const columns = { values: this.#values, isRead: this.#isRead };
+    const columns = { values: this.#stats.values, isRead: this.#isRead };
     return new PackedMap(replicas, block.rows, (row) => {
       const at = rowAt(block, row);
       if (this.#isRead[at] !== 1) return undefined;
       return {
-        latency: this.#isRead[at + 1] === 1 ? readStats(this.#values, at) : undefined,
+        latency: this.#isRead[at + 1] === 1 ? this.#stats.read(at) : undefined,
         metrics: readFeatures(features, block.features, columns, at + STATS_COLUMNS),
       };
     });

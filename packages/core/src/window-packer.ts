@@ -9,7 +9,8 @@ const SHARED_BY = 512;
 /**
  * Packs the windows of one application into columns: of a thousand services each else holds tens of thousands of small
  * objects, all of which a garbage collector visits as long as it is remembered. The packed window answers as the window
- * did, but that its maps name what they hold in the order in which it came first in any of them.
+ * did, but that its maps name what they hold in the order in which it came first in any of them, and counts and means
+ * have seven digits.
  */
 export class WindowPacker {
   #latency = new LatencyPacker();

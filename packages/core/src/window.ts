@@ -61,6 +61,8 @@ export interface LatencyStats {
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
+  /** Arithmetic mean of the observations; without it where only quantiles were kept. */
+  readonly meanMs?: number;
   /** Observations in the window; divided by the sampling ratio and the window's length it is a rate. */
   readonly count: number;
 }

@@ -55,7 +55,7 @@ const WINDOWS: readonly (readonly [string, Window])[] = [
     {
       startMs: 90,
       endMs: 120,
-      latency: new Map([['client|b', stats(0)]]),
+      latency: new Map([['client|b', { ...stats(0), meanMs: 0 }]]),
       metrics: new Map([['b', features(['cpu_usage_cores', 0.2])]]),
       replicas: new Map([
         ['b', new Map([['b-2', reading(stats(8))]])],

@@ -42,6 +42,23 @@ describe('replicas in the history', () => {
     );
   });
 
+  it('have the mean of their latency where it was kept', () => {
+    const item = { window: window(1, 40), inIncident: false };
+    const stats = { p50Ms: 1, p95Ms: 2, p99Ms: 3, meanMs: 1.25, count: 4 };
+    const latency = new Map([
+      ['server|a', stats],
+      ['server|b', { ...stats, meanMs: 0 }],
+    ]);
+    const withMeans = { ...item, window: { ...item.window, latency } };
+    expect(again(encodeWindow(withMeans))).to.deep.equal(withMeans);
+    // Lines of before have none.
+    expect(
+      again(encodeWindow(withMeans).replaceAll(/,4,[\d.]+\]/g, ',4]'))?.window.latency.get('server|a'),
+    ).to.deep.equal({
+      ...{ p50Ms: 1, p95Ms: 2, p99Ms: 3, count: 4 },
+    });
+  });
+
   it('are absent from lines of before', () => {
     const item = { window: window(1, 40), inIncident: false };
     expect(encodeWindow(item)).not.to.contain('"r"');

@@ -54,7 +54,7 @@ export function callersIn(
 const inverses = new WeakMap<GraphView, ReadonlyMap<LatencyNodeId, readonly LatencyNode[]>>();
 
 /** Each node that others wait for → those. */
-function waitingIn(view: GraphView): ReadonlyMap<LatencyNodeId, readonly LatencyNode[]> {
+export function waitingIn(view: GraphView): ReadonlyMap<LatencyNodeId, readonly LatencyNode[]> {
   const known = inverses.get(view) ?? invert(view);
   inverses.set(view, known);
   return known;

@@ -40,7 +40,10 @@ export function searchFaithfully(inquiry: Inquiry): Finding {
       evidence: resourceEvidence(signsOf(culprit.service), culprit.resource, facts.responsibility),
     }),
   );
-  if (found.restored && culprits.length > 0) return culpritsFinding(inquiry, culprits);
+  if (found.restored && culprits.length > 0) {
+    const holds = Math.min(...culprits.map(({ probability }) => probability));
+    return culpritsFinding({ ...inquiry, lasts: 1 }, { culprits, holds });
+  }
   const chosen = culprits.map(({ service }) => service);
   const victims = findVictims(view, window, { reference, culprits: chosen });
   return { verdict: 'undetermined', reason: 'No three services restore it.', victims };

@@ -12,13 +12,14 @@ export type Finding = Pick<Diagnosis, 'verdict' | 'reason'> &
 
 /** Somebody is to blame; whoever else is slow is a victim. */
 export function culpritsFinding(
-  { scene, window, reference }: Inquiry,
-  culprits: readonly Culprit[],
+  { scene, window, reference, lasts }: Inquiry,
+  { culprits, holds }: { readonly culprits: readonly Culprit[]; readonly holds: number },
   candidates: Pick<Finding, 'services' | 'resources'> = {},
 ): Finding {
   const blamed = culprits.map(({ service }) => service);
   const victims = findVictims(scene.view, window, { reference, culprits: blamed });
-  return { verdict: 'culprits', reason: culpritsText(culprits, victims), culprits, ...candidates, victims };
+  const reason = culpritsText(culprits, victims, { holds, lasts });
+  return { verdict: 'culprits', reason, culprits, ...candidates, victims };
 }
 
 /** Nobody is to blame, for the reason given; whoever is slow is a victim. */

@@ -1,8 +1,9 @@
 import type { GraphView } from './graph-view.js';
+import { lastingProbability } from './lasting.js';
 import { type LeadingLoad, leadingLoad } from './leading-load.js';
 import type { NormalReference } from './normal-reference.js';
 import type { DiagnoseInput, Settings } from './options.js';
-import { type Counterfactuals, counterfactuals, type WorldOptions } from './outlook.js';
+import { type Counterfactuals, counterfactuals, type OutlookOptions, usualLimitMs } from './outlook.js';
 import { readScene, type Scene } from './scene.js';
 
 /** A broken objective and what its cause is sought with: what was seen, what is normal, and whom to ask "what if". */
@@ -13,11 +14,13 @@ export interface Inquiry extends DiagnoseInput {
   readonly observedMs: number;
   /** What it takes beyond its usual latency, or beyond its threshold where it is usually slower than that. */
   readonly excessMs: number;
+  /** How likely what broke the objective is no matter of a pause or two that are over. */
+  readonly lasts: number;
   readonly load: LeadingLoad;
   /** Present load over the reference's. */
   readonly growth: number;
   /** The same worlds for every question. */
-  readonly worlds: WorldOptions;
+  readonly worlds: OutlookOptions;
   readonly ask: Counterfactuals;
 }
 
@@ -38,8 +41,15 @@ export function openInquiry(
 ): Inquiry {
   const { model, objective } = input;
   const scene = readScene(input, { view, reference, threshold: settings.anomalyThreshold });
-  const worlds = { objective, rng: settings.rng.fork('worlds'), samples: settings.samples };
+  const worlds = {
+    objective,
+    rng: settings.rng.fork('worlds'),
+    samples: settings.samples,
+    usualMs: usualLimitMs({ view, reference }, objective),
+  };
   const load = leadingLoad(input.window, reference, objective);
+  const target = input.window.latency.get(view.target.id);
+  const windowMs = input.window.endMs - input.window.startMs;
   const normalMs = reference.latency(view.target.id, objective.percentile)?.center ?? objective.thresholdMs;
   return {
     ...input,
@@ -48,6 +58,7 @@ export function openInquiry(
     scene,
     observedMs,
     excessMs: Math.max(0, observedMs - Math.min(normalMs, objective.thresholdMs)),
+    lasts: target === undefined ? 1 : lastingProbability(target, { ...objective, windowMs }),
     load,
     growth: load.usualPerSecond > 0 ? load.perSecond / load.usualPerSecond : 1,
     worlds,

@@ -5,6 +5,7 @@ import { type ExcusedWait, type NodeDraws, withExcusedWaits } from './excused-wa
 import type { GraphView } from './graph-view.js';
 import type { NormalReference } from './normal-reference.js';
 import type { Responsibility } from './responsibility.js';
+import { wholeCallsOf } from './whole-calls.js';
 
 /** A service, or one resource of it, that shall behave normally. */
 export interface Restoration {
@@ -40,7 +41,8 @@ export function restore(
     metrics.set(service, normalMetrics(service, facts, { resource, rho }));
     const { owned, hiddenWays } = facts.view;
     const hidden = (hiddenWays.get(service) ?? []).map((way) => way.node);
-    for (const node of new Set([...(owned.get(service) ?? []), ...hidden])) {
+    const calls = wholeCallsOf(service, facts.view);
+    for (const node of new Set([...(owned.get(service) ?? []), ...hidden, ...calls])) {
       const part = rho * facts.responsibility(service, node.id);
       if (part > 0) blamed.set(node.id, (blamed.get(node.id) ?? 0) + part);
     }

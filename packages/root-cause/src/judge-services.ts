@@ -16,7 +16,7 @@ import type { Counterfactuals } from './outlook.js';
 /** How many services beside the suspects are listed. */
 const LISTED = 5;
 /** Of the threshold of oddity: what is no chance where something has to be the cause beside another. */
-const LESSER = 0.5;
+export const LESSER = 0.5;
 
 /** Level 1 of the search: which services. */
 export interface JudgedServices {

@@ -4,7 +4,8 @@ import { PERCENTILES, type Percentile } from '@sage/core';
 const ENOUGH_BEYOND = 5;
 /** With a single one it says nothing. */
 const TOO_FEW_BEYOND = 1;
-const SHARE_BEYOND: Readonly<Record<Percentile, number>> = { p50Ms: 0.5, p95Ms: 0.05, p99Ms: 0.01 };
+/** The share of calls that take longer than a percentile. */
+export const SHARE_BEYOND: Readonly<Record<Percentile, number>> = { p50Ms: 0.5, p95Ms: 0.05, p99Ms: 0.01 };
 
 /** How many of so many calls lie beyond a percentile. */
 export function callsBeyond(count: number, percentile: Percentile): number {

@@ -45,7 +45,7 @@ const ONSET_WINDOWS = 6;
 const ORDINARY_LOADS = 0.95;
 /** Least spread of a latency worth believing in: 5 % of its centre and 0.2 ms, what span clocks resolve. */
 const LATENCY_FLOOR_RATIO = 0.05;
-const LATENCY_FLOOR_MS = 0.2;
+export const LATENCY_FLOOR_MS = 0.2;
 
 /**
  * Median and spread above it over the windows before `present` that met the objective at a load within 20 % of the

@@ -2,11 +2,14 @@ import type { Abduction, CausalModel, Intervention } from '@sage/causal-graph';
 import { median, type Objective, objectiveNode, type Rng } from '@sage/core';
 import type { NodeDraws } from './excused-waits.js';
 import { type Restoration, type RestorationFacts, restore } from './intervene.js';
+import { NOISE_Z } from './standing.js';
 
 /** The objective in the worlds after an intervention. */
 export interface Outlook {
   /** P(objective's percentile ≤ threshold). */
   readonly probability: number;
+  /** P(objective's percentile as low as usual, and ≤ threshold). */
+  readonly usual: number;
   readonly medianMs: number;
 }
 
@@ -19,6 +22,20 @@ export interface WorldOptions {
   readonly samples: number;
 }
 
+export interface OutlookOptions extends WorldOptions {
+  /** The objective's percentile is usually no higher than this. */
+  readonly usualMs: number;
+}
+
+/** What an objective's percentile is usually no higher than, ms: no more above its centre than is noise. */
+export function usualLimitMs(
+  { view, reference }: Pick<RestorationFacts, 'view' | 'reference'>,
+  { percentile, thresholdMs }: Objective,
+): number {
+  const normal = reference.latency(view.target.id, percentile);
+  return normal === undefined ? thresholdMs : normal.center + NOISE_Z * normal.spread;
+}
+
 /**
  * Draws the objective after an intervention, in the worlds of `rng`: the same for every intervention that is given it.
  *
@@ -28,12 +45,18 @@ export interface WorldOptions {
 export function foresee(
   model: CausalModel,
   abduction: Abduction,
-  options: WorldOptions & { readonly intervention: Intervention },
+  options: OutlookOptions & { readonly intervention: Intervention },
 ): Outlook {
-  const { objective, intervention } = options;
+  const { objective, intervention, usualMs } = options;
   const draws = drawer(model, abduction, options)(intervention, objectiveNode(objective));
-  const met = draws.reduce((count, ms) => count + (ms <= objective.thresholdMs ? 1 : 0), 0);
-  return { probability: draws.length === 0 ? 0 : met / draws.length, medianMs: median(draws) };
+  const within = (limitMs: number): number =>
+    draws.length === 0 ? 0 : draws.reduce((count, ms) => count + (ms <= limitMs ? 1 : 0), 0) / draws.length;
+  const { thresholdMs } = objective;
+  return {
+    probability: within(thresholdMs),
+    usual: within(Math.min(usualMs, thresholdMs)),
+    medianMs: median(draws),
+  };
 }
 
 /** Draws latencies at the objective's percentile, in the worlds of `rng`. */
@@ -49,7 +72,7 @@ export function drawer(
 export function counterfactuals(
   model: CausalModel,
   abduction: Abduction,
-  options: WorldOptions & { readonly facts: RestorationFacts },
+  options: OutlookOptions & { readonly facts: RestorationFacts },
 ): Counterfactuals {
   const answers = new Map<string, Outlook>();
   const draws = drawer(model, abduction, options);

@@ -26,7 +26,15 @@ export function violationText(objective: Objective, observedMs: number): string 
   return `${name} of ${objective.service} ${objective.operation} is ${milliseconds(observedMs)}, over its objective of ${milliseconds(objective.thresholdMs)}.`;
 }
 
-export function culpritsText(culprits: readonly Culprit[], victims: readonly Victim[]): string {
+/** Of a violation that goes on less surely than this it is said. */
+const SURE_TO_LAST = 0.9;
+
+/** `holds`: the objective, had the culprits behaved. `lasts`: what broke it is not over by itself. Both are probabilities. */
+export function culpritsText(
+  culprits: readonly Culprit[],
+  victims: readonly Victim[],
+  { holds, lasts }: { readonly holds: number; readonly lasts: number },
+): string {
   const causes = culprits.map(({ service, resource, replica, evidence }) => {
     const first = evidence[0];
     const where = replica === undefined ? service : `${service}, its replica ${replica} alone`;
@@ -37,16 +45,24 @@ export function culpritsText(culprits: readonly Culprit[], victims: readonly Vic
     names.length === 0
       ? ''
       : `; ${list(names)} ${names.length === 1 ? 'is' : 'are'} slow, too, but not the cause`;
-  const probability = Math.min(...culprits.map((culprit) => culprit.probability));
   const explained = culprits.reduce((sum, { share }) => sum + share, 0);
-  const gone = probability < 0.5 ? `${Math.floor(100 * explained)} % of the excess would be gone, and ` : '';
-  return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, ${gone}the objective would hold with probability ${probability.toFixed(2)}${others}.`;
+  const gone = holds < 0.5 ? `${Math.floor(100 * explained)} % of the excess would be gone, and ` : '';
+  const over =
+    lasts < SURE_TO_LAST
+      ? ` A pause or two explain as much, and may be over: it lasts with probability ${lasts.toFixed(2)}.`
+      : '';
+  return `The cause is ${list(causes)}: had ${causes.length === 1 ? 'it' : 'they'} behaved as usual, ${gone}the objective would hold with probability ${holds.toFixed(2)}${others}.${over}`;
 }
 
 export function workloadText(load: LeadingLoad, objective: Objective): string {
   const { root, perSecond, largestPerSecond } = load;
   const whose = root === objectiveNode(objective) ? 'Load' : `Load of ${operationName(root)}`;
   return `${whose} is ${number(perSecond)} requests/s, ${number(perSecond / largestPerSecond)} times the most at which the objective was met, and no service suffers more than that explains.`;
+}
+
+/** The load where it is told by what all services use, and not by what is counted. */
+export function useOfAllText(growth: number): string {
+  return `Services use ${number(growth)} times the processor time that is usual, most of them more than ever before: more is asked of all, and no service suffers more than that explains.`;
 }
 
 function evidenceText({ name, unit, observed, expected }: Evidence): string {

@@ -2,11 +2,14 @@ import type { LatencyNode } from '@sage/causal-graph';
 import type { LatencyNodeId } from '@sage/core';
 import { type NodeAnomaly, type ServiceSigns, strength } from './anomaly.js';
 import type { GraphView } from './graph-view.js';
+import { hiddenLosses } from './hidden-losses.js';
 import { lendHiddenWays } from './hidden-ways.js';
+import { type MeanExcesses, NO_MEANS } from './mean-excess.js';
 import { explainedByWait, poolWaitClaim, type Serving, servingOf, waitsForConnection } from './pool-wait.js';
 import { isClearedByProbe, probedDelayMs } from './probe.js';
 import { NOISE_Z, peerOf, type Standing, standingsOf, without } from './standing.js';
 import { commonCauseClaim, unseenPoolPart } from './unmeasured.js';
+import { splitWholeCalls } from './whole-calls.js';
 
 /** What an owner of a shared node is suspected for, from signs that are its own alone. */
 export interface Claim {
@@ -95,18 +98,20 @@ interface Claiming {
   /** How strongly the owner is to blame for something else than what the two share. */
   readonly guilt: number;
   readonly calleeServes: () => Serving;
+  readonly means: MeanExcesses;
 }
 
 /**
  * Strength of the suspicion that `signs`' service and not the other owner makes `shared` slow: the length of the
  * vector of its contention features, its own slow compute, and how its other links fare. A slow link shows on every
  * edge of its service, so clean ones clear it: link = ½·strength·(slow + ½)/(edges + 1), without this peer's edges, each
- * slow one counted by how slow it is beside this one. Retransmissions are all of one kind, after one time-out or three.
+ * slow one counted by how slow it is beside this one. Retransmissions are all of one kind, after one time-out or three;
+ * those on links that show in own times alone are told by the means, where there are any.
  */
 function claimStrength(
   signs: ServiceSigns,
   shared: NodeAnomaly,
-  { standing, guilt, calleeServes }: Claiming,
+  { standing, guilt, calleeServes, means }: Claiming,
 ): number {
   const { compute, edges } = standing;
   const contention = Math.max(
@@ -119,16 +124,17 @@ function claimStrength(
 
   const peer = peerOf(signs.service, shared.node) ?? '';
   const others = [...edges].flatMap(([other, edge]) => {
-    // A caller's own time tells no more of lost packets than the calls in it do.
+    // Of quantiles a caller's own time tells no more of lost packets than those of the calls in it do.
     if (other === peer || (shared.isLossy && edge.isHidden)) return [];
     return [shared.isLossy && edge.isLossy ? Number.POSITIVE_INFINITY : edge.worst];
   });
   // One slow link shows both ways, the stronger tells whose: so the worst between the two is what others are held
   // against.
   const between = Math.max(1, shared.z, (edges.get(peer)?.worst ?? 0) + NOISE_Z);
-  const slow = others.reduce((sum, z) => sum + Math.min(1, z / between), 0);
+  const hidden = hiddenLosses(signs.service, { shared, peer, means });
+  const slow = others.reduce((sum, z) => sum + Math.min(1, z / between), hidden.lossy);
   const slowest = Math.max(shared.z, ...[...edges.values()].map(({ worst }) => worst));
-  const link = strength(slowest) * ((slow + 0.5) / (others.length + 1));
+  const link = strength(slowest) * ((slow + 0.5) / (others.length + hidden.edges + 1));
   const standsFor = isClearedByProbe(signs, shared) ? MEASURED_FINE_PART : 1;
   const elsewhere = Math.hypot(link, Math.min(strength(shared.z), guilt));
   return Math.hypot(contention, RESIDUAL_PART * compute, standsFor * RESIDUAL_PART * elsewhere);
@@ -159,7 +165,10 @@ function guiltIn({ z }: NodeAnomaly, part: number): number {
 
 type Split = ReadonlyMap<string, number>;
 
-/** The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes it does not own. */
+/**
+ * The part, 0..1, of a node's unexplained latency that is a service's; 0 for nodes that it does not own, but for calls of it
+ * that are seen at both ends.
+ */
 export type Responsibility = (service: string, node: LatencyNodeId) => number;
 
 /**
@@ -169,6 +178,7 @@ export type Responsibility = (service: string, node: LatencyNodeId) => number;
 export function assignResponsibility(
   signs: ReadonlyMap<string, ServiceSigns>,
   { owned, hiddenWays }: Pick<GraphView, 'owned' | 'hiddenWays'>,
+  means: MeanExcesses = NO_MEANS,
 ): Responsibility {
   const parts = new Map<LatencyNodeId, Split>();
   const standings = standingsOf(signs, hiddenWays);
@@ -180,7 +190,7 @@ export function assignResponsibility(
   const standing = ({ service }: ServiceSigns) => standings.get(service) as Standing;
   const splitOf = (
     entry: NodeAnomaly,
-    claimOf: (owner: ServiceSigns) => Omit<Claiming, 'calleeServes'>,
+    claimOf: (owner: ServiceSigns) => Pick<Claiming, 'standing' | 'guilt'>,
   ): Split => {
     const owners = [...new Set(entry.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
     const claims = owners.map((owner) => ({
@@ -188,6 +198,7 @@ export function assignResponsibility(
       strength: claimStrength(owner, entry, {
         ...claimOf(owner),
         calleeServes: () => servingOf(entry.node, signs.get(entry.node.rpc.callee)),
+        means,
       }),
       isCallee: owner.service === entry.node.rpc.callee && entry.node.kind !== 'response',
     }));
@@ -229,6 +240,7 @@ export function assignResponsibility(
     }));
     parts.set(entry.node.id, split);
   }
+  for (const [call, split] of splitWholeCalls(signs, (leg) => parts.get(leg))) parts.set(call, split);
   const between = new Map<string, { readonly z: number; readonly split: Split }>();
   for (const { node, z } of shared.values()) {
     const pair = pairOf(node);

@@ -5,6 +5,7 @@ import { type Attribution, attribute } from './attribution.js';
 import { excusedWaits } from './excused-waits.js';
 import { type GraphView, viewGraph } from './graph-view.js';
 import type { RestorationFacts } from './intervene.js';
+import { meanExcesses } from './mean-excess.js';
 import { type NormalReference, normalReference } from './normal-reference.js';
 import type { DiagnoseInput, Settings } from './options.js';
 import { assignResponsibility } from './responsibility.js';
@@ -47,7 +48,7 @@ export function readScene(
     },
     { window, reference, threshold },
   );
-  const responsibility = assignResponsibility(signs, view);
+  const responsibility = assignResponsibility(signs, view, meanExcesses(traced, { window, reference }));
   const attributions = new Map<string, Attribution>();
   const attribution = (service: string): Attribution => {
     const known = attributions.get(service) ?? attribute(service, signs, responsibility);

@@ -1,5 +1,5 @@
 import type { Intervention } from '@sage/causal-graph';
-import { FEATURES, type FeatureName, quantile, type Resource, type Window } from '@sage/core';
+import { FEATURES, type FeatureName, median, quantile, type Resource, type Window } from '@sage/core';
 import type { FeatureAnomaly, ServiceSigns } from './anomaly.js';
 import { isWaitMeasured, OWN_USAGE } from './directness.js';
 import type { NormalReference } from './normal-reference.js';
@@ -125,8 +125,39 @@ export function isOverloaded(
   );
   if (used === undefined || !waits) return false;
   if (used.observed > MOST_PER_LOAD * Math.max(NO_GROWTH, growth) * used.expected) return false;
-  const before = history.flatMap(({ metrics }) => metrics.get(service)?.get(used.feature) ?? []);
-  return before.length > 0 && used.observed >= quantile(before, NEARLY_MOST);
+  return isMostEver(service, used, history);
+}
+
+function isMostEver(
+  service: string,
+  { feature, observed }: FeatureAnomaly,
+  history: readonly Window[],
+): boolean {
+  const before = history.flatMap(({ metrics }) => metrics.get(service)?.get(feature) ?? []);
+  return before.length > 0 && observed >= quantile(before, NEARLY_MOST);
+}
+
+/** Services whose use of a processor is measured, from which on they tell what is asked of all. */
+const ALL_FROM = 4;
+
+/**
+ * How many times as much of a processor services use as usual (their median), where most use more than they ever did;
+ * undefined where not. Of requests that are traced in part, or that wait, load is known roughly; what all use up at once
+ * tells it, too: one service's trouble may keep others from work, and gives them none.
+ */
+export function growthOfAllUse(
+  all: ReadonlyMap<string, ServiceSigns>,
+  history: readonly Window[],
+): number | undefined {
+  const uses = [...all.values()].flatMap(({ service, features }) =>
+    features
+      .filter(({ feature, expected }) => feature === CONSUMED.cpu && expected > 0)
+      .map((used) => ({ service, used })),
+  );
+  if (uses.length < ALL_FROM) return undefined;
+  const most = uses.filter(({ service, used }) => isMostEver(service, used, history));
+  if (most.length <= uses.length / 2) return undefined;
+  return median(uses.map(({ used: { observed, expected } }) => observed / expected));
 }
 
 /** do(load normal): the roots' rates, and the metrics that load explains, take their normal values. */

@@ -78,6 +78,13 @@ const CASES: readonly Case[] = [
   { name: 'a load surge that the model does not know', verdict: 'workload', load: 100 },
   { name: 'a load surge that the model knows', verdict: 'workload', load: 100, model: { knowsLoad: true } },
   {
+    name: 'what nobody measures, under a load that is surely larger than ever and by a third as it is counted',
+    verdict: 'workload',
+    load: 76,
+    unmeasured: ['recommendation', 'frontend'],
+    faults: [{ kind: 'pool', service: 'recommendation', ms: 30 }],
+  },
+  {
     name: 'a slow link under a load surge',
     verdict: 'culprits',
     load: 80,
@@ -102,6 +109,24 @@ const CASES: readonly Case[] = [
       { kind: 'cpu', service: 'rate' },
     ],
     blamed: ['rate cpu', 'search software'],
+  },
+  {
+    name: 'two at once, of which the objective would hold with the lesser',
+    verdict: 'culprits',
+    faults: [
+      { kind: 'cpu', service: 'geo' },
+      { kind: 'link', service: 'memcached-reserve', ms: 12 },
+    ],
+    blamed: ['geo cpu', 'memcached-reserve network'],
+  },
+  {
+    name: 'a link that is a little slow and costs no request anything, beside a fault',
+    verdict: 'culprits',
+    faults: [
+      { kind: 'cpu', service: 'geo' },
+      { kind: 'link', service: 'memcached-reserve', ms: 1 },
+    ],
+    blamed: ['geo cpu'],
   },
   {
     name: 'trouble of a service that is no ancestor',
@@ -159,6 +184,20 @@ describe('diagnose', () => {
     const share = new Map(culprits.map((culprit) => [culprit.service, culprit.share]));
     expect(share.get('search')).to.be.closeTo(2 / 3, 0.08);
     expect(share.get('profile')).to.be.closeTo(1 / 3, 0.08);
+  });
+
+  it('believes half of whom, beside a larger part, latency alone speaks against', () => {
+    const faults: Fault[] = [
+      { kind: 'pool', service: 'search', ms: 80 },
+      { kind: 'pool', service: 'profile', ms: 40 },
+    ];
+    const probabilities = (unmeasured: readonly string[]) =>
+      new Map(run({ faults, unmeasured }).culprits.map((culprit) => [culprit.service, culprit.probability]));
+    const measured = probabilities([]);
+    expect(measured.get('profile')).to.equal(measured.get('search'));
+    const unmeasured = probabilities(['profile']);
+    expect(unmeasured.get('search')).to.be.above(0.9);
+    expect(unmeasured.get('profile')).to.be.within(0.45, 0.5);
   });
 
   it('does not blame a whole path: caller of a slow store with a full pool', () => {

@@ -2,7 +2,7 @@ import { latencyNodeId, OUTSIDE, objectiveNode, rpcId, type Window } from '@sage
 import { expect } from 'chai';
 import { leadingLoad } from '../src/leading-load.js';
 import { normalReference } from '../src/normal-reference.js';
-import { workloadText } from '../src/reason.js';
+import { useOfAllText, workloadText } from '../src/reason.js';
 import { OBJECTIVE } from './hotel.js';
 
 const own = objectiveNode(OBJECTIVE);
@@ -58,5 +58,9 @@ describe('the leading load', () => {
       /^Load of frontend \/other is 60 requests\/s, 3 times /,
     );
     expect(workloadText(leading(150, 20), OBJECTIVE)).to.match(/^Load is 150 requests\/s, 3 times /);
+  });
+
+  it('is not named where what all services use tells of it', () => {
+    expect(useOfAllText(1.4321)).to.match(/^Services use 1.43 times the processor time that is usual, /);
   });
 });

@@ -16,7 +16,7 @@ function world(gains: Readonly<Record<string, number>>): Counterfactuals {
   return (parts) => {
     const medianMs = parts.reduce((ms, { service }) => ms - (gains[service] ?? 0), OBSERVED_MS);
     const probability = Math.min(1, Math.max(0, 0.5 + (THRESHOLD_MS - medianMs) / 10));
-    return { medianMs, probability };
+    return { medianMs, probability, usual: probability };
   };
 }
 

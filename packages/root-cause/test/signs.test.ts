@@ -12,6 +12,7 @@ import { attribute } from '../src/attribution.js';
 import { ownAnomaly } from '../src/evidence.js';
 import { callsBeyond, judgedPercentiles } from '../src/judged-percentiles.js';
 import { rankSuspects } from '../src/level-one.js';
+import type { Outlook } from '../src/outlook.js';
 import { assignResponsibility } from '../src/responsibility.js';
 
 function feature(name: FeatureName, z: number, rest: Partial<FeatureAnomaly> = {}): FeatureAnomaly {
@@ -337,12 +338,12 @@ describe('whose a slow way is', () => {
 });
 
 describe('the order of suspects', () => {
-  const outlooks: Readonly<Record<string, { probability: number; medianMs: number }>> = {
-    '': { probability: 0, medianMs: 200 },
-    oddAndHelps: { probability: 1, medianMs: 100 },
-    oddAlone: { probability: 0, medianMs: 200 },
-    helpsAlone: { probability: 0.9, medianMs: 100 },
-    neither: { probability: 0, medianMs: 195 },
+  const outlooks: Readonly<Record<string, Outlook>> = {
+    '': { probability: 0, usual: 0, medianMs: 200 },
+    oddAndHelps: { probability: 1, usual: 1, medianMs: 100 },
+    oddAlone: { probability: 0, usual: 0, medianMs: 200 },
+    helpsAlone: { probability: 0.9, usual: 0.9, medianMs: 100 },
+    neither: { probability: 0, usual: 0, medianMs: 195 },
   };
   it('puts who is odd and helps before who is only odd, and that before who only helps', () => {
     const suspects = [
@@ -351,11 +352,10 @@ describe('the order of suspects', () => {
       { service: 'oddAlone', anomaly: 300 },
       { service: 'oddAndHelps', anomaly: 20 },
     ];
-    const ranked = rankSuspects(
-      suspects,
-      (parts) => outlooks[parts[0]?.service ?? ''] as { probability: number; medianMs: number },
-      { excessMs: 100, anomalyThreshold: 6 },
-    );
+    const ranked = rankSuspects(suspects, (parts) => outlooks[parts[0]?.service ?? ''] as Outlook, {
+      excessMs: 100,
+      anomalyThreshold: 6,
+    });
     expect(ranked.map(({ service }) => service)).to.deep.equal([
       'oddAndHelps',
       'oddAlone',

@@ -2,7 +2,7 @@ import { FEATURES, type FeatureName, type Window } from '@sage/core';
 import { expect } from 'chai';
 import { type FeatureAnomaly, noSigns } from '../src/anomaly.js';
 import { sureLoad } from '../src/leading-load.js';
-import { isOverloaded, strainedBeyondLoad } from '../src/workload.js';
+import { growthOfAllUse, isOverloaded, strainedBeyondLoad } from '../src/workload.js';
 
 /** A reading with its z by the feature's resolution. */
 function reading(feature: FeatureName, observed: number, expected: number): FeatureAnomaly {
@@ -123,6 +123,43 @@ describe('an overloaded service', () => {
       );
     });
   }
+});
+
+describe('what all services use of a processor', () => {
+  const SERVICES = ['a', 'b', 'c', 'd', 'e'];
+  const history = [0.2, 0.3, 0.4].map(
+    (cores): Window => ({
+      startMs: 0,
+      endMs: 30_000,
+      latency: new Map(),
+      metrics: new Map(
+        SERVICES.map((service) => [service, new Map<FeatureName, number>([['cpu_usage_cores', cores]])]),
+      ),
+    }),
+  );
+  const growthWith = (cores: readonly number[]) =>
+    growthOfAllUse(
+      new Map(
+        cores.map((observed, index) => {
+          const service = SERVICES[index] as string;
+          return [service, { ...noSigns(service), features: [reading('cpu_usage_cores', observed, 0.3)] }];
+        }),
+      ),
+      history,
+    );
+
+  it('tells of more load where most use more than ever', () => {
+    expect(growthWith([0.45, 0.48, 0.45, 0.2, 0.3])).to.be.closeTo(1.5, 1e-9);
+  });
+  it('tells of nothing where one has far more to do', () => {
+    expect(growthWith([3, 0.3, 0.3, 0.3, 0.39])).to.equal(undefined);
+  });
+  it('tells of nothing where most use as much as they have before', () => {
+    expect(growthWith([0.45, 0.45, 0.39, 0.39, 0.39])).to.equal(undefined);
+  });
+  it('tells of nothing where few are measured', () => {
+    expect(growthWith([0.6, 0.6, 0.6])).to.equal(undefined);
+  });
 });
 
 describe('the load that is sure', () => {

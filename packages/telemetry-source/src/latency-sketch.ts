@@ -24,6 +24,7 @@ export function statsOf(sketch: LatencySketch): LatencyStats {
     p50Ms: sketch.getValueAtQuantile(0.5),
     p95Ms: sketch.getValueAtQuantile(0.95),
     p99Ms: sketch.getValueAtQuantile(0.99),
+    meanMs: sketch.sum / sketch.count,
     count: sketch.count,
   };
 }

@@ -83,6 +83,15 @@ describe('WindowBuilder', () => {
     ]);
   });
 
+  it('means over merged slices are exact', () => {
+    const windows = builder();
+    windows.addObservations(
+      [served(1_000, 1), served(11_000, 2), served(12_000, 2), served(21_000, 1_000)],
+      0,
+    );
+    expect(windows.advance(35_000)[0]?.latency.get(SERVER)?.meanMs).to.equal(1_005 / 4);
+  });
+
   it('quantiles over merged slices are within 1 % and ordered', () => {
     const values = fc.array(fc.double({ min: 0, max: 100_000, noNaN: true }), {
       minLength: 1,

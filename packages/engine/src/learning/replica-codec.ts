@@ -9,7 +9,7 @@ interface EncodedService {
   readonly i: Readonly<Record<string, readonly unknown[]>>;
 }
 
-/** {"geo":{"f":["cpu_usage_cores"],"i":{"geo-0":[[p50,p95,p99,count],0.2],"geo-1":[0,0.21]}}} */
+/** {"geo":{"f":["cpu_usage_cores"],"i":{"geo-0":[[p50,p95,p99,count,mean],0.2],"geo-1":[0,0.21]}}} */
 export function encodeReplicas(replicas: Replicas): Readonly<Record<string, EncodedService>> {
   return Object.fromEntries(
     [...replicas].map(([service, readings]) => {

@@ -9,7 +9,7 @@ export interface RememberedWindow {
 }
 
 /**
- * One line: {"s":0,"e":30000,"i":1,"l":{"server|…":[p50,p95,p99,count]},"m":{"cart":{"cpu_usage_cores":0.2}}}, and "r"
+ * One line: {"s":0,"e":30000,"i":1,"l":{"server|…":[p50,p95,p99,count,mean]},"m":{"cart":{"cpu_usage_cores":0.2}}}, and "r"
  * with the replicas where a service has several.
  */
 export function encodeWindow({ window, inIncident }: RememberedWindow): string {
