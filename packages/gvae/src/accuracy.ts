@@ -13,7 +13,8 @@ export interface Accuracy {
   readonly foretoldServices: ReadonlyMap<string, number>;
   /**
    * Of reconstruction (paper). The encoder sees the latencies that are to be reconstructed: how much of them gets through
-   * the latents and the chain of decoders.
+   * the latents and the chain of decoders. With a latent for each percentile that is nearly all of it; what is missing is
+   * where a window is not of the shape that the equations have.
    */
   readonly overall: number;
   /** Of what metrics, load and the calls that a node waited for foretell, its own latency unseen. */

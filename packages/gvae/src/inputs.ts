@@ -2,8 +2,7 @@ import { callsPerSecond, type Window } from '@sage/core';
 import { HandedOn } from './handed-on.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
-import { rawOf } from './own-time.js';
-import { observe, ownPart, ownTimes, type Scales, scaled, softened } from './scales.js';
+import { handedByGraph, observe, ownRaws, type Scales, scaled, softened } from './scales.js';
 
 /** What the networks read of a window, scaled, and what was observed. */
 export interface Inputs {
@@ -12,7 +11,7 @@ export interface Inputs {
   /** [root]. */
   readonly load: Float32Array;
   /**
-   * [unit][owned node][percentile]: the heads that would make the node's own time what it was, by the graph's weights, in
+   * [unit][owned node][percentile]: the heads that would make the node's latency what it was, by the graph's weights, in
    * spreads; 0 where it was not seen. As large as it comes, or what was never seen before could not be told from what was.
    */
   readonly own: Float32Array;
@@ -36,7 +35,8 @@ export function inputReader(layout: Layout, scales: Scales): (window: Window) =>
     const observed = observe(layout, scales.median, window);
     const seen = Uint8Array.from(layout.nodes, (node) => (window.latency.has(node) ? 1 : 0));
     const counts = Float64Array.from(layout.nodes, (node) => window.latency.get(node)?.count ?? 0);
-    const times = ownTimes(layout, handedOn, observed);
+    const handed = handedByGraph(layout, handedOn, observed);
+    const raws = ownRaws(layout, scales, { observed, handed });
     layout.units.forEach((unit, u) => {
       const metrics = window.metrics.get(unit.service);
       unit.features.forEach((name, f) => {
@@ -47,8 +47,8 @@ export function inputReader(layout: Layout, scales: Scales): (window: Window) =>
         if (seen[v] === 0) return;
         for (let q = 0; q < 3; q++) {
           const at = 3 * v + q;
-          const raw = rawOf(ownPart(times, at) / (scales.selfScale[at] as number));
-          own[(index.own[u] as number) + 3 * slot + q] = raw / (scales.rawSpread[at] as number);
+          own[(index.own[u] as number) + 3 * slot + q] =
+            (raws[at] as number) / (scales.rawSpread[at] as number);
         }
       });
     });

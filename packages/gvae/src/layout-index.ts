@@ -12,6 +12,8 @@ export interface LayoutIndex {
   readonly own: Int32Array;
   /** Per node where its edges begin in `Layout.edges`. */
   readonly edges: Int32Array;
+  /** [node]: 1 where what it is handed is a guess, of services and not of calls. */
+  readonly guessed: Uint8Array;
   /** Per edge its parent. */
   readonly parents: Int32Array;
 }
@@ -42,8 +44,15 @@ function buildIndex({ units, nodes, roots, edges }: Layout): LayoutIndex {
     features: offsets(units.map((unit) => unit.features.length)),
     own: offsets(units.map((unit) => 3 * unit.nodes.length)),
     edges: into,
+    guessed: guessedOf(nodes.length, edges),
     parents: Int32Array.from(edges, ({ parent }) => parent),
   };
+}
+
+function guessedOf(nodes: number, edges: Layout['edges']): Uint8Array {
+  const guessed = new Uint8Array(nodes);
+  for (const { child, aggregate } of edges) if (aggregate) guessed[child] = 1;
+  return guessed;
 }
 
 /** Running sums, from 0 to the total. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from './batch.js';
-import { KNOWN_REACH } from './own-time.js';
+import { KNOWN_REACH, LEAST, UNMET } from './own-time.js';
 import { HIDDEN_REACH, MOST_LOG_VARIANCE } from './parameters.js';
 import { type Stack, stackedNetwork } from './stacks.js';
 import type { ErrorWeights, StructuralErrors, StructuralLoss } from './structural-loss.js';
@@ -140,8 +140,11 @@ function held(values: tf.Tensor): tf.Tensor {
 
 /** What hidden layers say, as far as it is `heard` beside own latencies or latents. */
 function heardBeside(said: tf.Tensor, values: tf.Tensor, spread: tf.Tensor): tf.Tensor {
-  const beyond = tf.relu(tf.mul(values, tf.mul(spread, 1 / KNOWN_REACH)));
-  return tf.div(said, tf.add(tf.square(tf.square(beyond)), 1));
+  const raw = tf.mul(values, spread);
+  const beyond = tf.relu(tf.mul(raw, 1 / KNOWN_REACH));
+  const below = tf.relu(tf.sub(LEAST, raw));
+  const above = tf.relu(tf.sub(1, tf.mul(below, 1 / (LEAST - UNMET))));
+  return tf.div(tf.mul(said, above), tf.add(tf.square(tf.square(beyond)), 1));
 }
 
 function softly(values: tf.Tensor, most: number): tf.Tensor {

@@ -2,7 +2,7 @@ import { HandedOn } from './handed-on.js';
 import type { Inputs } from './inputs.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
-import { positive } from './own-time.js';
+import { met, positive } from './own-time.js';
 import { edgeWeights, type Parameters } from './parameters.js';
 import { type Condition, type LatentNormal, PlainNetworks, type ReadLatents } from './plain-network.js';
 import type { Scales } from './scales.js';
@@ -83,10 +83,20 @@ export class Mechanism {
    * [percentile][column].
    */
   selfTimes(node: number, hiddenOf: (unit: number) => Float64Array, columns: number): Float64Array {
-    const times = new Float64Array(3 * columns);
+    return this.#cumulated(node, this.#raws(node, hiddenOf, columns), columns);
+  }
+
+  /** The sum of what a node's owners say, [percentile][column]. */
+  #raws(node: number, hiddenOf: (unit: number) => Float64Array, columns: number): Float64Array {
+    const raws = new Float64Array(3 * columns);
     for (const { unit, slot } of this.#slots[node] ?? []) {
-      this.#networks.addOutputs(unit, 3 * slot, hiddenOf(unit), times);
+      this.#networks.addOutputs(unit, 3 * slot, hiddenOf(unit), raws);
     }
+    return raws;
+  }
+
+  /** Raw numbers as own times, in place. */
+  #cumulated(node: number, times: Float64Array, columns: number): Float64Array {
     for (let q = 0; q < 3; q++) {
       const scale = this.#scales.selfScale[3 * node + q] as number;
       for (let i = q * columns; i < (q + 1) * columns; i++) {
@@ -103,7 +113,8 @@ export class Mechanism {
   }
 
   /**
-   * All nodes, [node][percentile], ms, with each Z at its mean. `parents`: 'observed' for each node given what its
+   * All nodes, [node][percentile], ms, with each Z at its mean. That of the posterior says what part of what it was handed
+   * a node met, too; a prior foretells that it meets all of it. `parents`: 'observed' for each node given what its
    * parents were seen to take, 'decoded' for the whole network from its own inputs.
    */
   decode(inputs: Inputs, latents: Latents, parents: 'observed' | 'decoded'): Float64Array {
@@ -155,12 +166,17 @@ export class Mechanism {
           );
     const from = { latencies: source, columns, weights: this.weights };
     this.#layout.nodes.forEach((_, v) => {
-      const self = this.selfTimes(v, (u) => hidden[u] as Float64Array, columns);
+      const raws = this.#raws(v, (u) => hidden[u] as Float64Array, columns);
+      const part = latents === 'posterior' ? raws.map(met) : undefined;
+      const self = this.#cumulated(v, raws, columns);
       for (let q = 0; q < 3; q++) {
         const at = (3 * v + q) * columns;
         const out = decoded.subarray(at, at + columns);
         this.handing.handOn(v, q, from, out);
-        for (let i = 0; i < columns; i++) out[i] = (out[i] as number) + (self[q * columns + i] as number);
+        for (let i = 0; i < columns; i++) {
+          const handed = (out[i] as number) * (part?.[q * columns + i] ?? 1);
+          out[i] = handed + (self[q * columns + i] as number);
+        }
       }
     });
     return decoded;

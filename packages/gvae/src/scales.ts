@@ -2,7 +2,7 @@ import { callsPerSecond, FEATURES, median, PERCENTILES, robustScale, type Window
 import { HandedOn } from './handed-on.js';
 import type { Layout, Unit } from './layout.js';
 import { indexOf } from './layout-index.js';
-import { rawOf } from './own-time.js';
+import { positive, rawOf } from './own-time.js';
 
 /** How a column of readings becomes inputs of networks. */
 export interface ColumnScales {
@@ -92,31 +92,57 @@ function fitOwnTimes(
   { median: medians, selfScale, rawSpread }: Scales,
 ): void {
   const handedOn = new HandedOn(layout);
-  const rows = windows.map((window) => ownTimes(layout, handedOn, observe(layout, medians, window)));
+  const { guessed } = indexOf(layout);
+  const rows = windows.map((window) => {
+    const observed = observe(layout, medians, window);
+    return { observed, handed: handedByGraph(layout, handedOn, observed) };
+  });
   layout.nodes.forEach((node, v) => {
     const seen = rows.filter((_, i) => windows[i]?.latency.has(node));
+    const below = new Float64Array(seen.length);
     for (let q = 0; q < 3; q++) {
       const at = 3 * v + q;
       const floor = Math.max(0.02, 0.02 * (medians[at] as number));
-      const parts = seen.map((row) => ownPart(row, at));
-      if (parts.length === 0) {
+      const took = seen.map(({ observed }, i) => (observed[at] as number) - (below[i] as number));
+      const handed = seen.map((row) => row.handed[at] as number);
+      if (seen.length === 0) {
         selfScale[at] = floor;
         continue;
       }
-      const usual = Math.max(floor, median(parts));
-      const square = parts.reduce((sum, part) => sum + rawOf(part / usual) ** 2, 0) / parts.length;
-      selfScale[at] = usual;
+      const usualMs = Math.max(floor, median(took.map((ms, i) => ms - (handed[i] as number))));
+      const isGuess = guessed[v] === 1;
+      const raws = took.map((ms, i) => rawOf(ms, { handedMs: handed[i] as number, isGuess, usualMs }));
+      const square = raws.reduce((sum, raw) => sum + raw ** 2, 0) / raws.length;
+      selfScale[at] = usualMs;
       rawSpread[at] = Math.max(LEAST_RAW_SPREAD, Math.sqrt(square));
+      raws.forEach((raw, i) => {
+        below[i] = (below[i] as number) + positive(raw) * usualMs;
+      });
     }
   });
 }
 
 /**
- * Own p50, p95 − p50 or p99 − p95 of own times [node][percentile], ms; below 0 where parents hand on more than was
- * seen.
+ * [node][percentile]: the raw numbers that make of what was handed on, by the graph's weights, what was observed, the own
+ * p50, p95 − p50 and p99 − p95 being added up. Both in ms.
  */
-export function ownPart(own: Float64Array, at: number): number {
-  return (own[at] as number) - (at % 3 === 0 ? 0 : (own[at - 1] as number));
+export function ownRaws(
+  layout: Layout,
+  { selfScale }: Scales,
+  { observed, handed }: { readonly observed: Float64Array; readonly handed: Float64Array },
+): Float64Array {
+  const { guessed } = indexOf(layout);
+  const raws = new Float64Array(observed.length);
+  let below = 0;
+  for (let at = 0; at < raws.length; at++) {
+    if (at % 3 === 0) below = 0;
+    const usualMs = selfScale[at] as number;
+    const isGuess = guessed[Math.floor(at / 3)] === 1;
+    const raw = rawOf((observed[at] as number) - below, { handedMs: handed[at] as number, isGuess, usualMs });
+    below += positive(raw) * usualMs;
+    raws[at] = raw;
+  }
+  return raws;
 }
 
 /** [own percentile]: the raw number that a latent of 1 stands for where all owners of the node say the same. */
@@ -182,17 +208,15 @@ export function observe(layout: Layout, medians: Float64Array, window: Window): 
   return observed;
 }
 
-/** Latency less what the graph's weights say was waited for, ms. */
-export function ownTimes(layout: Layout, handedOn: HandedOn, latencies: Float64Array): Float64Array {
+/** What the graph's weights say was waited for, [node][percentile], ms. */
+export function handedByGraph(layout: Layout, handedOn: HandedOn, latencies: Float64Array): Float64Array {
   const weights = graphWeights(layout);
-  const own = Float64Array.from(latencies);
+  const handed = new Float64Array(latencies.length);
   layout.nodes.forEach((_, v) => {
     if (!handedOn.has(v)) return;
-    for (let q = 0; q < 3; q++) {
-      own[3 * v + q] = (own[3 * v + q] as number) - handedOn.value(v, q, { latencies, weights });
-    }
+    for (let q = 0; q < 3; q++) handed[3 * v + q] = handedOn.value(v, q, { latencies, weights });
   });
-  return own;
+  return handed;
 }
 
 const known = new WeakMap<Layout, Float64Array>();

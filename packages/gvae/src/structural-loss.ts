@@ -1,7 +1,7 @@
 import { HandedOn } from './handed-on.js';
 import type { Inputs } from './inputs.js';
 import type { Layout } from './layout.js';
-import { positive, positiveSlope } from './own-time.js';
+import { met, metSlope, positive, positiveSlope } from './own-time.js';
 import type { Scales } from './scales.js';
 import type { Stack } from './stacks.js';
 
@@ -63,7 +63,8 @@ interface Counting {
  * plain arithmetic they follow the edges once per row; as products of matrices they would be dense in the nodes.
  *
  * An error is the mean over seen entries of the pseudo-Huber √(1 + r²) − 1, r the error of log1p(ms) in robust spreads.
- * Nodes none of whose owners is in a stack are taken as observed.
+ * Nodes none of whose owners is in a stack are taken as observed. What part of what it is handed a node met is for the
+ * window to say, and so for the posterior alone: X foretells that it meets all of it.
  */
 export class StructuralLoss {
   readonly #layout: Layout;
@@ -171,7 +172,7 @@ export class StructuralLoss {
    */
   #decode(part: Part, counting: Counting): { readonly chained: number; readonly forced: number } {
     const { rows, first, columns, weights } = part;
-    const { observed, chained, handed, raw, chainedSlope, forcedSlope } = this.#scratch;
+    const { observed, chained, handed, chainedHanded, raw, chainedSlope, forcedSlope } = this.#scratch;
     const { selfScale, logSpread } = this.#scales;
     const sums = { chained: 0, forced: 0 };
     const self = new Float64Array(columns);
@@ -190,8 +191,10 @@ export class StructuralLoss {
         for (let i = 0; i < columns; i++) {
           const at = from + i;
           self[i] = (self[i] as number) + positive(raw[at] as number) * scale;
-          const follow = (self[i] as number) + (follows[i] as number);
-          const force = (self[i] as number) + (handed[at] as number);
+          const part = counting.half === 0 ? met(raw[at] as number) : 1;
+          const follow = (self[i] as number) + part * (follows[i] as number);
+          const force = (self[i] as number) + part * (handed[at] as number);
+          chainedHanded[at] = follows[i] as number;
           follows[i] = follow;
           forcedSlope[at] = 0;
           const { seen, target } = rows[first + i] as Inputs;
@@ -216,9 +219,10 @@ export class StructuralLoss {
   /** The derivatives by latency, effects first, as derivatives by heads and by edge weights. */
   #pullBack(part: Part, half: 0 | 1, slopes: StructuralSlopes): void {
     const { first, columns, weights } = part;
-    const { observed, chained, raw, chainedSlope, forcedSlope } = this.#scratch;
+    const { observed, chained, handed, chainedHanded, raw, chainedSlope, forcedSlope } = this.#scratch;
     const { selfScale } = this.#scales;
     const own = new Float64Array(columns);
+    const byRaw = new Float64Array(columns);
     for (let d = this.#decoded.length - 1; d >= 0; d--) {
       const { node, slots } = this.#decoded[d] as { node: number; slots: readonly Slot[] };
       own.fill(0);
@@ -231,13 +235,24 @@ export class StructuralLoss {
           // Percentile q of the own time enters that percentile and all above it.
           own[i] = (own[i] as number) + (follow[i] as number) + (force[i] as number);
         }
+        for (let i = 0; i < columns; i++) {
+          const at = from + i;
+          const byMet =
+            (follow[i] as number) * (chainedHanded[at] as number) +
+            (force[i] as number) * (handed[at] as number);
+          const number = raw[at] as number;
+          byRaw[i] = (own[i] as number) * scale * positiveSlope(number);
+          if (half === 1) continue;
+          byRaw[i] = (byRaw[i] as number) + byMet * metSlope(number);
+          // From here on slopes by what was handed on.
+          follow[i] = (follow[i] as number) * met(number);
+          force[i] = (force[i] as number) * met(number);
+        }
         for (const slot of slots) {
           const target = slopes.heads[slot.stack] as Float32Array;
           const width = this.#width(slot);
           const to = this.#headAt(slot, half, first, part.rows.length) + q;
-          for (let i = 0; i < columns; i++) {
-            target[to + i * width] = (own[i] as number) * scale * positiveSlope(raw[from + i] as number);
-          }
+          for (let i = 0; i < columns; i++) target[to + i * width] = byRaw[i] as number;
         }
         if (!this.#handedOn.has(node)) continue;
         this.#handedOn.pullBack(node, q, follow, {
@@ -294,8 +309,9 @@ interface Scratch {
   readonly observed: Float64Array;
   /** Decoded along the chain. */
   readonly chained: Float64Array;
-  /** By observed parents. */
+  /** What is handed on by observed parents, and along the chain. */
   readonly handed: Float64Array;
+  readonly chainedHanded: Float64Array;
   /** Sums of heads. */
   readonly raw: Float64Array;
   /** Derivatives by latency. */
@@ -308,6 +324,7 @@ function scratchFor(size: number): Scratch {
     observed: new Float64Array(size),
     chained: new Float64Array(size),
     handed: new Float64Array(size),
+    chainedHanded: new Float64Array(size),
     raw: new Float64Array(size),
     chainedSlope: new Float64Array(size),
     forcedSlope: new Float64Array(size),

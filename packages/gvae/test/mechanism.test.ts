@@ -5,7 +5,7 @@ import { buildLayout } from '../src/layout.js';
 import { Mechanism } from '../src/mechanism.js';
 import { initialParameters, type Layer, latentsOf, layersOf } from '../src/parameters.js';
 import { fitScales } from '../src/scales.js';
-import { node, worldGraph, worldWindows } from './world.js';
+import { node, unmetWindows, worldGraph, worldWindows } from './world.js';
 
 describe('the structural equations as learnt', () => {
   // More rows than are decoded at once, and not a multiple of it.
@@ -45,6 +45,19 @@ describe('the structural equations as learnt', () => {
       (biased.decode(inputs, 'posterior', 'observed')[at] as number) / (inputs.observed[at] as number);
     for (const inputs of rows) expect(partOf(inputs)).to.be.below(0.2);
     for (const inputs of slow) expect(partOf(inputs)).to.be.within(0.9, 1.1);
+  });
+
+  it('give back that a node did not wait for calls that were slow, and foretell that it would', () => {
+    const handedMs = 5000;
+    const caller = 3 * layout.nodes.indexOf(node('server', 'frontend', 'a'));
+    for (const inputs of unmetWindows(37, 4, handedMs).map(inputReader(layout, scales))) {
+      const given = mechanism.decode(inputs, 'posterior', 'decoded');
+      const foretold = mechanism.decode(inputs, 'prior', 'observed');
+      for (let at = caller; at < caller + 3; at++) {
+        expect((given[at] as number) / (inputs.observed[at] as number)).to.be.within(0.7, 1.4);
+        expect(foretold[at]).to.be.above(handedMs);
+      }
+    }
   });
 
   it('give the same heads with a latent for each column and in columns of their own', () => {

@@ -9,7 +9,7 @@ import { initialParameters } from '../src/parameters.js';
 import { fitScales } from '../src/scales.js';
 import { pack, stackUnits, unpack } from '../src/stacks.js';
 import { TrainingLoss } from '../src/training-loss.js';
-import { worldGraph, worldWindows } from './world.js';
+import { unmetWindows, worldGraph, worldWindows } from './world.js';
 
 describe('the loss of many rows', () => {
   before(() => loadBackend());
@@ -35,7 +35,7 @@ describe('the loss of many rows', () => {
       corrections: learnt.subarray(whole.networks),
     };
     const mechanism = new Mechanism(layout, scales, parameters);
-    const far = worldWindows(9, 8, 400).map(inputReader(layout, scales));
+    const far = [...worldWindows(9, 8, 400), ...unmetWindows(5, 9, 400)].map(inputReader(layout, scales));
     const all = [...rows.map(({ inputs }) => inputs), ...far];
     const { squared } = whole.judge(
       all.map((inputs) => ({ inputs, fixed: undefined })),

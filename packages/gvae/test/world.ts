@@ -50,6 +50,22 @@ export function worldGraph(fingerprint = 'world'): CausalGraph {
   return { fingerprint, services: ['frontend', 'a', 'b', 'c'], latency, roots: [ROOT] };
 }
 
+/**
+ * The same, but a does not wait for b, however slow b is: whoever else came last did. `faultMs` is in b's latency and in
+ * that of its calls alone.
+ */
+export function unmetWindows(count: number, seed: number, faultMs: number): Window[] {
+  const slow = worldWindows(count, seed, faultMs);
+  return worldWindows(count, seed).map((window, i) => {
+    const latency = new Map(window.latency);
+    for (const kind of ['server', 'client'] as const) {
+      const id = node(kind, 'a', 'b');
+      latency.set(id, slow[i]?.latency.get(id) as LatencyStats);
+    }
+    return { ...window, latency };
+  });
+}
+
 /** Windows whose own times follow load and processor use with little noise. `faultMs` is added to b's own time. */
 export function worldWindows(count: number, seed: number, faultMs = 0): Window[] {
   const rng = createRng(seed);
