@@ -87,7 +87,10 @@ function isConsumedBeyondLoad(
   return z >= threshold && observed > MOST_PER_LOAD * Math.max(NO_GROWTH, growth) * expected;
 }
 
-/** Services that suffer more contention, or where that is not measured consume more, than their load explains. */
+/**
+ * Services that suffer more contention, or where that is not measured consume more, than their load explains, and those
+ * at either end of a way that loses packets: what a link cannot carry waits for it first.
+ */
 export function strainedBeyondLoad(
   services: readonly string[],
   signs: ReadonlyMap<string, ServiceSigns>,
@@ -95,11 +98,13 @@ export function strainedBeyondLoad(
 ): readonly string[] {
   return services.filter((service) => {
     const own = signs.get(service);
-    return own?.features.some(
+    if (own === undefined) return false;
+    const isStrained = own.features.some(
       (reading) =>
         (FEATURES[reading.feature].role === 'contention' && isBeyondLoad(reading, own, options)) ||
         isConsumedBeyondLoad(reading, own, options),
     );
+    return isStrained || [...own.exclusive, ...own.shared].some(({ z, isLossy }) => z >= options.threshold && isLossy);
   });
 }
 
