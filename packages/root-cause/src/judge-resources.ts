@@ -1,5 +1,4 @@
-import type { Candidate, Culprit, Resource } from '@sage/core';
-import type { ServiceSigns } from './anomaly.js';
+import type { Candidate, Culprit } from '@sage/core';
 import { hasWaited } from './directness.js';
 import { resourceEvidence } from './evidence.js';
 import { resourceCandidate } from './finding.js';
@@ -19,7 +18,55 @@ export interface JudgedResources {
   readonly holds: number;
 }
 
+/**
+ * Of those to blame who remain when whoever is doubtful is left out. Whether the doubtful have a part of their own is an even
+ * chance; where they have none, what they seem to have goes with the others: so a probability is the mean of both.
+ */
 export function judgeResources(inquiry: Inquiry, blamed: readonly string[]): JudgedResources {
+  const all = judge(inquiry, blamed);
+  const doubtful = doubtfulOf(inquiry, all);
+  if (doubtful.length === 0) return all;
+  const rest = judge(
+    inquiry,
+    blamed.filter((service) => !doubtful.includes(service)),
+  );
+  const mean = (withAll: number, alone: number) => EVEN_CHANCE * withAll + (1 - EVEN_CHANCE) * alone;
+  const withAll = (service: string) => all.culprits.find((culprit) => culprit.service === service);
+  const culprits = rest.culprits.map((culprit) => {
+    const { service, probability } = culprit;
+    return { ...culprit, probability: mean(withAll(service)?.probability ?? probability, probability) };
+  });
+  return { ...rest, culprits, holds: mean(all.holds, rest.holds) };
+}
+
+/** What may as well be an error of the model is as likely as not. */
+const EVEN_CHANCE = 0.5;
+
+/**
+ * Who may have no part of its own in it. Trouble takes the model out of what it has learnt, and what it then gets wrong
+ * shows as latency that is unexplained, of whoever calls the leading culprit or looks like it: beside that one, such latency
+ * alone is even evidence, and only a wait that was measured of the very resource is sure. Of who is not measured there is
+ * no other.
+ */
+function doubtfulOf({ scene, settings }: Inquiry, { culprits }: JudgedResources): readonly string[] {
+  const leading = leadingOf(culprits);
+  return culprits
+    .filter((culprit) => culprit !== leading)
+    .filter(({ service, resource }) => {
+      const signs = scene.signsOf(service);
+      return signs.features.length > 0 && !hasWaited(signs, resource, LESSER * settings.anomalyThreshold);
+    })
+    .map(({ service }) => service);
+}
+
+function leadingOf(culprits: readonly Culprit[]): Culprit | undefined {
+  return culprits.reduce<Culprit | undefined>(
+    (most, culprit) => (most === undefined || culprit.share > most.share ? culprit : most),
+    undefined,
+  );
+}
+
+function judge(inquiry: Inquiry, blamed: readonly string[]): JudgedResources {
   const { ask, scene, excessMs } = inquiry;
   const rankings = blamed.map((service) => {
     const others = blamed.filter((other) => other !== service);
@@ -47,18 +94,6 @@ export function judgeResources(inquiry: Inquiry, blamed: readonly string[]): Jud
   return { culprits, candidates, holds };
 }
 
-/** What may as well be an error of the model is as likely as not. */
-const EVEN_CHANCE = 0.5;
-
-/**
- * How far to believe that a service has a part of its own in it. Trouble takes the model out of what it has learnt, and
- * what it then gets wrong shows as latency that is unexplained, of whoever calls the leading culprit or looks like it:
- * beside that one, such latency alone is even evidence, and only a wait that was measured of the very resource is sure.
- */
-function beliefBeside(signs: ServiceSigns, resource: Resource, threshold: number): number {
-  return hasWaited(signs, resource, LESSER * threshold) ? 1 : EVEN_CHANCE;
-}
-
 function culpritOf(
   { ask, scene, reference, window, objective, observedMs, lasts, settings }: Inquiry,
   {
@@ -74,8 +109,8 @@ function culpritOf(
   },
 ): Culprit {
   const signs = scene.signsOf(service);
-  const belief = isLeading ? 1 : beliefBeside(signs, resource, settings.anomalyThreshold);
-  const probability = holds * lasts * belief;
+  const isSure = isLeading || hasWaited(signs, resource, LESSER * settings.anomalyThreshold);
+  const probability = holds * lasts * (isSure ? 1 : EVEN_CHANCE);
   const effectMs = Math.max(0, observedMs - ask([{ service, resource }]).medianMs);
   const bad = badReplica(
     { service, resource },

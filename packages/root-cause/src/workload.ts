@@ -104,7 +104,10 @@ export function strainedBeyondLoad(
         (FEATURES[reading.feature].role === 'contention' && isBeyondLoad(reading, own, options)) ||
         isConsumedBeyondLoad(reading, own, options),
     );
-    return isStrained || [...own.exclusive, ...own.shared].some(({ z, isLossy }) => z >= options.threshold && isLossy);
+    return (
+      isStrained ||
+      [...own.exclusive, ...own.shared].some(({ z, isLossy }) => z >= options.threshold && isLossy)
+    );
   });
 }
 

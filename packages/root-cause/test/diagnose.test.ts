@@ -27,6 +27,7 @@ const RESOURCE: Readonly<Record<Fault['kind'], Resource>> = {
   cpu: 'cpu',
   link: 'network',
   pool: 'software',
+  lock: 'software',
   'cpu-usage': 'cpu',
 };
 
@@ -186,7 +187,22 @@ describe('diagnose', () => {
     expect(share.get('profile')).to.be.closeTo(1 / 3, 0.08);
   });
 
-  it('believes half of whom, beside a larger part, latency alone speaks against', () => {
+  it('leaves out whom, beside a larger part, latency alone speaks against, and is as much less sure', () => {
+    const beside = (kind: Fault['kind']) =>
+      run({
+        faults: [
+          { kind: 'lock', service: 'search', ms: 80 },
+          { kind, service: 'profile', ms: 40 },
+        ],
+      }).culprits;
+    expect(beside('pool').map(({ service }) => service)).to.have.members(['search', 'profile']);
+    const [culprit, ...others] = beside('lock');
+    expect(culprit?.service).to.equal('search');
+    expect(culprit?.probability).to.be.within(0.45, 0.55);
+    expect(others).to.deep.equal([]);
+  });
+
+  it('believes half of whom, beside a larger part, latency alone speaks against and nothing is measured', () => {
     const faults: Fault[] = [
       { kind: 'pool', service: 'search', ms: 80 },
       { kind: 'pool', service: 'profile', ms: 40 },

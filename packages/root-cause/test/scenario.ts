@@ -20,7 +20,8 @@ import {
 
 /** What is wrong in the last window. `cpu-usage` costs no latency. */
 export interface Fault {
-  readonly kind: 'cpu' | 'link' | 'pool' | 'cpu-usage';
+  /** A lock shows in latency alone. */
+  readonly kind: 'cpu' | 'link' | 'pool' | 'lock' | 'cpu-usage';
   readonly service: string;
   readonly ms?: number;
 }
@@ -107,7 +108,7 @@ function addedLatency(graph: CausalGraph, faults: readonly Fault[]): ReadonlyMap
         if (node.kind === 'request' || node.kind === 'response') add(node.id, ms / 2);
         if (store) add(node.id, ms);
       }
-      if (kind === 'pool' && serves) add(node.id, ms);
+      if ((kind === 'pool' || kind === 'lock') && serves) add(node.id, ms);
     }
   }
   return added;
