@@ -165,6 +165,7 @@ describe('the incident page in Chromium', function () {
 
   it('gives advice of an earlier diagnosis no more once a later one has its plan', async () => {
     await open(overtakenAdviceIncident());
+    await page.locator('.recommendations').waitFor();
     expect(await page.locator('.recommendations li').allTextContents()).to.deep.equal([
       'Give rate a processor of its own, or a second replica.',
     ]);
@@ -173,6 +174,7 @@ describe('the incident page in Chromium', function () {
 
   it('gives the latest advice about each cause', async () => {
     await open(twoCulpritsIncident());
+    await page.locator('.recommendations').waitFor();
     expect(await page.locator('.recommendations li').allTextContents()).to.deep.equal([
       'Give rate a processor of its own, or a second replica.',
       'Move geo to another node.',

@@ -73,7 +73,7 @@ describe('a fitted model', function () {
       })),
     });
     const learnt = async (services: boolean) => {
-      const fitted = await fitModel(toldOf(services), windows, { epochs: 150, seed: 7 });
+      const fitted = await fitModel(toldOf(services), windows, { epochs: 60, seed: 7 });
       return fitted.edgeWeights().find(({ parent, child }) => parent === CALLED && child === ROOT)?.learnt;
     };
     expect(await learnt(true)).to.be.within(0.25, 0.45);
