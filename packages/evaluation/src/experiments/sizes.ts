@@ -34,14 +34,14 @@ export const QUICK: Sizes = {
   },
   rollouts: {
     topology: 'social-network',
-    versions: SOCIAL_NETWORK_ROLLOUTS.filter(({ letter }) => ['A', 'D', 'F'].includes(letter)),
+    versions: SOCIAL_NETWORK_ROLLOUTS.filter(({ letter }) => ['A', 'F'].includes(letter)),
     windows: [1, 20],
     faults: 24,
   },
   scale: { services: [27, 188, 1000], windows: 40, epochs: 3, questions: 10 },
   overhead: {
     rounds: 3,
-    startSeconds: 6,
+    startSeconds: 4,
     warmUpSeconds: 0.3,
     openSeconds: 0.6,
     closedSeconds: 0.4,
