@@ -33,8 +33,15 @@ export function callsAlikeIn(view: GraphView, window: Window, abduction: Abducti
     const percentile = PERCENTILES.find((each) => isSentAgain(residualOf(node, each)));
     return percentile === undefined ? 0 : Math.max(1, callsBeyond(countOf(node), percentile));
   };
-  const sentAgainOver = (service: string): number =>
-    sum((view.owned.get(service) ?? []).filter((node) => isLeaf(node) && isShared(node)).map(sentAgain));
+  const over = new Map<string, number>();
+  const sentAgainOver = (service: string): number => {
+    const known = over.get(service);
+    if (known !== undefined) return known;
+    const ways = (view.owned.get(service) ?? []).filter((node) => isLeaf(node) && isShared(node));
+    const calls = sum(ways.map(sentAgain));
+    over.set(service, calls);
+    return calls;
+  };
 
   return (node, percentile) => {
     const count = countOf(node);

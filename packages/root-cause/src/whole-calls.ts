@@ -44,11 +44,20 @@ export function splitWholeCalls(
   return splits;
 }
 
+type Ways = Pick<GraphView, 'owned' | 'nodes'>;
+
+const known = new WeakMap<Ways, Map<string, readonly LatencyNode[]>>();
+
 /** Calls of a service that are seen at both ends: what is unexplained of them may be its own, though they are not. */
-export function wholeCallsOf(
-  service: string,
-  { owned, nodes }: Pick<GraphView, 'owned' | 'nodes'>,
-): readonly LatencyNode[] {
+export function wholeCallsOf(service: string, view: Ways): readonly LatencyNode[] {
+  const ofView = known.get(view) ?? new Map<string, readonly LatencyNode[]>();
+  known.set(view, ofView);
+  const calls = ofView.get(service) ?? findWholeCalls(service, view);
+  ofView.set(service, calls);
+  return calls;
+}
+
+function findWholeCalls(service: string, { owned, nodes }: Ways): readonly LatencyNode[] {
   return (owned.get(service) ?? []).flatMap(({ kind, rpc }) => {
     const call =
       kind === 'request' && rpc.callee === service
