@@ -88,8 +88,9 @@ function isConsumedBeyondLoad(
 }
 
 /**
- * Services that suffer more contention, or where that is not measured consume more, than their load explains, and those
- * at either end of a way that loses packets: what a link cannot carry waits for it first.
+ * Services that suffer more contention, or where that is not measured consume more, than their load explains, and those of
+ * which a few calls take as long as packets that are sent again, though they are measured: of who is not, nothing tells that
+ * it is no queue.
  */
 export function strainedBeyondLoad(
   services: readonly string[],
@@ -104,10 +105,10 @@ export function strainedBeyondLoad(
         (FEATURES[reading.feature].role === 'contention' && isBeyondLoad(reading, own, options)) ||
         isConsumedBeyondLoad(reading, own, options),
     );
-    return (
-      isStrained ||
-      [...own.exclusive, ...own.shared].some(({ z, isLossy }) => z >= options.threshold && isLossy)
+    const isLossy = [...own.exclusive, ...own.shared].some(
+      (entry) => entry.z >= options.threshold && entry.isLossy,
     );
+    return isStrained || (isLossy && own.features.length > 0);
   });
 }
 

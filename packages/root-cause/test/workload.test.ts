@@ -1,6 +1,7 @@
+import type { LatencyNode } from '@sage/causal-graph';
 import { FEATURES, type FeatureName, type Window } from '@sage/core';
 import { expect } from 'chai';
-import { type FeatureAnomaly, noSigns } from '../src/anomaly.js';
+import { type FeatureAnomaly, type NodeAnomaly, noSigns } from '../src/anomaly.js';
 import { sureLoad } from '../src/leading-load.js';
 import { growthOfAllUse, isOverloaded, strainedBeyondLoad } from '../src/workload.js';
 
@@ -82,6 +83,37 @@ describe('contention beyond what load explains', () => {
       expect(found).to.deep.equal(strained ? ['a'] : []);
     });
   }
+});
+
+describe('a service of which a few calls take as long as packets that are sent again', () => {
+  const node: LatencyNode = {
+    id: 'server|a>b:/',
+    kind: 'server',
+    rpc: { caller: 'a', callee: 'b', operation: '/' },
+    owners: ['b'],
+    parents: [],
+  };
+  const lossy: NodeAnomaly = {
+    ...{ node, observedMs: 205, expectedMs: 5, z: 30, slowness: 30, isLossy: true },
+    ...{ excessMs: 200, medianExcessMs: 0, meanExcessMs: 4 },
+  };
+  const strained = (features: readonly FeatureAnomaly[], isLossy: boolean) =>
+    strainedBeyondLoad(
+      ['b'],
+      new Map([['b', { ...noSigns('b'), features, exclusive: [{ ...lossy, isLossy }] }]]),
+      { growth: 2, threshold: 6 },
+    );
+  const idle = [reading('cpu_runqueue_wait_ratio', 0, 0)];
+
+  it('is strained where it is measured and waits for nothing', () => {
+    expect(strained(idle, true)).to.deep.equal(['b']);
+  });
+  it('may have a queue where nobody measures it', () => {
+    expect(strained([], true)).to.deep.equal([]);
+  });
+  it('is not strained where all its calls are slow', () => {
+    expect(strained(idle, false)).to.deep.equal([]);
+  });
 });
 
 describe('an overloaded service', () => {
