@@ -22,8 +22,8 @@ export const QUICK: Sizes = {
   },
   sensitivity: {
     topology: 'chain',
-    windowSeconds: [15, 30, 60],
-    trainWindows: [60, 120, 240],
+    windowSeconds: [30, 60],
+    trainWindows: [60, 120],
     sampling: {
       topology: 'chain',
       trainWindows: 120,
