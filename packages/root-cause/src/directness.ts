@@ -104,11 +104,16 @@ export function hasUsedUp(signs: ServiceSigns): boolean {
   return OWN_USAGE.some((resource) => !isWaitMeasured(signs, resource) && isSaturated(signs, resource));
 }
 
-/** Whether a service was measured to wait for a resource, from the z on that is given, or has used up what it needs. */
-export function hasWaited(signs: ServiceSigns, resource: Resource, least: number): boolean {
+/** Of the threshold of oddity: what is no chance where something has to be the cause beside another. */
+export const LESSER = 0.5;
+
+/** Whether a service was measured to wait for a resource, so that it is no chance, or has used up what it needs. */
+export function hasWaited(signs: ServiceSigns, resource: Resource, threshold: number): boolean {
   const waits = signs.features.some(
     ({ feature, ownZ }) =>
-      FEATURES[feature].resource === resource && FEATURES[feature].role === 'contention' && ownZ >= least,
+      FEATURES[feature].resource === resource &&
+      FEATURES[feature].role === 'contention' &&
+      ownZ >= LESSER * threshold,
   );
   return waits || hasUsedUp(signs);
 }

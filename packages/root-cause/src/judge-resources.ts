@@ -3,7 +3,6 @@ import { hasWaited } from './directness.js';
 import { resourceEvidence } from './evidence.js';
 import { resourceCandidate } from './finding.js';
 import type { Inquiry } from './inquiry.js';
-import { LESSER } from './judge-services.js';
 import { shares } from './level-one.js';
 import { type RankedResource, rankResources } from './level-two.js';
 import { badReplica } from './replica.js';
@@ -54,7 +53,7 @@ function doubtfulOf({ scene, settings }: Inquiry, { culprits }: JudgedResources)
     .filter((culprit) => culprit !== leading)
     .filter(({ service, resource }) => {
       const signs = scene.signsOf(service);
-      return signs.features.length > 0 && !hasWaited(signs, resource, LESSER * settings.anomalyThreshold);
+      return signs.features.length > 0 && !hasWaited(signs, resource, settings.anomalyThreshold);
     })
     .map(({ service }) => service);
 }
@@ -109,7 +108,7 @@ function culpritOf(
   },
 ): Culprit {
   const signs = scene.signsOf(service);
-  const isSure = isLeading || hasWaited(signs, resource, LESSER * settings.anomalyThreshold);
+  const isSure = isLeading || hasWaited(signs, resource, settings.anomalyThreshold);
   const probability = holds * lasts * (isSure ? 1 : EVEN_CHANCE);
   const effectMs = Math.max(0, observedMs - ask([{ service, resource }]).medianMs);
   const bad = badReplica(

@@ -1,5 +1,6 @@
 import type { Candidate } from '@sage/core';
 import { calleeSlowness } from './attribution.js';
+import { LESSER } from './directness.js';
 import { ownAnomaly } from './evidence.js';
 import { blamelessFinding, type Finding, resourceCandidate, serviceCandidate } from './finding.js';
 import type { Inquiry } from './inquiry.js';
@@ -15,8 +16,6 @@ import type { Counterfactuals } from './outlook.js';
 
 /** How many services beside the suspects are listed. */
 const LISTED = 5;
-/** Of the threshold of oddity: what is no chance where something has to be the cause beside another. */
-export const LESSER = 0.5;
 
 /** Level 1 of the search: which services. */
 export interface JudgedServices {

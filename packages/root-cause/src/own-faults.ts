@@ -3,7 +3,7 @@ import { calleeSlowness } from './attribution.js';
 import { hasWaited } from './directness.js';
 import { ownAnomaly } from './evidence.js';
 import type { Inquiry } from './inquiry.js';
-import { type JudgedServices, LESSER } from './judge-services.js';
+import type { JudgedServices } from './judge-services.js';
 import type { Scene } from './scene.js';
 import { peerOf } from './standing.js';
 
@@ -39,7 +39,6 @@ export function withOwnFaults(
 ): readonly string[] {
   const suspects = areSuspect ? ranked.map(({ service }) => service) : [];
   const usual = (services: readonly string[]) => ask(services.map((service) => ({ service }))).usual;
-  const leastWaitZ = LESSER * settings.anomalyThreshold;
   let chosen = blamed;
   while (chosen.length < settings.maxCulprits) {
     const now = usual(chosen);
@@ -48,7 +47,9 @@ export function withOwnFaults(
       .filter((service) => !chosen.includes(service))
       .filter((service) => anomalyBeside(service, chosen, scene) >= settings.anomalyThreshold)
       .filter((service) => !mayBeNeighbour(service, chosen, scene))
-      .filter((service) => hasWaited(scene.signsOf(service), leadingResource(service, scene), leastWaitZ))
+      .filter((service) =>
+        hasWaited(scene.signsOf(service), leadingResource(service, scene), settings.anomalyThreshold),
+      )
       .map((service) => ({ service, next: usual([...chosen, service]) }))
       .sort((a, b) => b.next - a.next);
     if (best === undefined || best.next - now <= REAL_LOSS) break;
