@@ -7,26 +7,24 @@
  * with other seeds, window by window: whatever it takes for a change is a false alarm. Last, each service computes five
  * times as much from one run's beginning on.
  */
-import { buildCausalGraph, type CausalGraph } from '@sage/causal-graph';
 import type { Window } from '@sage/core';
 import { fitModel, planRetraining } from '@sage/gvae';
-import { editTopology, type Topology } from '@sage/simulator';
-import { listen } from '../src/suites/simulated-run.js';
-import { planTopology, topologyOf } from '../src/suites/simulated-world.js';
+import { editTopology } from '@sage/simulator';
+import { topologyOf } from '../src/suites/simulated-world.js';
+import { simulatedTraining } from './simulated-training.js';
 
 const [name = 'social-network', count = '1440', others = '4', times = '5'] = process.argv.slice(2);
-const WINDOW_SECONDS = 30;
 const FIRST_SEED = 1;
 /** Drift is read off so many windows, and a change of all of them is to be seen by then. */
 const LOOKED_AT = 60;
 
 const topology = topologyOf(name);
-const learnt = await runOf(topology, Number(count), FIRST_SEED);
+const learnt = await simulatedTraining(topology, { trainWindows: Number(count), seed: FIRST_SEED });
 const model = await fitModel(learnt.graph, learnt.windows, { seed: FIRST_SEED });
 let checks = 0;
 const alarms: string[] = [];
 for (let seed = FIRST_SEED + 1; seed <= FIRST_SEED + Number(others); seed++) {
-  const { windows } = await runOf(topology, Number(count), seed);
+  const { windows } = await simulatedTraining(topology, { trainWindows: Number(count), seed });
   for (let end = LOOKED_AT; end <= windows.length; end++) {
     const { kind, services, loads } = planRetraining(
       model,
@@ -43,7 +41,7 @@ for (const alarm of alarms.slice(0, 20)) console.log(`  ${alarm}`);
 
 for (const { name: service, label } of topology.services) {
   const slower = editTopology(topology, [{ edit: 'scaleWork', name: service, cpu: Number(times) }]);
-  const { windows } = await runOf(slower, LOOKED_AT, FIRST_SEED + 1);
+  const { windows } = await simulatedTraining(slower, { trainWindows: LOOKED_AT, seed: FIRST_SEED + 1 });
   console.log(`${service}, ${times} times as much: ${seenAfter(windows, label)}`);
 }
 
@@ -56,31 +54,4 @@ function seenAfter(windows: readonly Window[], service: string): string {
     }
   }
   return 'not seen';
-}
-
-async function runOf(
-  of: Topology,
-  trainWindows: number,
-  seed: number,
-): Promise<{ readonly windows: readonly Window[]; readonly graph: CausalGraph }> {
-  const options = {
-    topology: name,
-    seed,
-    trainWindows,
-    windowSeconds: WINDOW_SECONDS,
-    faults: 0,
-    concurrent: 1,
-    replicas: 1,
-    calmTraining: false,
-    requestsPerSecond: 50,
-    sampling: 0.3,
-    uninstrumented: 0,
-    nowMs: () => performance.now(),
-    progress: () => undefined,
-  };
-  const plan = planTopology(of, options, 0);
-  const { windows, callGraph } = await listen(options, plan);
-  if (callGraph === undefined) throw new Error('no window was given out at the end of the training');
-  const graph = buildCausalGraph(callGraph);
-  return { graph, windows: windows.filter(({ endMs }) => endMs <= plan.trainEndMs) };
 }

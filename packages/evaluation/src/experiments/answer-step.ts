@@ -2,6 +2,7 @@ import { FitError } from '@sage/gvae';
 import { DataError } from '../observed.js';
 import type { StepMessage, StepRequest } from './fork-step.js';
 import { EXPERIMENTS, stepsOf } from './index.js';
+import { endWithParent } from './lifeline.js';
 import type { StepContext } from './step.js';
 
 /** Told of progress so often at most: a message costs more than a window simulated. */
@@ -12,8 +13,7 @@ export type StepTools = Pick<StepContext, 'startApplication'>;
 
 /** The program of a process that `forkStep` starts: one request in, progress and one answer out, the end. */
 export function answerStep(tools: StepTools = {}): void {
-  // Nobody is left to answer: the parent has what it wanted, or was ended.
-  process.once('disconnect', () => process.exit());
+  endWithParent();
   // So that what is undone at the end is undone at this one, too.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit());
   process.once('message', (request: StepRequest) => answer(request, tools));
