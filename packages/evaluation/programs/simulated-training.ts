@@ -5,7 +5,7 @@ import type { Progress } from '../src/progress.js';
 import { listen } from '../src/suites/simulated-run.js';
 import { planTopology } from '../src/suites/simulated-world.js';
 
-export const WINDOW_SECONDS = 30;
+const WINDOW_SECONDS = 30;
 
 export interface TrainingOptions {
   readonly trainWindows: number;
