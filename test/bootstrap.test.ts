@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { REPOSITORY } from './support/repository.js';
@@ -25,8 +28,9 @@ copyFileSync('packages/cli/src/main.ts', 'packages/cli/dist/src/main.js');
 
 /** Says its arguments and what it reads, and ends as it is told. */
 const PROGRAM = `
-process.stdout.write('args ' + JSON.stringify(process.argv.slice(2)) + '\\n');
+process.stdout.write('process ' + process.pid + ' args ' + JSON.stringify(process.argv.slice(2)) + '\\n');
 const code = process.argv.indexOf('--exit');
+if (process.argv.includes('--stay')) setInterval(() => {}, 60_000);
 if (code > 0) process.exitCode = Number(process.argv[code + 1]);
 `;
 
@@ -194,6 +198,30 @@ describe('the bootstrap', function () {
     expect(programArguments('test', ['one.test.js'], root)).to.deep.equal(['one.test.js']);
     expect(programArguments('sage', ['demo'], root)).to.deep.equal(['demo']);
   });
+
+  for (const byNpm of [true, false]) {
+    it(`${byNpm ? 'ends' : 'leaves'} what ${byNpm ? 'npm' : 'somebody else'} runs in a shell that is ended`, async () => {
+      await start(['sage']);
+      const { npm_lifecycle_event: _, ...env } = process.env;
+      const command = `"${process.execPath}" packages/bootstrap/run.mjs sage --stay; true`;
+      const shell = spawn('sh', ['-c', command], {
+        cwd: root,
+        env: byNpm ? { ...env, npm_lifecycle_event: 'start' } : env,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const [line] = await once(shell.stdout, 'data');
+      const pid = Number(/process (\d+)/.exec(String(line))?.[1]);
+      // The program has the shell's standard output: it is closed when both have ended.
+      const closed = once(shell, 'close').then(() => 'ended');
+      shell.kill('SIGTERM');
+      try {
+        expect(await Promise.race([closed, sleep(2000, 'there')])).to.equal(byNpm ? 'ended' : 'there');
+      } finally {
+        if (!byNpm) process.kill(pid, 'SIGKILL');
+      }
+      await closed;
+    });
+  }
 
   it('names the Node.js it needs', async () => {
     const { nodeVersionProblem, REQUIRED_NODE } = await import(

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { endWithNpm } from './npm-parent.mjs';
 import { prepare } from './prepare.mjs';
 import { programArguments, programEntry, USAGE } from './programs.mjs';
 
@@ -17,6 +18,7 @@ export async function start([name, ...args], root = join(dirname(fileURLToPath(i
     return;
   }
   const file = join(root, entry);
+  endWithNpm();
   try {
     await prepare(root, report);
     if (!existsSync(file)) throw new Error(`${entry} is missing although everything is compiled.`);
