@@ -62,8 +62,14 @@ export function upperSpread({ center, spread }: RobustScale, tail: number): numb
 
 /** As `robustScale`, with the spread above the centre; leaves `values` in another order. */
 export function upperScaleInPlace(values: Float64Array, floor: number): RobustScale {
+  const isSorted = hasGaps(values);
   const scale = robustScaleInPlace(values, floor);
-  return { center: scale.center, spread: upperSpread(scale, quantile(values, TAIL_PROBABILITY)) };
+  // What is above the third quartile lies behind it.
+  const third = Math.floor(0.75 * Math.max(0, values.length - 1));
+  const tail = isSorted
+    ? quantileOfSorted(values, TAIL_PROBABILITY)
+    : quantileInPlace(values, TAIL_PROBABILITY, third);
+  return { center: scale.center, spread: upperSpread(scale, tail) };
 }
 
 /** Numbers that are none have their place last, which selection by comparison does not give them. */

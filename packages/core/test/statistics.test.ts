@@ -6,7 +6,10 @@ import {
   quantileOfSorted,
   robustScale,
   robustScaleInPlace,
+  robustScaleOfSorted,
+  TAIL_PROBABILITY,
   upperScaleInPlace,
+  upperSpread,
 } from '../src/index.js';
 
 describe('statistics', () => {
@@ -68,5 +71,17 @@ describe('statistics', () => {
     const values = Float64Array.from({ length: 20_000 }, () => rng.normal());
     const scale = robustScaleInPlace(values.slice(), 0.1);
     expect(upperScaleInPlace(values, 0.1).spread).to.be.closeTo(scale.spread, 0.03);
+  });
+
+  it('reads the upper tail as of sorted numbers, whatever their number, ties and gaps', () => {
+    const rng = createRng(6);
+    for (let length = 0; length <= 60; length++) {
+      const values = Float64Array.from({ length }, () => Math.round(3 * rng.normal()));
+      if (length % 7 === 6) values[3] = Number.NaN;
+      const sorted = values.slice().sort();
+      const scale = robustScaleOfSorted(sorted, 0.1);
+      const spread = upperSpread(scale, quantileOfSorted(sorted, TAIL_PROBABILITY));
+      expect(upperScaleInPlace(values, 0.1), `${length}`).to.deep.equal({ center: scale.center, spread });
+    }
   });
 });

@@ -39,6 +39,9 @@ for (let i = 0; i < connections; i++) {
 /** An end of a link, as the lab names it. */
 export type Place = 'node' | 'first' | 'second' | 'outside';
 
+/** What goes by while htb classifies nothing, in tc's JSON: the kernel itself sends a packet now and then. */
+const PACKETS_SEEN = /"direct_packets_stat":\d+,?/g;
+
 /**
  * A node with two containers and an interface to the outside, each a network namespace:
  *
@@ -97,7 +100,7 @@ export class NetworkLab {
       this.at('node', 'tc', '-j', 'filter', 'show', 'dev', device),
       this.at('node', 'tc', '-j', 'filter', 'show', 'dev', device, 'ingress'),
     ]);
-    return [devices.join(' '), ...shown].join('\n');
+    return [devices.join(' '), ...shown].join('\n').replaceAll(PACKETS_SEEN, '');
   }
 
   /** The node as an agent sees it that runs there. */

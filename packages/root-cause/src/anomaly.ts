@@ -144,10 +144,13 @@ export function readSigns(
       isLossy: looksLost(excessesMs, count),
     };
   };
+  // A node that two services own is read once.
+  const nodes = new Set([...view.owned.values()].flat());
+  const anomalies = new Map([...nodes].map((node) => [node, readNode(node)]));
   const features = readFeatures([...view.owned.keys()], window, reference);
   return new Map(
-    [...view.owned].map(([service, nodes]) => {
-      const read = nodes.flatMap((node) => readNode(node) ?? []);
+    [...view.owned].map(([service, owned]) => {
+      const read = owned.flatMap((node) => anomalies.get(node) ?? []);
       const alone = (entry: NodeAnomaly): boolean => new Set(entry.node.owners).size === 1;
       return [
         service,

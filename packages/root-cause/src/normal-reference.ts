@@ -9,11 +9,11 @@ import {
   type Percentile,
   quantile,
   type RobustScale,
-  readObjective,
   upperScaleInPlace,
   type Window,
 } from '@sage/core';
 import { type ChosenColumns, WindowColumns } from './window-columns.js';
+import { loadWhereMet, rootLoads } from './window-loads.js';
 
 /** What was normal at the present load: centre and spread above it per column over windows that met the objective. */
 export interface NormalReference {
@@ -37,8 +37,8 @@ const FEW = 10;
 const LEAST = 3;
 /** Newest windows suffice: what was normal a day ago may be no more. */
 const MOST = 240;
-/** As many again that were near in load a moment ago, or may be soon. */
-const SPARE = 80;
+/** Of several loads as many are kept at hand: one diagnosis rarely asks of the very windows that the last one asked of. */
+const KEPT = 3 * MOST;
 /** So many window lengths before a violation what breaks the objective later may be there already. */
 const ONSET_WINDOWS = 6;
 /** A surge now and then that went well does not make such load usual. */
@@ -59,7 +59,7 @@ export function normalReference(
   options: { readonly objective: Objective; readonly graph: Pick<CausalGraph, 'roots'> },
 ): NormalReference | undefined {
   const { objective, graph } = options;
-  const loadOf = loadsWhereMet(objective);
+  const loadOf = loadWhereMet(objective);
   const met: { readonly window: Window; readonly load: number }[] = [];
   for (const window of history) {
     const load = window.endMs <= present.startMs ? loadOf(window) : Number.NaN;
@@ -76,6 +76,14 @@ export function normalReference(
     [...trusted].sort((a, b) => Math.abs(a.load - load) - Math.abs(b.load - load)).slice(0, FEW);
   const chosen = (near.length >= FEW ? near : nearest()).slice(-MOST);
   const windows = chosen.map((entry) => entry.window);
+  const loadsOf = rootLoads(graph);
+  const rootLoad = (root: LatencyNodeId, among: typeof met, q: number): number => {
+    const at = graph.roots.indexOf(root);
+    return quantile(
+      Float64Array.from(among, ({ window }) => loadsOf(window)[at] as number),
+      q,
+    );
+  };
   return {
     windows,
     loadPerSecond: quantile(
@@ -83,38 +91,8 @@ export function normalReference(
       0.5,
     ),
     ...scalesOf(columnsOf(graph).of(windows)),
-    largestLoad: (root) =>
-      quantile(
-        met.map(({ window }) => callsPerSecond(window, root)),
-        ORDINARY_LOADS,
-      ),
-    rootLoads: new Map(
-      graph.roots.map((root) => [
-        root,
-        quantile(
-          windows.map((window) => callsPerSecond(window, root)),
-          0.5,
-        ),
-      ]),
-    ),
-  };
-}
-
-const loads = new WeakMap<Objective, WeakMap<Window, number>>();
-
-/** Requests per second in windows that met an objective, NaN in all others; each is read once. */
-function loadsWhereMet(objective: Objective): (window: Window) => number {
-  const known = loads.get(objective) ?? new WeakMap<Window, number>();
-  loads.set(objective, known);
-  return (window) => {
-    let load = known.get(window);
-    if (load === undefined) {
-      const reading = readObjective(objective, window);
-      const isMet = reading.observedMs !== undefined && !reading.broken;
-      load = isMet ? reading.requestsPerSecond : Number.NaN;
-      known.set(window, load);
-    }
-    return load;
+    largestLoad: (root) => rootLoad(root, met, ORDINARY_LOADS),
+    rootLoads: new Map(graph.roots.map((root) => [root, rootLoad(root, chosen, 0.5)])),
   };
 }
 
@@ -124,7 +102,7 @@ const columns = new WeakMap<Pick<CausalGraph, 'roots'>, WindowColumns>();
 function columnsOf(graph: Pick<CausalGraph, 'roots'>): WindowColumns {
   let known = columns.get(graph);
   if (known === undefined) {
-    known = new WindowColumns(MOST + SPARE);
+    known = new WindowColumns(KEPT);
     columns.set(graph, known);
   }
   return known;
