@@ -12,7 +12,7 @@ export const QUICK: Sizes = {
   calibrationFaults: 48,
   requestsPerSecond: 50,
   sampling: 0.3,
-  uninstrumented: { topologies: ['social-network'], shares: [0.05, 0.1, 0.2, 0.5] },
+  uninstrumented: { topologies: ['social-network'], shares: [0.1, 0.5] },
   closedLoop: {
     topology: 'social-network',
     calibrationFaults: 12,
@@ -28,7 +28,7 @@ export const QUICK: Sizes = {
       topology: 'chain',
       trainWindows: 120,
       faults: 24,
-      requestsPerSecond: 60,
+      requestsPerSecond: 50,
       shares: [1, 0.1, 0.01, 0.001],
     },
   },
