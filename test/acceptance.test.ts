@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@sage/demo';
 import { expect } from 'chai';
 import { collectErrors, countColours, launchChromium } from './support/browser.js';
-import { freePort } from './support/free-port.js';
 import { type Monitoring, startMonitoring } from './support/monitoring.js';
 import { REPOSITORY } from './support/repository.js';
 import { RunningProcess, waitFor } from './support/running-process.js';

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './free-port.js';
+import { freePort } from '@sage/demo';
 import { REPOSITORY } from './repository.js';
 import { RunningProcess, waitFor } from './running-process.js';
 

@@ -43,6 +43,17 @@ describe('startApplication', () => {
     );
   });
 
+  it('says what a component wrote that did not start', async function () {
+    this.timeout(60_000);
+    const env = { ...process.env, NODE_OPTIONS: '--require=/nowhere/at-all.cjs' };
+    const started = await startApplication({ ...options, isolation: 'none', env });
+    expect(started.ok).to.equal(false);
+    if (started.ok) return;
+    expect(started.message).to.match(
+      /did not start: \S+ ended with exit code 1 before it was ready; it wrote:.*Cannot find module '\/nowhere/s,
+    );
+  });
+
   it('serves a real workload in 14 processes, takes faults and their end, and leaves no process behind', async function () {
     this.timeout(60_000);
     const started = await startApplication(options);

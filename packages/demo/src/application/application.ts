@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorMessage, failure, type Logger, type Outcome, success } from '@sage/core';
@@ -166,8 +166,12 @@ async function launchAll(
         .finally(() => closeSync(stderr));
       children.set(name, child);
       const ready = await awaitMessage<ReadyMessage>(child, 'ready', {
-        name: `${name} (see ${logFile})`,
+        name,
         timeoutMs: READY_TIMEOUT_MS,
+      }).catch(async (error) => {
+        // What it wrote itself: the file may be gone with all else by the time that somebody looks.
+        const said = (await readFile(logFile, 'utf8')).trim();
+        throw new Error(`${errorMessage(error)}${said === '' ? '' : `; it wrote:\n${said}`}`);
       });
       const address = { host: ground.bindAddress(name).host, port: ready.port };
       const placed: Placed = { name, pid: child.pid as number, address };

@@ -6,7 +6,8 @@ export {
   type TelemetryTargets,
 } from './application.js';
 export { awaitMessage, endChild, runTool } from './isolation/child.js';
-export { forward, freePort } from './isolation/forwarding.js';
+export { forward } from './isolation/forwarding.js';
+export { freePort } from './isolation/free-port.js';
 export type { AgentTarget, Isolation } from './isolation/ground.js';
 export {
   type EnterHubOptions,

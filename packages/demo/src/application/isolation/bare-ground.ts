@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Address } from '../component/config.js';
-import { freePort } from './forwarding.js';
+import { freePort } from './free-port.js';
 import type { Ground } from './ground.js';
 
 export interface BareGroundOptions {

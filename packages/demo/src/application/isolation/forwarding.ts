@@ -19,16 +19,3 @@ export function forward(from: ListenOptions, to: NetConnectOpts): Promise<Server
     server.listen(from, () => resolve(server.unref()));
   });
 }
-
-/** A port of 127.0.0.1 that nobody listens on now: the wanted one, or any. Rejects where the wanted one is taken. */
-export async function freePort(wanted = 0): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port: wanted }, resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
-}
