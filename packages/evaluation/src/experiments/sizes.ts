@@ -11,7 +11,7 @@ export const QUICK: Sizes = {
   faults: 24,
   calibrationFaults: 48,
   requestsPerSecond: 50,
-  sampling: 0.3,
+  sampling: 0.15,
   uninstrumented: { topologies: ['social-network'], shares: [0.1, 0.5] },
   closedLoop: {
     topology: 'social-network',
