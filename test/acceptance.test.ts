@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@sage/demo';
 import { expect } from 'chai';
+import type { Browser, Page } from 'playwright-core';
 import { collectErrors, countColours, launchChromium } from './support/browser.js';
 import { type Monitoring, startMonitoring } from './support/monitoring.js';
 import { REPOSITORY } from './support/repository.js';
@@ -36,6 +37,7 @@ describe('the whole of Sage, with a real Prometheus and Alertmanager, seen in Ch
   let folder: string;
   let demo: RunningProcess | undefined;
   let monitoring: Monitoring | undefined;
+  let browser: Browser | undefined;
 
   before(async function () {
     tools = requirePrograms(this, {
@@ -46,6 +48,7 @@ describe('the whole of Sage, with a real Prometheus and Alertmanager, seen in Ch
     folder = await mkdtemp(join(tmpdir(), 'sage-acceptance-'));
   });
   after(async () => {
+    await browser?.close();
     await demo?.stop('SIGINT');
     await monitoring?.close();
     if (folder !== undefined) await rm(join(folder, 'result.json'), { force: true });
@@ -77,6 +80,9 @@ describe('the whole of Sage, with a real Prometheus and Alertmanager, seen in Ch
 
     const incidents = async () =>
       (await (await fetch(`${url}/api/v1/incidents`)).json()) as readonly IncidentSummary[];
+    await during(wait('the page', 2, async () => (demo?.output.includes('The page: ') ? true : undefined)));
+    browser = chromium === undefined ? undefined : await launchChromium(chromium);
+    const view = browser === undefined ? undefined : await openPage(browser, url);
     await during(
       wait('the fault', 6, async () => (demo?.output.includes('A fault begins now') ? true : undefined)),
     );
@@ -100,7 +106,7 @@ describe('the whole of Sage, with a real Prometheus and Alertmanager, seen in Ch
           const found = await query('sage_root_cause');
           return found.length > 0 ? found : undefined;
         }),
-        chromium === undefined ? undefined : photograph(chromium, url, folder),
+        view === undefined ? undefined : photograph(view, folder),
       ]),
     );
     if (screenshot !== undefined) process.stdout.write(`      screenshot: ${screenshot}\n`);
@@ -128,22 +134,28 @@ describe('the whole of Sage, with a real Prometheus and Alertmanager, seen in Ch
   });
 });
 
+interface View {
+  readonly page: Page;
+  /** What the page has complained of so far. */
+  readonly errors: readonly string[];
+}
+
+/** Opens the page while all is calm: a browser that starts takes from the application what it needs to meet its objectives. */
+async function openPage(browser: Browser, url: string): Promise<View> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 1400 } });
+  const errors = collectErrors(page);
+  await page.goto(`${url}/`);
+  return { page, errors };
+}
+
 /** The page during the incident; checks what a person would check first, and says where the picture is. */
-async function photograph(chromium: string, url: string, folder: string): Promise<string> {
-  const browser = await launchChromium(chromium);
-  try {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 1400 } });
-    const errors = collectErrors(page);
-    await page.goto(`${url}/`);
-    await page.waitForSelector('#bars .bar-row');
-    const picture = await page.screenshot({ fullPage: true });
-    const file = join(folder, 'incident.png');
-    await writeFile(file, picture);
-    expect(await countColours(page, picture)).to.be.greaterThan(50);
-    expect(await page.locator('.service').count()).to.be.greaterThan(3);
-    expect(errors).to.deep.equal([]);
-    return file;
-  } finally {
-    await browser.close();
-  }
+async function photograph({ page, errors }: View, folder: string): Promise<string> {
+  await page.waitForSelector('#bars .bar-row');
+  const picture = await page.screenshot({ fullPage: true });
+  const file = join(folder, 'incident.png');
+  await writeFile(file, picture);
+  expect(await countColours(page, picture)).to.be.greaterThan(50);
+  expect(await page.locator('.service').count()).to.be.greaterThan(3);
+  expect(errors).to.deep.equal([]);
+  return file;
 }
