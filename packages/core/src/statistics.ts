@@ -62,6 +62,7 @@ export function upperSpread({ center, spread }: RobustScale, tail: number): numb
 
 /** As `robustScale`, with the spread above the centre; leaves `values` in another order. */
 export function upperScaleInPlace(values: Float64Array, floor: number): RobustScale {
+  // Numbers with gaps are sorted below, all others selected.
   const isSorted = hasGaps(values);
   const scale = robustScaleInPlace(values, floor);
   // What is above the third quartile lies behind it.

@@ -25,9 +25,9 @@ export interface Judged {
 
 /**
  * The percentiles to judge a node by, of which so many calls each lie `beyond`: the objective's and those above it, since
- * the slow calls of a service may be the very ones of this objective, as far as enough calls of the window lie beyond: of 120 calls the p99 is the second
- * slowest, and two pauses to collect garbage are no fault of anybody. Where none is, the highest below that is; a
- * handful of calls says nothing.
+ * the slow calls of a service may be the very ones of this objective, as far as enough calls of the window lie beyond: of
+ * 120 calls the p99 is the second slowest, and two pauses to collect garbage are no fault of anybody. Where none is, the
+ * highest below that is; a handful of calls says nothing.
  *
  * Those with fewer count in proportion between one call beyond and five, where the node waits for nobody (`isLeaf`): of
  * what waits for others, a rare slow call of a callee may be in such a percentile that the callee's misses.

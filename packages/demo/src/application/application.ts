@@ -170,7 +170,7 @@ async function launchAll(
         timeoutMs: READY_TIMEOUT_MS,
       }).catch(async (error) => {
         // What it wrote itself: the file may be gone with all else by the time that somebody looks.
-        const said = (await readFile(logFile, 'utf8')).trim();
+        const said = (await readFile(logFile, 'utf8').catch(() => '')).trim();
         throw new Error(`${errorMessage(error)}${said === '' ? '' : `; it wrote:\n${said}`}`);
       });
       const address = { host: ground.bindAddress(name).host, port: ready.port };
