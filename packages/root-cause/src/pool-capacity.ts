@@ -47,6 +47,7 @@ export function seeLackingPools(
     return (
       now.mean > 0 &&
       history.some((before) => {
+        if (before.endMs > window.startMs) return false;
         const waitedMs = before.metrics.get(own.service)?.get('software_pool_wait_ms') ?? Number.NaN;
         if (!(waitedMs <= NO_WAIT * wait.observed)) return false;
         const kept = keptBy(calls, before, waitedMs);

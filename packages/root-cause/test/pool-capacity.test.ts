@@ -29,7 +29,10 @@ interface Calls {
 }
 
 /** 30 s in which `front` waited so long for a connection, and its calls took as long as said. */
-function seen(waitMs: number | undefined, calls: { readonly back?: Calls; readonly cache?: Calls }): Window {
+function seen(
+  waitMs: number | undefined,
+  { fromMs = 0, ...calls }: { readonly back?: Calls; readonly cache?: Calls; readonly fromMs?: number },
+): Window {
   const stats = ({ perSecond = 10, meanMs, p99Ms = 3 * meanMs }: Calls): LatencyStats => ({
     ...{ p50Ms: meanMs, p95Ms: p99Ms, p99Ms, meanMs },
     count: 30 * perSecond,
@@ -42,7 +45,12 @@ function seen(waitMs: number | undefined, calls: { readonly back?: Calls; readon
   }
   if (calls.cache !== undefined) latency.set('client|front>cache:/', stats(calls.cache));
   const readings = waitMs === undefined ? [] : ([['software_pool_wait_ms', waitMs]] as const);
-  return { startMs: 0, endMs: 30_000, latency, metrics: new Map([['front', new Map(readings)]]) };
+  return {
+    startMs: fromMs,
+    endMs: fromMs + 30_000,
+    latency,
+    metrics: new Map([['front', new Map(readings)]]),
+  };
 }
 
 function isLacking(now: Window, history: readonly Window[], untraced = false): boolean {
@@ -53,7 +61,8 @@ function isLacking(now: Window, history: readonly Window[], untraced = false): b
     owned: new Map([['front', [FRONT]]]),
     hiddenWays: new Map(untraced ? [['store', [{ node: FRONT, callsPerChild: 1, part: 0.5 }]]] : []),
   } as unknown as GraphView;
-  const found = seeLackingPools({ view, signs }, { graph: { latency: LATENCY }, window: now, history });
+  const window = { ...now, startMs: 60_000, endMs: 90_000 };
+  const found = seeLackingPools({ view, signs }, { graph: { latency: LATENCY }, window, history });
   return found.get('front')?.lacksConnections === true;
 }
 
@@ -85,6 +94,12 @@ describe('pools that have fewer connections than they had', () => {
       slow,
       [seen(0, { back: { meanMs: 30 }, cache: { meanMs: 10 } })],
       true,
+    ],
+    [
+      'what they kept while it already waited says nothing',
+      slow,
+      [seen(0, { back: { meanMs: 40 }, fromMs: 50_000 })],
+      false,
     ],
     ['it waited then, too', slow, [seen(20, { back: { meanMs: 40 } })], false],
     ['it waited a little then', slow, [seen(4, { back: { meanMs: 40 } })], true],
