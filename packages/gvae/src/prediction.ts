@@ -1,11 +1,12 @@
 import type { Intervention, Prediction, PredictOptions } from '@sage/causal-graph';
-import { PERCENTILES, type Percentile } from '@sage/core';
+import { PERCENTILES, type Percentile, type Rng } from '@sage/core';
 import type { AbductedWeights } from './abducted-weights.js';
 import type { Residuals } from './calibration.js';
 import type { Inputs } from './inputs.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import type { Mechanism } from './mechanism.js';
+import { type NodeDelay, tookAtLeast } from './node-delays.js';
 import { ResidualDraws } from './residual-draws.js';
 import type { Scales } from './scales.js';
 import { type Setting, settingOf } from './setting.js';
@@ -14,6 +15,8 @@ import { UnitWorlds } from './unit-worlds.js';
 /** A model, and what a window says of its edges. */
 export interface WindowModel extends PredictiveModel {
   readonly weights: AbductedWeights;
+  /** By node. */
+  readonly delays: ReadonlyMap<number, NodeDelay>;
 }
 
 export interface PredictiveModel {
@@ -30,7 +33,8 @@ export interface PredictiveModel {
  *   Y' = Y + [handed(parents') − handed(parents)] + [self(X', Z) − self(X, Z)]
  *
  * so that nothing done gives exactly what was observed, and what does not descend from anything done is not computed at
- * all. In a world in which it goes, latents and residual are normal ones:
+ * all; but at least to what its own delay makes of it, where means tell of one that what it was handed has hidden. In a world
+ * in which it goes, latents and residual are normal ones:
  *
  *   Y' = handed(parents') + self(X', E[Z | X']) + draw
  *
@@ -61,6 +65,7 @@ export class Worlds {
   readonly #handed = new Map<number, Float64Array>();
   readonly #self = new Map<number, Float64Array>();
   readonly #luck = new Map<number, Float64Array>();
+  readonly #rng: Rng;
   readonly #ancestorsOf = new Map<number, Int32Array>();
 
   constructor(model: WindowModel, inputs: Inputs, { samples = 64, rng }: PredictOptions) {
@@ -70,6 +75,7 @@ export class Worlds {
     this.#model = model;
     this.#inputs = inputs;
     this.#samples = samples;
+    this.#rng = rng;
     this.#units = new UnitWorlds(model, inputs, { worlds: samples, rng });
     this.#residuals = new ResidualDraws(model, { worlds: samples, rng });
     // Spread evenly: a probability is then as exact as the number of worlds allows.
@@ -138,20 +144,27 @@ export class Worlds {
       goes > 0 ? mechanism.selfTimes(v, (u) => this.#units.expected(u, setting.units.get(u)), 1) : undefined;
     const luck = goes > 0 ? this.#luckOf(v) : undefined;
     const values = this.#latencies.subarray(3 * v * samples, 3 * (v + 1) * samples);
-    const handedNow = new Float64Array(samples);
+    const handedNow = new Float64Array(3 * samples);
     for (let q = 0; q < 3; q++) {
-      const was = handed[q] as number;
-      if (isHanded) weights.handOn(v, q, { latencies: this.#latencies, columns: samples }, handedNow);
-      else handedNow.fill(was);
-      const rest = (observed[3 * v + q] as number) - was;
+      const row = handedNow.subarray(q * samples, (q + 1) * samples);
+      if (isHanded) weights.handOn(v, q, { latencies: this.#latencies, columns: samples }, row);
+      else row.fill(handed[q] as number);
+    }
+    const delay = isHanded && goes < 1 ? this.#model.delays.get(v) : undefined;
+    const least =
+      delay && tookAtLeast(delay, { before: handed, now: handedNow, worlds: samples, rng: this.#rng });
+    for (let q = 0; q < 3; q++) {
+      const rest = (observed[3 * v + q] as number) - (handed[q] as number);
       for (let i = 0; i < samples; i++) {
         const at = q * samples + i;
+        const met = handedNow[at] as number;
+        const stays = least === undefined ? rest : Math.max(rest, (least[at] as number) - met);
         const isUsual = usual !== undefined && luck !== undefined && (this.#whose[i] as number) < goes;
         const own = isUsual
           ? (usual[q] as number) + (luck[at] as number)
-          : rest + (now?.[at] ?? 0) - (before?.[at] ?? 0);
-        const least = q === 0 ? 0 : (values[at - samples] as number);
-        values[at] = Math.max(least, (handedNow[i] as number) + own);
+          : stays + (now?.[at] ?? 0) - (before?.[at] ?? 0);
+        const below = q === 0 ? 0 : (values[at - samples] as number);
+        values[at] = Math.max(below, met + own);
       }
     }
   }
