@@ -137,13 +137,32 @@ export function withExcusedWaits(
 ): Intervention {
   let done = intervention;
   for (const wait of waits) {
-    const kept = wait.calls.reduce((sum, { perSecond, excessMs }) => sum + perSecond * excessMs, 0);
-    let left = 0;
-    for (const call of wait.calls) left += call.perSecond * leftMs(call, done, draws);
-    const gone = 1 - left / kept;
-    if (gone > 0) done = lessWait(done, wait, gone);
+    const kept = new Map<string, Kept>();
+    for (const call of wait.calls) {
+      const { callee } = call.node.rpc;
+      const all = call.perSecond * call.excessMs;
+      const left = call.perSecond * leftMs(call, done, draws);
+      kept.set(callee, sum([kept.get(callee) ?? NONE, { all, left }]));
+    }
+    done = lessWait(done, wait, kept);
   }
   return done;
+}
+
+/** Connections to a callee that are kept beyond the usual number, and those that still are after an intervention. */
+interface Kept {
+  readonly all: number;
+  readonly left: number;
+}
+
+const NONE: Kept = { all: 0, left: 0 };
+
+function sum(parts: Iterable<Kept>): Kept {
+  return [...parts].reduce((a, b) => ({ all: a.all + b.all, left: a.left + b.left }), NONE);
+}
+
+function goneOf({ all, left }: Kept): number {
+  return all > 0 ? Math.max(0, 1 - left / all) : 0;
 }
 
 /** Of the excess of a call, in the world after an intervention. */
@@ -153,20 +172,25 @@ function leftMs({ node, normalMs, excessMs, lent }: SlowCall, done: Intervention
   return excessMs * Math.max(0, 1 - gone / lent);
 }
 
+/** A pool leads to one callee: on the way there only what its own calls keep matters, elsewhere what all do. */
 function lessWait(
-  { metrics, exogenous, load }: Intervention,
+  done: Intervention,
   { service, waits, part, nodes, unexplainedPart }: ExcusedWait,
-  gone: number,
+  kept: ReadonlyMap<string, Kept>,
 ): Intervention {
+  const total = sum(kept.values());
+  const gone = goneOf(total);
+  if (gone <= 0) return done;
+  const { metrics, exogenous, load } = done;
   const set = metrics.get(service);
   const values = waits.map(({ feature, observed, expected }): [FeatureName, number] => [
     feature,
     Math.min(set?.get(feature) ?? observed, observed + gone * part * (expected - observed)),
   ]);
-  const keeps = nodes.map(({ id }): [LatencyNodeId, number] => [
-    id,
-    Math.min(exogenous.get(id) ?? 1, 1 - gone * unexplainedPart),
-  ]);
+  const keeps = nodes.map(({ id, rpc }): [LatencyNodeId, number] => {
+    const goneThere = rpc.caller === service ? goneOf(kept.get(rpc.callee) ?? total) : gone;
+    return [id, Math.min(exogenous.get(id) ?? 1, 1 - goneThere * unexplainedPart)];
+  });
   return {
     metrics: new Map([...metrics, [service, new Map([...(set ?? []), ...values])]]),
     exogenous: new Map([...exogenous, ...keeps]),

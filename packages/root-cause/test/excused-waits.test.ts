@@ -2,7 +2,7 @@ import { type Intervention, type LatencyNode, NO_INTERVENTION } from '@sage/caus
 import type { FeatureName, LatencyNodeId, Window } from '@sage/core';
 import { expect } from 'chai';
 import { type FeatureAnomaly, type NodeAnomaly, noSigns, type ServiceSigns } from '../src/anomaly.js';
-import { excusedWaits, withExcusedWaits } from '../src/excused-waits.js';
+import { type ExcusedWait, excusedWaits, withExcusedWaits } from '../src/excused-waits.js';
 import type { NormalReference } from '../src/normal-reference.js';
 
 /** `front` calls `back`, which calls `store`, all without client spans: waits are in the caller's own time. */
@@ -167,5 +167,34 @@ describe('waits for connections that slow callees keep', () => {
     );
     expect(waitOf(done, 'back')).to.be.closeTo(0, 1e-9);
     expect(waitOf(done, 'front')).to.be.closeTo(0, 1e-9);
+  });
+
+  it('go, on the way to a callee, by what its own calls keep: a pool leads to one', () => {
+    const node = (kind: LatencyNode['kind'], callee: string): LatencyNode => ({
+      id: `${kind}|front>${callee}:/`,
+      kind,
+      rpc: { caller: 'front', callee, operation: '/' },
+      owners: ['front', callee],
+      parents: [],
+    });
+    const call = (callee: string) => ({
+      node: node('client', callee),
+      ...{ normalMs: NORMAL_MS, excessMs: 60, perSecond: 10 },
+    });
+    const wait: ExcusedWait = {
+      service: 'front',
+      waits: [feature('software_pool_wait_ms', 40)],
+      part: 1,
+      calls: [call('a'), call('b')],
+      nodes: [node('request', 'a'), node('request', 'b')],
+      unexplainedPart: 1,
+    };
+    // `a` is as quick as ever, and calls to `b` take as long as before.
+    const done = withExcusedWaits(NO_INTERVENTION, [wait], (_, id) =>
+      Float64Array.of(id === 'client|front>a:/' ? NORMAL_MS : NORMAL_MS + 60),
+    );
+    expect(done.exogenous.get('request|front>a:/')).to.equal(0);
+    expect(done.exogenous.get('request|front>b:/')).to.equal(1);
+    expect(waitOf(done, 'front')).to.equal(20);
   });
 });
