@@ -3,6 +3,7 @@ import {
   callsPerSecond,
   FEATURES,
   type FeatureName,
+  type FeatureRole,
   median,
   PERCENTILES,
   type Percentile,
@@ -305,12 +306,27 @@ function computeStrength({ service, exclusive, shared }: ServiceSigns): number {
 export function resourceStrength(
   signs: ServiceSigns,
   resource: Resource,
-  role: 'contention' | 'usage',
+  role: FeatureRole,
 ): number | undefined {
-  const readings = signs.features.filter(
-    ({ feature }) => FEATURES[feature].resource === resource && FEATURES[feature].role === role,
-  );
-  return readings.length === 0
-    ? undefined
-    : Math.max(...readings.map((reading) => strengthOf(reading, signs)));
+  let strengths = strengthsOf.get(signs);
+  if (strengths === undefined) {
+    strengths = largestStrengths(signs);
+    strengthsOf.set(signs, strengths);
+  }
+  return strengths[role].get(resource);
+}
+
+type Strengths = Readonly<Record<FeatureRole, ReadonlyMap<Resource, number>>>;
+
+/** Each is asked for over and over: of every node that a service shares. */
+const strengthsOf = new WeakMap<ServiceSigns, Strengths>();
+
+function largestStrengths(signs: ServiceSigns): Strengths {
+  const strengths = { contention: new Map<Resource, number>(), usage: new Map<Resource, number>() };
+  for (const reading of signs.features) {
+    const { resource, role } = FEATURES[reading.feature];
+    const known = strengths[role].get(resource) ?? Number.NEGATIVE_INFINITY;
+    strengths[role].set(resource, Math.max(known, strengthOf(reading, signs)));
+  }
+  return strengths;
 }
