@@ -3,6 +3,7 @@ import { heard } from './own-time.js';
 import { HIDDEN_REACH, type Layer, layersOf, MOST_LOG_VARIANCE, type NetworkName } from './parameters.js';
 import { type Scales, unitLatentScale, unitRawSpread } from './scales.js';
 import { Scratch } from './scratch.js';
+import { addProduct } from './weighted-sums.js';
 
 /** Means and standard deviations of a unit's latents. */
 export interface LatentNormal {
@@ -212,45 +213,6 @@ function addRow(
   const from = weight + row * outputs;
   for (let o = 0; o < outputs; o++) {
     target[o] = (target[o] as number) + part * (values[from + o] as number);
-  }
-}
-
-/**
- * target += weightsᵀ · input, target [output][column], input [input][column], weights [input][width] from a position on.
- * Four inputs at a time: so each number of the target is read and written a quarter as often.
- */
-function addProduct(
-  target: Float64Array,
-  input: Float64Array,
-  { values, from, width }: { readonly values: Float32Array; readonly from: number; readonly width: number },
-  columns: number,
-): void {
-  const inputs = input.length / columns;
-  const outputs = target.length / columns;
-  const fours = inputs - (inputs % 4);
-  for (let o = 0; o < outputs; o++) {
-    const to = o * columns;
-    for (let i = 0; i < fours; i += 4) {
-      const at = from + i * width + o;
-      const a = values[at] as number;
-      const b = values[at + width] as number;
-      const c = values[at + 2 * width] as number;
-      const d = values[at + 3 * width] as number;
-      for (let w = 0, x = i * columns; w < columns; w++, x++) {
-        target[to + w] =
-          (target[to + w] as number) +
-          a * (input[x] as number) +
-          b * (input[x + columns] as number) +
-          c * (input[x + 2 * columns] as number) +
-          d * (input[x + 3 * columns] as number);
-      }
-    }
-    for (let i = fours; i < inputs; i++) {
-      const a = values[from + i * width + o] as number;
-      for (let w = 0, x = i * columns; w < columns; w++, x++) {
-        target[to + w] = (target[to + w] as number) + a * (input[x] as number);
-      }
-    }
   }
 }
 

@@ -130,13 +130,17 @@ export class Worlds {
     const { observed } = this.#inputs;
     const samples = this.#samples;
     const goes = 1 - (setting.keep.get(v) ?? 1);
+    // The worlds in which what is not explained goes are the first.
+    const [least, most] = [this.#whose[0] as number, this.#whose[samples - 1] as number];
     const handed = this.#handedBefore(v);
-    const before = selfChanges && goes < 1 ? this.#selfBefore(v) : undefined;
+    const before = selfChanges && most >= goes ? this.#selfBefore(v) : undefined;
     const now =
       before && mechanism.selfTimes(v, (u) => this.#units.abducted(u, setting.units.get(u)), samples);
-    const usual =
-      goes > 0 ? mechanism.selfTimes(v, (u) => this.#units.expected(u, setting.units.get(u)), 1) : undefined;
-    const luck = goes > 0 ? this.#luckOf(v) : undefined;
+    const goesSomewhere = least < goes;
+    const usual = goesSomewhere
+      ? mechanism.selfTimes(v, (u) => this.#units.expected(u, setting.units.get(u)), 1)
+      : undefined;
+    const luck = goesSomewhere ? this.#luckOf(v) : undefined;
     const values = this.#latencies.subarray(3 * v * samples, 3 * (v + 1) * samples);
     const handedNow = new Float64Array(samples);
     for (let q = 0; q < 3; q++) {
