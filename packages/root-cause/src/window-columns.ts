@@ -120,9 +120,12 @@ export class WindowColumns {
       const row = rows[i] as number;
       if (!this.#isNew(block, row)) continue;
       for (const column of block.values.values()) column[row] = Number.NaN;
-      windows[i]?.metrics.get(service)?.forEach((value, feature) => {
-        if (Number.isFinite(value)) entry(block.values, feature, () => this.#column())[row] = value;
-      });
+      for (const [feature, value] of windows[i]?.metrics.get(service) ?? []) {
+        if (!Number.isFinite(value)) continue;
+        const column = block.values.get(feature) ?? this.#column();
+        column[row] = value;
+        block.values.set(feature, column);
+      }
     }
     return block.values;
   }
