@@ -49,6 +49,8 @@ export interface NodeAnomaly {
 export interface ServiceSigns {
   readonly service: string;
   readonly features: readonly FeatureAnomaly[];
+  /** Whether it waits for connections that its calls never made scarce before. */
+  readonly lacksConnections?: boolean;
   /**
    * Seconds per second by which its own compute took longer than expected, over all its calls; a store's, its link in
    * it.

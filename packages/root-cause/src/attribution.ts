@@ -99,13 +99,14 @@ export function attribute(
 /**
  * How slow what a service calls is by others' doing, in strengths: a wait for a pool is then its effect. Of a shared node
  * only the others' part counts, or the pool's own fault would excuse itself; of a callee that nobody traces, or the way to
- * it, what it takes of the service's own time.
+ * it, what it takes of the service's own time. 0 where the wait is the effect of no callee.
  */
 export function calleeSlowness(
   service: string,
   signs: ReadonlyMap<string, ServiceSigns>,
   responsibility: Responsibility,
 ): number {
+  if (signs.get(service)?.lacksConnections) return 0;
   const parts = calleeParts(service, signs, responsibility).map(
     ({ entry, part }) => part * strength(entry.slowness),
   );

@@ -115,7 +115,7 @@ export function hasWaited(signs: ServiceSigns, resource: Resource, threshold: nu
       FEATURES[feature].role === 'contention' &&
       ownZ >= LESSER * threshold,
   );
-  return waits || hasUsedUp(signs);
+  return waits || hasUsedUp(signs) || (resource === 'software' && signs.lacksConnections === true);
 }
 
 /** Strength that the usage of a resource adds: heavily discounted and bounded. */

@@ -1,4 +1,4 @@
-import type { Candidate, Culprit } from '@sage/core';
+import type { Candidate, Culprit, Resource } from '@sage/core';
 import { hasWaited } from './directness.js';
 import { resourceEvidence } from './evidence.js';
 import { resourceCandidate } from './finding.js';
@@ -6,6 +6,7 @@ import type { Inquiry } from './inquiry.js';
 import { shares } from './level-one.js';
 import { type RankedResource, rankResources } from './level-two.js';
 import { badReplica } from './replica.js';
+import { isSlowByItself } from './slow-by-itself.js';
 
 /** Level 2 of the search: which resource of each service that is to blame, the other culprits restored. */
 export interface JudgedResources {
@@ -44,18 +45,45 @@ const EVEN_CHANCE = 0.5;
 /**
  * Who may have no part of its own in it. Trouble takes the model out of what it has learnt, and what it then gets wrong
  * shows as latency that is unexplained, of whoever calls the leading culprit or looks like it: beside that one, such latency
- * alone is even evidence, and only a wait that was measured of the very resource is sure. Of who is not measured there is
- * no other.
+ * alone is even evidence, and only a wait that was measured of the very resource is sure, and slowness where nothing took
+ * the model out of what it knows. Of who is not measured there is no other.
  */
-function doubtfulOf({ scene, settings }: Inquiry, { culprits }: JudgedResources): readonly string[] {
+function doubtfulOf(inquiry: Inquiry, { culprits }: JudgedResources): readonly string[] {
   const leading = leadingOf(culprits);
   return culprits
     .filter((culprit) => culprit !== leading)
     .filter(({ service, resource }) => {
-      const signs = scene.signsOf(service);
-      return signs.features.length > 0 && !hasWaited(signs, resource, settings.anomalyThreshold);
+      const others = culprits.flatMap((other) => (other.service === service ? [] : other.service));
+      return isMeasured(inquiry, service) && !isSure(inquiry, { service, resource, others });
     })
     .map(({ service }) => service);
+}
+
+function isMeasured({ scene }: Inquiry, service: string): boolean {
+  return scene.signsOf(service).features.length > 0;
+}
+
+/**
+ * Whether what speaks for a service beside others is no error of the model. Of who is not measured nobody knows for whom it
+ * waits besides: as likely as not it is another name of somebody else.
+ */
+function isSure(
+  inquiry: Inquiry,
+  {
+    service,
+    resource,
+    others,
+  }: { readonly service: string; readonly resource: Resource; readonly others: readonly string[] },
+): boolean {
+  const { scene, settings, objective, reference, window } = inquiry;
+  const { view, signsOf, facts } = scene;
+  const { anomalyThreshold: threshold } = settings;
+  const signs = signsOf(service);
+  if (hasWaited(signs, resource, threshold)) return true;
+  if (!isMeasured(inquiry, service)) return false;
+  const { percentile } = objective;
+  const { responsibility } = facts;
+  return isSlowByItself(signs, others, { view, window, reference, percentile, responsibility, threshold });
 }
 
 function leadingOf(culprits: readonly Culprit[]): Culprit | undefined {
@@ -81,7 +109,8 @@ function judge(inquiry: Inquiry, blamed: readonly string[]): JudgedResources {
   const culprits = rankings.flatMap(({ service, ranking: [best] }, index) => {
     if (best === undefined) return [];
     const share = parts[index] ?? 0;
-    return [culpritOf(inquiry, { service, best, share, isLeading: index === leading })];
+    const others = blamed.filter((other) => other !== service);
+    return [culpritOf(inquiry, { service, best, share, others, isLeading: index === leading })];
   });
   const candidates = rankings.flatMap(({ service, ranking }) =>
     ranking.map((entry) => {
@@ -94,22 +123,25 @@ function judge(inquiry: Inquiry, blamed: readonly string[]): JudgedResources {
 }
 
 function culpritOf(
-  { ask, scene, reference, window, objective, observedMs, lasts, settings }: Inquiry,
+  inquiry: Inquiry,
   {
     service,
     best: { resource, probability: holds },
     share,
+    others,
     isLeading,
   }: {
     readonly service: string;
     readonly best: RankedResource;
     readonly share: number;
+    readonly others: readonly string[];
     readonly isLeading: boolean;
   },
 ): Culprit {
+  const { ask, scene, reference, window, objective, observedMs, lasts } = inquiry;
   const signs = scene.signsOf(service);
-  const isSure = isLeading || hasWaited(signs, resource, settings.anomalyThreshold);
-  const probability = holds * lasts * (isSure ? 1 : EVEN_CHANCE);
+  const believed = isLeading || isSure(inquiry, { service, resource, others }) ? 1 : EVEN_CHANCE;
+  const probability = holds * lasts * believed;
   const effectMs = Math.max(0, observedMs - ask([{ service, resource }]).medianMs);
   const bad = badReplica(
     { service, resource },

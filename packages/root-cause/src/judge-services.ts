@@ -1,6 +1,6 @@
-import type { Candidate } from '@sage/core';
+import { type Candidate, RESOURCES } from '@sage/core';
 import { calleeSlowness } from './attribution.js';
-import { LESSER } from './directness.js';
+import { hasWaited, LESSER } from './directness.js';
 import { ownAnomaly } from './evidence.js';
 import { blamelessFinding, type Finding, resourceCandidate, serviceCandidate } from './finding.js';
 import type { Inquiry } from './inquiry.js';
@@ -37,6 +37,9 @@ export function judgeServices(inquiry: Inquiry): JudgedServices {
       service,
       ...ownAnomaly(scene.signsOf(service), responsibility, () =>
         calleeSlowness(service, scene.signs, responsibility),
+      ),
+      lacks: RESOURCES.some((resource) =>
+        hasWaited(scene.signsOf(service), resource, settings.anomalyThreshold),
       ),
     }))
     .sort((a, b) => b.anomaly - a.anomaly);

@@ -6,7 +6,12 @@ import { shapley } from './shapley.js';
 export interface Suspect {
   readonly service: string;
   readonly anomaly: number;
+  /** Whether it was measured to lack something: that is a cause, and slowness may be an effect. */
+  readonly lacks?: boolean;
 }
+
+/** A gain of less than this part of what excess is left is noise. */
+const REAL_GAIN = 0.1;
 
 /** A suspect and the objective had it alone behaved normally. */
 export interface RankedSuspect extends Suspect, Outlook {}
@@ -17,7 +22,7 @@ export interface RankedSuspect extends Suspect, Outlook {}
  *     strength(z) / 30 + min(1, z / threshold) · (P(objective holds) + part of the excess explained) / 2
  *
  * since a service may be as odd as can be and harm nobody, and one that is in order may take the blame for whatever the
- * model leaves unexplained.
+ * model leaves unexplained. Who was measured to lack something is given as much of the excess as is noise.
  */
 export function rankSuspects(
   suspects: readonly Suspect[],
@@ -25,9 +30,13 @@ export function rankSuspects(
   options: { readonly excessMs: number; readonly anomalyThreshold: number },
 ): RankedSuspect[] {
   const before = ask([]).medianMs;
-  const score = ({ anomaly, probability, medianMs }: RankedSuspect): number => {
-    const explained = options.excessMs > 0 ? (before - medianMs) / options.excessMs : 0;
-    const help = (probability + Math.min(1, Math.max(0, explained))) / 2;
+  const explainedBy = ({ lacks = false, medianMs }: RankedSuspect): number => {
+    const part = options.excessMs > 0 ? (before - medianMs) / options.excessMs : 0;
+    return Math.min(1, Math.max(0, part)) + (lacks ? REAL_GAIN : 0);
+  };
+  const score = (suspect: RankedSuspect): number => {
+    const { anomaly, probability } = suspect;
+    const help = (probability + explainedBy(suspect)) / 2;
     return strength(anomaly) / CONVINCING + Math.min(1, anomaly / options.anomalyThreshold) * help;
   };
   return suspects
@@ -35,8 +44,6 @@ export function rankSuspects(
     .sort((a, b) => score(b) - score(a) || (a.service < b.service ? -1 : 1));
 }
 
-/** A gain of less than this part of what excess is left is noise. */
-const REAL_GAIN = 0.1;
 /** Nothing more to win. */
 const CERTAIN = 0.98;
 

@@ -42,17 +42,20 @@ export function explainedByWait(
 }
 
 /**
- * How far a caller's wait for a connection explains a slow way there to a callee that serves as fast as ever, or a slow
- * call of one that nobody sees serve.
+ * How far a caller's wait for a connection explains a slow way there to a callee that serves as fast as ever, or is not
+ * what it waits for, or a slow call of one that nobody sees serve.
  */
 export function poolWaitClaim(signs: ServiceSigns, entry: NodeAnomaly, calleeServes: () => Serving): number {
   const { node } = entry;
   if (!waitsForConnection(signs.service, node)) return 0;
-  const isNoted = signs.features.some(({ feature, z }) => POOL_QUEUE.includes(feature) && z >= POOL_NOTED_Z);
+  const { lacksConnections = false } = signs;
+  const isNoted =
+    lacksConnections ||
+    signs.features.some(({ feature, z }) => POOL_QUEUE.includes(feature) && z >= POOL_NOTED_Z);
   const explained = explainedByWait(signs, entry);
   if (explained === undefined || !isNoted) return 0;
   const serving = calleeServes();
-  const isWay = node.kind === 'request' && serving === 'as usual';
+  const isWay = node.kind === 'request' && (lacksConnections || serving === 'as usual');
   const isBare = node.kind === 'client' && serving === 'unseen';
   if (!isWay && !isBare) return 0;
   // A slow callee holds connections, too; what then is left unexplained is the time that it takes itself.

@@ -8,6 +8,7 @@ import type { RestorationFacts } from './intervene.js';
 import { meanExcesses } from './mean-excess.js';
 import { type NormalReference, normalReference } from './normal-reference.js';
 import type { DiagnoseInput, Settings } from './options.js';
+import { seeLackingPools } from './pool-capacity.js';
 import { assignResponsibility } from './responsibility.js';
 import { seeUntraced } from './untraced.js';
 
@@ -29,11 +30,11 @@ export function sceneOf(
   const view = viewGraph(model.graph, objectiveNode(objective));
   const reference = normalReference(history, window, { objective, graph: model.graph });
   if (view === undefined || reference === undefined) return undefined;
-  return readScene({ model, window, objective }, { view, reference, threshold });
+  return readScene({ model, window, history, objective }, { view, reference, threshold });
 }
 
 export function readScene(
-  { model, window, objective }: Pick<DiagnoseInput, 'model' | 'window' | 'objective'>,
+  { model, window, history, objective }: DiagnoseInput,
   {
     view: traced,
     reference,
@@ -41,13 +42,15 @@ export function readScene(
   }: { readonly view: GraphView; readonly reference: NormalReference; readonly threshold: number },
 ): Scene {
   const abduction = model.abduct(window);
-  const { view, signs } = seeUntraced(
+  const seen = seeUntraced(
     {
       view: traced,
       signs: readSigns(traced, window, { reference, abduction, percentile: objective.percentile }),
     },
     { window, reference, threshold },
   );
+  const { view } = seen;
+  const signs = seeLackingPools(seen, { graph: model.graph, window, history });
   const responsibility = assignResponsibility(signs, view, meanExcesses(traced, { window, reference }));
   const attributions = new Map<string, Attribution>();
   const attribution = (service: string): Attribution => {

@@ -31,7 +31,8 @@ export interface EdgeStanding {
 }
 
 /**
- * A pool that runs dry is as often the effect of the slow call as its cause, unless the call itself is as fast as ever.
+ * A pool that runs dry is as often the effect of the slow call as its cause, unless the call itself is as fast as ever, or
+ * kept connections for as long before and they sufficed.
  */
 const POOL_PART = 0.2;
 
@@ -43,7 +44,7 @@ export function contentionOf(signs: ServiceSigns): number {
 
 function waitsOf(signs: ServiceSigns): Pick<Standing, 'contention' | 'pools'> {
   const { pools, others } = sufferedWaits(signs);
-  return { contention: others, pools: POOL_PART * pools };
+  return { contention: others, pools: (signs.lacksConnections ? 1 : POOL_PART) * pools };
 }
 
 /** How each service stands, by name. */

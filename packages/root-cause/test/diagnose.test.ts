@@ -187,16 +187,25 @@ describe('diagnose', () => {
     expect(share.get('profile')).to.be.closeTo(1 / 3, 0.08);
   });
 
-  it('leaves out whom, beside a larger part, latency alone speaks against, and is as much less sure', () => {
-    const beside = (kind: Fault['kind']) =>
-      run({
-        faults: [
-          { kind: 'lock', service: 'search', ms: 80 },
-          { kind, service: 'profile', ms: 40 },
-        ],
-      }).culprits;
-    expect(beside('pool').map(({ service }) => service)).to.have.members(['search', 'profile']);
-    const [culprit, ...others] = beside('lock');
+  const besideLock = (faults: readonly Fault[]) =>
+    run({ faults: [{ kind: 'lock', service: 'search', ms: 80 }, ...faults] }).culprits;
+
+  it('names whom, beside a larger part, a wait that was measured speaks against', () => {
+    const culprits = besideLock([{ kind: 'pool', service: 'profile', ms: 40 }]);
+    expect(culprits.map(({ service }) => service)).to.have.members(['search', 'profile']);
+  });
+
+  it('names whom, beside a larger part, latency alone speaks against while all that he waits for is as fast as ever', () => {
+    const culprits = besideLock([{ kind: 'lock', service: 'profile', ms: 40 }]);
+    expect(culprits.map(({ service }) => service)).to.have.members(['search', 'profile']);
+    for (const { probability } of culprits) expect(probability).to.be.above(0.9);
+  });
+
+  it('leaves out whom, beside a larger part, latency alone speaks against while what he waits for is slow, and is as much less sure', () => {
+    const [culprit, ...others] = besideLock([
+      { kind: 'lock', service: 'profile', ms: 40 },
+      { kind: 'lock', service: 'memcached-profile', ms: 8, isPooled: false },
+    ]);
     expect(culprit?.service).to.equal('search');
     expect(culprit?.probability).to.be.within(0.45, 0.55);
     expect(others).to.deep.equal([]);

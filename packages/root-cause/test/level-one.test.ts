@@ -1,7 +1,13 @@
 import { createRng } from '@sage/core';
 import { expect } from 'chai';
 import { blame, blameForExcess } from '../src/judge-services.js';
-import { fewestThatExplain, findCulprits, type RankedSuspect } from '../src/level-one.js';
+import {
+  fewestThatExplain,
+  findCulprits,
+  type RankedSuspect,
+  rankSuspects,
+  type Suspect,
+} from '../src/level-one.js';
 import { resolveOptions } from '../src/options.js';
 import type { Counterfactuals } from '../src/outlook.js';
 
@@ -23,6 +29,27 @@ function world(gains: Readonly<Record<string, number>>): Counterfactuals {
 function suspects(ask: Counterfactuals, services: readonly string[]): RankedSuspect[] {
   return services.map((service) => ({ service, anomaly: 30, ...ask([{ service }]) }));
 }
+
+describe('suspects, most likely first', () => {
+  const ranked = (suspects: readonly Suspect[], gains: Readonly<Record<string, number>>) =>
+    rankSuspects(suspects, world(gains), { excessMs: EXCESS_MS, anomalyThreshold: 6 }).map(
+      ({ service }) => service,
+    );
+  const [a, b] = ['a', 'b'].map((service) => ({ service, anomaly: 100 })) as [Suspect, Suspect];
+
+  it('as odd as can be, both: who explains more of the excess', () => {
+    expect(ranked([a, b], { a: 20, b: 90 })).to.deep.equal(['b', 'a']);
+  });
+  it('both, and hardly more of it: who was measured to lack something', () => {
+    expect(ranked([{ ...a, lacks: true }, b], { a: 20, b: 90 })).to.deep.equal(['a', 'b']);
+  });
+  it('both, and more of it than is noise: who explains that', () => {
+    expect(ranked([{ ...a, lacks: true }, b], { a: 20, b: 130 })).to.deep.equal(['b', 'a']);
+  });
+  it('no less helpful, and less odd: who is odder', () => {
+    expect(ranked([{ ...a, anomaly: 12 }, b], { a: 90, b: 90 })).to.deep.equal(['b', 'a']);
+  });
+});
 
 describe('the smallest set that restores the objective', () => {
   const CASES: readonly [name: string, gains: Readonly<Record<string, number>>, blamed: readonly string[]][] =

@@ -24,6 +24,8 @@ export interface Fault {
   readonly kind: 'cpu' | 'link' | 'pool' | 'lock' | 'cpu-usage';
   readonly service: string;
   readonly ms?: number;
+  /** Whether callers keep connections of a pool while they wait for it. Default true. */
+  readonly isPooled?: boolean;
 }
 
 export interface ScenarioOptions {
@@ -138,7 +140,7 @@ function makeMetrics(
     const value = metrics.get(feature);
     if (value !== undefined) metrics.set(feature, value + by);
   };
-  for (const { kind, service: faulty, ms = 60 } of faults) {
+  for (const { kind, service: faulty, ms = 60, isPooled = true } of faults) {
     const here = faulty === service;
     if (kind === 'cpu') {
       raise('cpu_runqueue_wait_ratio', here ? 0.7 : NEIGHBOURS.get(faulty) === service ? 0.25 : 0);
@@ -157,7 +159,8 @@ function makeMetrics(
       raise('cpu_host_busy_ratio', 0.5);
     }
     // A slow callee keeps the connections of its caller's pool busy.
-    if (kind !== 'cpu-usage' && CALLS.some(([caller, callee]) => caller === service && callee === faulty)) {
+    const calls = CALLS.some(([caller, callee]) => caller === service && callee === faulty);
+    if (kind !== 'cpu-usage' && isPooled && calls) {
       raise('software_pool_pending', 5);
       raise('software_pool_wait_ms', ms / 2);
     }
