@@ -57,12 +57,12 @@ export class Mechanism {
     const input = new Float64Array(known.length + seen.length);
     input.set(known);
     input.set(seen, known.length);
-    return this.#networks.latent('encoder', unit, input);
+    return this.#networks.posterior(unit, input);
   }
 
-  /** p(Z | X) of a unit. */
-  prior(unit: number, { features }: Pick<Condition, 'features'>): LatentNormal {
-    return this.#networks.latent('prior', unit, Float64Array.from(features));
+  /** The mean of p(Z | X) of a unit. */
+  priorMean(unit: number, { features }: Pick<Condition, 'features'>): Float64Array {
+    return this.#networks.latentMeans('prior', unit, Float64Array.from(features), 1);
   }
 
   /** Latents of a unit, [latent][column], to be decoded under one condition or several. */

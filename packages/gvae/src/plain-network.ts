@@ -122,16 +122,16 @@ export class PlainNetworks {
     }
   }
 
-  /** q(Z | X, own latencies) or p(Z | X) of one row. */
-  latent(network: 'encoder' | 'prior', unit: number, input: Float64Array): LatentNormal {
-    const output = this.#run(network, unit, input, 1);
+  /** q(Z | X, own latencies) of one row. */
+  posterior(unit: number, input: Float64Array): LatentNormal {
+    const output = this.#run('encoder', unit, input, 1);
     return {
       mean: output.slice(0, this.#latents(unit)),
       deviation: output.slice(this.#latents(unit)).map((raw) => Math.exp(softly(raw, MOST_LOG_VARIANCE) / 2)),
     };
   }
 
-  /** Their means for an `input` [input][column]: [latent][column]. */
+  /** Means of q(Z | X, own latencies) or p(Z | X) for an `input` [input][column]: [latent][column]. */
   latentMeans(
     network: 'encoder' | 'prior',
     unit: number,

@@ -46,7 +46,7 @@ export class Worlds {
   readonly #samples: number;
   readonly #units: UnitWorlds;
   readonly #residuals: ResidualDraws;
-  /** [world], uniform: what is not explained goes where this lies below the part that is to go. */
+  /** [world], uniform, ascending: what is not explained goes where this lies below the part that is to go. */
   readonly #whose: Float64Array;
   /** [node][percentile][world], ms: what was observed, but while a prediction moves it. */
   readonly #latencies: Float64Array;
@@ -74,7 +74,7 @@ export class Worlds {
     this.#residuals = new ResidualDraws(model, { worlds: samples, rng });
     // Spread evenly: a probability is then as exact as the number of worlds allows.
     const shift = rng.fork('whose').uniform();
-    this.#whose = Float64Array.from({ length: samples }, (_, i) => ((i + shift) / samples) % 1);
+    this.#whose = Float64Array.from({ length: samples }, (_, i) => (i + shift) / samples);
     this.#moved = new Uint8Array(model.layout.nodes.length);
     this.#filled = new Uint8Array(model.layout.nodes.length);
     this.#latencies = new Float64Array(samples * inputs.observed.length);
@@ -112,8 +112,7 @@ export class Worlds {
       moved.push(v);
     }
     this.#fill(target);
-    const at = (3 * target + q) * this.#samples;
-    const draws = this.#latencies.slice(at, at + this.#samples);
+    const draws = this.#valuesOf(target, q).slice();
     for (const v of moved) this.#putBack(v);
     return draws;
   }
@@ -127,37 +126,49 @@ export class Worlds {
 
   #move(v: number, setting: Setting, { selfChanges, isHanded }: Reason): void {
     const { mechanism, weights } = this.#model;
-    const { observed } = this.#inputs;
     const samples = this.#samples;
-    const goes = 1 - (setting.keep.get(v) ?? 1);
-    // The worlds in which what is not explained goes are the first.
-    const [least, most] = [this.#whose[0] as number, this.#whose[samples - 1] as number];
+    const gone = this.#worldsBelow(1 - (setting.keep.get(v) ?? 1));
     const handed = this.#handedBefore(v);
-    const before = selfChanges && most >= goes ? this.#selfBefore(v) : undefined;
+    const usual =
+      gone > 0 ? mechanism.selfTimes(v, (u) => this.#units.expected(u, setting.units.get(u)), 1) : undefined;
+    const luck = usual && this.#luckOf(v);
+    const before = selfChanges && gone < samples ? this.#selfBefore(v) : undefined;
     const now =
       before && mechanism.selfTimes(v, (u) => this.#units.abducted(u, setting.units.get(u)), samples);
-    const goesSomewhere = least < goes;
-    const usual = goesSomewhere
-      ? mechanism.selfTimes(v, (u) => this.#units.expected(u, setting.units.get(u)), 1)
-      : undefined;
-    const luck = goesSomewhere ? this.#luckOf(v) : undefined;
-    const values = this.#latencies.subarray(3 * v * samples, 3 * (v + 1) * samples);
-    const handedNow = new Float64Array(samples);
     for (let q = 0; q < 3; q++) {
+      const values = this.#valuesOf(v, q);
       const was = handed[q] as number;
-      if (isHanded) weights.handOn(v, q, { latencies: this.#latencies, columns: samples }, handedNow);
-      else handedNow.fill(was);
-      const rest = (observed[3 * v + q] as number) - was;
+      if (isHanded) weights.handOn(v, q, { latencies: this.#latencies, columns: samples }, values);
+      else values.fill(was);
+      if (usual && luck) {
+        const mean = usual[q] as number;
+        for (let i = 0, at = q * samples; i < gone; i++, at++) {
+          values[i] = (values[i] as number) + (mean + (luck[at] as number));
+        }
+      }
+      const rest = (this.#inputs.observed[3 * v + q] as number) - was;
+      for (let i = gone, at = q * samples + gone; i < samples; i++, at++) {
+        const own = now && before ? rest + (now[at] as number) - (before[at] as number) : rest;
+        values[i] = (values[i] as number) + own;
+      }
+      const below = q === 0 ? undefined : this.#valuesOf(v, q - 1);
       for (let i = 0; i < samples; i++) {
-        const at = q * samples + i;
-        const isUsual = usual !== undefined && luck !== undefined && (this.#whose[i] as number) < goes;
-        const own = isUsual
-          ? (usual[q] as number) + (luck[at] as number)
-          : rest + (now?.[at] ?? 0) - (before?.[at] ?? 0);
-        const least = q === 0 ? 0 : (values[at - samples] as number);
-        values[at] = Math.max(least, (handedNow[i] as number) + own);
+        values[i] = Math.max(below === undefined ? 0 : (below[i] as number), values[i] as number);
       }
     }
+  }
+
+  /** [world], of a percentile of a node, to be written to. */
+  #valuesOf(v: number, q: number): Float64Array {
+    const at = (3 * v + q) * this.#samples;
+    return this.#latencies.subarray(at, at + this.#samples);
+  }
+
+  /** In how many worlds, the first ones, what is not explained goes where such a part of it does. */
+  #worldsBelow(part: number): number {
+    let worlds = 0;
+    while (worlds < this.#samples && (this.#whose[worlds] as number) < part) worlds++;
+    return worlds;
   }
 
   #fill(v: number): void {

@@ -53,7 +53,7 @@ export class UnitWorlds {
   /** With Z as X alone makes it, the mean of p(Z | X): the same in all worlds, so in one column. */
   expected(unit: number, condition: Condition = this.#read(unit)): Hidden {
     return known(this.#expected[unit] as Known[], condition, () => {
-      const { mean } = this.#mechanism.prior(unit, condition);
+      const mean = this.#mechanism.priorMean(unit, condition);
       return this.#mechanism.hidden(unit, condition, this.#mechanism.readLatents(unit, mean));
     });
   }
