@@ -52,7 +52,13 @@ export class Worlds {
   readonly #latencies: Float64Array;
   /** [node]: 1 where `#latencies` has it: of a large application most is never asked for. */
   readonly #filled: Uint8Array;
-  /** [node]: 1 while a prediction moves it. */
+  /** What is done in the worlds that `#latencies` has. */
+  #setting: Setting | undefined;
+  /** Nodes that an owner then adds something else to than before. */
+  readonly #changing = new Set<number>();
+  /** [node]: 1 where its latencies are those under what is done… */
+  readonly #settled: Uint8Array;
+  /** …and 1 where that moves it. */
   readonly #moved: Uint8Array;
   /**
    * Of nodes, when first asked for: what they are handed as observed, [percentile]; their own times before anything is
@@ -62,6 +68,8 @@ export class Worlds {
   readonly #self = new Map<number, Float64Array>();
   readonly #luck = new Map<number, Float64Array>();
   readonly #ancestorsOf = new Map<number, Int32Array>();
+  /** Several nodes are asked for after one intervention. */
+  readonly #settings = new WeakMap<Intervention, Setting>();
 
   constructor(model: WindowModel, inputs: Inputs, { samples = 64, rng }: PredictOptions) {
     if (!Number.isInteger(samples) || samples < 1) {
@@ -76,13 +84,15 @@ export class Worlds {
     const shift = rng.fork('whose').uniform();
     this.#whose = Float64Array.from({ length: samples }, (_, i) => (i + shift) / samples);
     this.#moved = new Uint8Array(model.layout.nodes.length);
+    this.#settled = new Uint8Array(model.layout.nodes.length);
     this.#filled = new Uint8Array(model.layout.nodes.length);
     this.#latencies = new Float64Array(samples * inputs.observed.length);
   }
 
   predict(intervention: Intervention): Prediction {
     const { layout } = this.#model;
-    const setting = settingOf(intervention, this.#inputs, this.#model);
+    const setting = this.#settings.get(intervention) ?? settingOf(intervention, this.#inputs, this.#model);
+    this.#settings.set(intervention, setting);
     return {
       draws: (node, percentile) => {
         const v = indexOf(layout).node.get(node);
@@ -94,34 +104,37 @@ export class Worlds {
 
   /** Percentile `q` of a node, [world]: moves what something done reaches and the node depends on, causes first. */
   #draw(setting: Setting, target: number, q: number): Float64Array {
+    this.#enter(setting);
     const { edges, parents } = indexOf(this.#model.layout);
-    const changing = this.#changing(setting);
-    const moved: number[] = [];
     for (const v of this.#ancestors(target)) {
+      if (this.#settled[v] === 1) continue;
+      this.#settled[v] = 1;
       let isHanded = false;
       const end = edges[v + 1] as number;
       for (let e = edges[v] as number; e < end && !isHanded; e++) {
         isHanded = this.#moved[parents[e] as number] === 1;
       }
-      const selfChanges = changing.has(v);
+      const selfChanges = this.#changing.has(v);
       if (!isHanded && !selfChanges && !setting.keep.has(v)) continue;
       if (isHanded) for (let e = edges[v] as number; e < end; e++) this.#fill(parents[e] as number);
       this.#move(v, setting, { selfChanges, isHanded });
       this.#filled[v] = 1;
       this.#moved[v] = 1;
-      moved.push(v);
     }
     this.#fill(target);
-    const draws = this.#valuesOf(target, q).slice();
-    for (const v of moved) this.#putBack(v);
-    return draws;
+    return this.#valuesOf(target, q).slice();
   }
 
-  /** Nodes that an owner adds something else to than before. */
-  #changing({ units }: Setting): ReadonlySet<number> {
-    const nodes = new Set<number>();
-    for (const u of units.keys()) for (const v of this.#model.layout.units[u]?.nodes ?? []) nodes.add(v);
-    return nodes;
+  /** Leaves the worlds of another intervention, if there was one. */
+  #enter(setting: Setting): void {
+    if (this.#setting === setting) return;
+    this.#setting = setting;
+    this.#settled.fill(0);
+    for (let v = this.#moved.indexOf(1); v >= 0; v = this.#moved.indexOf(1, v)) this.#putBack(v);
+    this.#changing.clear();
+    for (const u of setting.units.keys()) {
+      for (const v of this.#model.layout.units[u]?.nodes ?? []) this.#changing.add(v);
+    }
   }
 
   #move(v: number, setting: Setting, { selfChanges, isHanded }: Reason): void {

@@ -215,9 +215,11 @@ export function assignResponsibility(
     const known = guilts.get(pair);
     if (known !== undefined) return known;
     const others = [...(slow.get(service) ?? [])].flatMap(([other, list]) => (other === peer ? [] : list));
+    const own = standings.get(service);
+    const alone = own && others.length > 0 ? without(own, peer) : own;
     const each = others.map((entry) => {
       const split = splitOf(entry, (owner) => ({
-        standing: owner.service === service ? without(standing(owner), peer) : standing(owner),
+        standing: owner.service === service ? (alone as Standing) : standing(owner),
         guilt: 0,
       }));
       return guiltIn(entry, split.get(service) ?? 0);
