@@ -68,8 +68,8 @@ export class Worlds {
   readonly #self = new Map<number, Float64Array>();
   readonly #luck = new Map<number, Float64Array>();
   readonly #ancestorsOf = new Map<number, Int32Array>();
-  /** Several nodes are asked for after one intervention. */
-  readonly #settings = new WeakMap<Intervention, Setting>();
+  /** Several nodes are asked for after one intervention, one after the other. */
+  #last: { readonly intervention: Intervention; readonly setting: Setting } | undefined;
 
   constructor(model: WindowModel, inputs: Inputs, { samples = 64, rng }: PredictOptions) {
     if (!Number.isInteger(samples) || samples < 1) {
@@ -91,8 +91,7 @@ export class Worlds {
 
   predict(intervention: Intervention): Prediction {
     const { layout } = this.#model;
-    const setting = this.#settings.get(intervention) ?? settingOf(intervention, this.#inputs, this.#model);
-    this.#settings.set(intervention, setting);
+    const setting = this.#settingOf(intervention);
     return {
       draws: (node, percentile) => {
         const v = indexOf(layout).node.get(node);
@@ -100,6 +99,13 @@ export class Worlds {
         return this.#draw(setting, v, PERCENTILES.indexOf(percentile satisfies Percentile));
       },
     };
+  }
+
+  #settingOf(intervention: Intervention): Setting {
+    if (this.#last?.intervention !== intervention) {
+      this.#last = { intervention, setting: settingOf(intervention, this.#inputs, this.#model) };
+    }
+    return this.#last.setting;
   }
 
   /** Percentile `q` of a node, [world]: moves what something done reaches and the node depends on, causes first. */

@@ -45,6 +45,40 @@ export interface NodeAnomaly {
   readonly isLossy: boolean;
 }
 
+/**
+ * Its slowness is asked of few nodes, and dear. A class, since a getter in a literal gives each object a hidden class of its
+ * own, which stays until all of the heap is collected and makes all code slow that meets such objects.
+ */
+class ReadNode implements NodeAnomaly {
+  readonly node: LatencyNode;
+  readonly observedMs: number;
+  readonly expectedMs: number;
+  readonly z: number;
+  readonly excessMs: number;
+  readonly medianExcessMs: number;
+  readonly meanExcessMs: number;
+  readonly isLossy: boolean;
+  readonly #slownessOf: () => number;
+  #slowness: number | undefined;
+
+  constructor(read: Omit<NodeAnomaly, 'slowness'>, slownessOf: () => number) {
+    this.node = read.node;
+    this.observedMs = read.observedMs;
+    this.expectedMs = read.expectedMs;
+    this.z = read.z;
+    this.excessMs = read.excessMs;
+    this.medianExcessMs = read.medianExcessMs;
+    this.meanExcessMs = read.meanExcessMs;
+    this.isLossy = read.isLossy;
+    this.#slownessOf = slownessOf;
+  }
+
+  get slowness(): number {
+    this.#slowness ??= this.#slownessOf();
+    return this.#slowness;
+  }
+}
+
 /** All that was measured of one service. */
 export interface ServiceSigns {
   readonly service: string;
@@ -123,29 +157,20 @@ export function readSigns(
     );
     if (read.length === 0) return undefined;
     const { percentile, belief, observedMs, expectedMs, z } = read.reduce((a, b) => (b.z > a.z ? b : a));
-    let slowness: number | undefined;
     const excessesMs = residuals.map((residual) =>
       residual === undefined ? 0 : Math.max(0, residual.observedMs - residual.expectedMs),
     );
-    return {
-      node,
-      observedMs,
-      expectedMs,
-      z,
-      // Asked of few nodes, and dear.
-      get slowness() {
-        if (slowness === undefined) {
-          const normal = reference.latency(node.id, percentile);
-          slowness =
-            normal === undefined ? 0 : believed((observedMs - normal.center) / normal.spread, belief);
-        }
-        return slowness;
-      },
+    const slowness = (): number => {
+      const normal = reference.latency(node.id, percentile);
+      return normal === undefined ? 0 : believed((observedMs - normal.center) / normal.spread, belief);
+    };
+    const excesses = {
       excessMs: excessesMs[PERCENTILES.indexOf(options.percentile)] ?? 0,
       medianExcessMs: excessesMs[0] ?? 0,
       meanExcessMs: meanOfQuantiles(excessesMs),
       isLossy: looksLost(excessesMs, count),
     };
+    return new ReadNode({ node, observedMs, expectedMs, z, ...excesses }, slowness);
   };
   // A node that two services own is read once.
   const nodes = new Set([...view.owned.values()].flat());
