@@ -136,7 +136,10 @@ class GvaeAbduction implements Abduction {
   worlds(options: PredictOptions): Worlds {
     const last = this.#worlds;
     if (last?.options.rng === options.rng && last.options.samples === options.samples) return last.worlds;
-    const worlds = new Worlds({ ...this.#model, weights: this.#explain().weights }, this.#inputs, options);
+    const { layout, scales, residuals, mechanism } = this.#model;
+    const { weights } = this.#explain();
+    const model = { layout, scales, residuals, mechanism, weights };
+    const worlds = new Worlds(model, this.#inputs, options);
     this.#worlds = { options, worlds };
     return worlds;
   }

@@ -106,7 +106,7 @@ function known(entries: Known[], condition: Condition, compute: () => Hidden): H
   if (same !== undefined) return same.hidden;
   const hidden = compute();
   if (entries.length === MOST_KEPT) entries.shift();
-  entries.push({ ...condition, hidden });
+  entries.push({ features: condition.features, load: condition.load, hidden });
   return hidden;
 }
 

@@ -246,7 +246,13 @@ export function readFeatures(
   return new Map(
     read.map(({ service, features }) => [
       service,
-      features.map((reading) => ({ ...reading, ownZ: reading.z - (common.get(reading.feature) ?? 0) })),
+      features.map(({ feature, observed, expected, z }) => ({
+        feature,
+        observed,
+        expected,
+        z,
+        ownZ: z - (common.get(feature) ?? 0),
+      })),
     ]),
   );
 }

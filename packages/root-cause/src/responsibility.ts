@@ -193,15 +193,15 @@ export function assignResponsibility(
     claimOf: (owner: ServiceSigns) => Pick<Claiming, 'standing' | 'guilt'>,
   ): Split => {
     const owners = [...new Set(entry.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
-    const claims = owners.map((owner) => ({
-      owner: owner.service,
-      strength: claimStrength(owner, entry, {
-        ...claimOf(owner),
-        calleeServes: () => servingOf(entry.node, signs.get(entry.node.rpc.callee)),
-        means,
-      }),
-      isCallee: owner.service === entry.node.rpc.callee && entry.node.kind !== 'response',
-    }));
+    const calleeServes = () => servingOf(entry.node, signs.get(entry.node.rpc.callee));
+    const claims = owners.map((owner) => {
+      const { standing, guilt } = claimOf(owner);
+      return {
+        owner: owner.service,
+        strength: claimStrength(owner, entry, { standing, guilt, calleeServes, means }),
+        isCallee: owner.service === entry.node.rpc.callee && entry.node.kind !== 'response',
+      };
+    });
     const contentionOf = (owner: ServiceSigns) => {
       const { contention, pools } = standing(owner);
       return Math.max(contention, pools);

@@ -96,15 +96,15 @@ function standingOf(
     });
   }
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
-  const own = waits.get(signs.service) as Waits;
-  return { ...own, compute, edges, callees: slowCallees(signs, waits) };
+  const { contention, pools } = waits.get(signs.service) as Waits;
+  return { contention, pools, compute, edges, callees: slowCallees(signs, waits) };
 }
 
 /** The same but for what a service shares with a peer. */
-export function without({ edges, callees, ...rest }: Standing, peer: string): Standing {
+export function without({ contention, pools, compute, edges, callees }: Standing, peer: string): Standing {
   const others = <T>(peers: ReadonlyMap<string, T>) =>
     new Map([...peers].filter(([other]) => other !== peer));
-  return { ...rest, edges: others(edges), callees: others(callees) };
+  return { contention, pools, compute, edges: others(edges), callees: others(callees) };
 }
 
 /** Ways to callees that a service finds slow, less what each callee is measured to suffer itself. */
