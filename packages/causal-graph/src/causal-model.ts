@@ -46,6 +46,19 @@ export interface PredictOptions {
   readonly samples?: number;
   /** The same seed gives the same noise for every intervention, so that candidates differ only by what was done. */
   readonly rng: Rng;
+  /**
+   * By how much longer than usual nodes took themselves, in the mean, ms, where means tell: their quantiles may hide it
+   * behind what they were handed, and show it once that is less.
+   */
+  readonly ownDelays?: ReadonlyMap<LatencyNodeId, MeanDelay>;
+}
+
+/** The mean of what a node took in a window, ms, in two. */
+export interface MeanDelay {
+  /** Longer than usual, of its own… */
+  readonly delayMs: number;
+  /** …and all else: what it was handed, and its usual own time. */
+  readonly restMs: number;
 }
 
 /** What the search for root causes needs of a model, and all it sees of one. */

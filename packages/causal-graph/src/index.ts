@@ -10,6 +10,7 @@ export {
   type Abduction,
   type CausalModel,
   type Intervention,
+  type MeanDelay,
   NO_INTERVENTION,
   type Prediction,
   type PredictOptions,

@@ -15,6 +15,7 @@ import { lackingCauses } from './lacking-causes.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { Mechanism } from './mechanism.js';
+import { leftBeside, type NodeDelay, nodeDelays } from './node-delays.js';
 import type { Parameters } from './parameters.js';
 import { type PredictiveModel, Worlds } from './prediction.js';
 import type { Scales } from './scales.js';
@@ -135,10 +136,16 @@ class GvaeAbduction implements Abduction {
 
   worlds(options: PredictOptions): Worlds {
     const last = this.#worlds;
-    if (last?.options.rng === options.rng && last.options.samples === options.samples) return last.worlds;
+    if (
+      last?.options.rng === options.rng &&
+      last.options.samples === options.samples &&
+      last.options.ownDelays === options.ownDelays
+    )
+      return last.worlds;
     const { layout, scales, residuals, mechanism } = this.#model;
-    const { weights } = this.#explain();
-    const model = { layout, scales, residuals, mechanism, weights };
+    const delays = nodeDelays(this.#model, this.#inputs, options.ownDelays ?? new Map());
+    const weights = this.#weightsBeside(delays);
+    const model = { layout, scales, residuals, mechanism, weights, delays };
     const worlds = new Worlds(model, this.#inputs, options);
     this.#worlds = { options, worlds };
     return worlds;
@@ -159,6 +166,13 @@ class GvaeAbduction implements Abduction {
     return { observedMs, expectedMs, z: (observedMs - expectedMs) / spreadMs };
   }
 
+  /** What a node's own delay explains is not looked for in its calls. */
+  #weightsBeside(delays: ReadonlyMap<number, NodeDelay>): AbductedWeights {
+    const { weights, residual } = this.#explain();
+    if (delays.size === 0) return weights;
+    return abductWeights(this.#model, this.#inputs, leftBeside(delays, residual));
+  }
+
   /** What each node is expected to take, what the window says of the edges' weights, and which nodes lack causes. */
   #explain(): Explanation {
     this.#explained ??= explain(this.#model, this.window, this.#inputs);
@@ -170,23 +184,20 @@ interface Explanation {
   /** Given observed parents, ms, [node][percentile]. */
   readonly expected: Float64Array;
   readonly weights: AbductedWeights;
+  /** Observed less what is expected of usual weights, ms, [node][percentile]. */
+  readonly residual: Float64Array;
   readonly lacking: Uint8Array;
 }
 
 function explain(model: PredictiveModel, window: Window, inputs: Inputs): Explanation {
-  const { mechanism, layout, scales, residuals } = model;
+  const { mechanism, layout, residuals } = model;
   const { observed } = inputs;
   const expected = mechanism.decode(inputs, 'prior', 'observed');
   for (let at = 0; at < expected.length; at++) {
     expected[at] = (expected[at] as number) + (residuals.center[at] as number);
   }
-  const weights = new AbductedWeights(layout, mechanism.handing, mechanism.weights, {
-    observed,
-    usual: scales.median,
-    residual: observed.map((ms, at) => ms - (expected[at] as number)),
-    noise: residuals.spread,
-    counts: inputs.counts,
-  });
+  const residual = observed.map((ms, at) => ms - (expected[at] as number));
+  const weights = abductWeights(model, inputs, residual);
   for (let v = 0; v < layout.nodes.length; v++) {
     if (!mechanism.handing.has(v)) continue;
     for (let q = 0; q < 3; q++) {
@@ -194,5 +205,21 @@ function explain(model: PredictiveModel, window: Window, inputs: Inputs): Explan
       expected[3 * v + q] = (expected[3 * v + q] as number) + more;
     }
   }
-  return { expected, weights, lacking: lackingCauses(layout, window, inputs.seen) };
+  return { expected, weights, residual, lacking: lackingCauses(layout, window, inputs.seen) };
+}
+
+function abductWeights(
+  { layout, mechanism, scales, residuals }: PredictiveModel,
+  { observed, counts }: Inputs,
+  residual: Float64Array,
+): AbductedWeights {
+  const { handing, weights } = mechanism;
+  const usual = scales.median;
+  return new AbductedWeights(layout, handing, weights, {
+    observed,
+    usual,
+    residual,
+    noise: residuals.spread,
+    counts,
+  });
 }

@@ -1,11 +1,12 @@
 import type { Intervention, Prediction, PredictOptions } from '@sage/causal-graph';
-import { PERCENTILES, type Percentile } from '@sage/core';
+import { PERCENTILES, type Percentile, type Rng } from '@sage/core';
 import type { AbductedWeights } from './abducted-weights.js';
 import type { Residuals } from './calibration.js';
 import type { Inputs } from './inputs.js';
 import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import type { Mechanism } from './mechanism.js';
+import { type NodeDelay, tookAtLeast } from './node-delays.js';
 import { ResidualDraws } from './residual-draws.js';
 import type { Scales } from './scales.js';
 import { type Setting, settingOf } from './setting.js';
@@ -14,6 +15,8 @@ import { UnitWorlds } from './unit-worlds.js';
 /** A model, and what a window says of its edges. */
 export interface WindowModel extends PredictiveModel {
   readonly weights: AbductedWeights;
+  /** By node. */
+  readonly delays: ReadonlyMap<number, NodeDelay>;
 }
 
 export interface PredictiveModel {
@@ -30,7 +33,8 @@ export interface PredictiveModel {
  *   Y' = Y + [handed(parents') − handed(parents)] + [self(X', Z) − self(X, Z)]
  *
  * so that nothing done gives exactly what was observed, and what does not descend from anything done is not computed at
- * all. In a world in which it goes, latents and residual are normal ones:
+ * all; but at least to what its own delay makes of it, where means tell of one that what it was handed has hidden. In a world
+ * in which it goes, latents and residual are normal ones:
  *
  *   Y' = handed(parents') + self(X', E[Z | X']) + draw
  *
@@ -67,6 +71,7 @@ export class Worlds {
   readonly #handed = new Map<number, Float64Array>();
   readonly #self = new Map<number, Float64Array>();
   readonly #luck = new Map<number, Float64Array>();
+  readonly #rng: Rng;
   readonly #ancestorsOf = new Map<number, Int32Array>();
   /** Several nodes are asked for after one intervention, one after the other. */
   #last: { readonly intervention: Intervention; readonly setting: Setting } | undefined;
@@ -78,6 +83,7 @@ export class Worlds {
     this.#model = model;
     this.#inputs = inputs;
     this.#samples = samples;
+    this.#rng = rng;
     this.#units = new UnitWorlds(model, inputs, { worlds: samples, rng });
     this.#residuals = new ResidualDraws(model, { worlds: samples, rng });
     // Spread evenly: a probability is then as exact as the number of worlds allows.
@@ -144,7 +150,7 @@ export class Worlds {
   }
 
   #move(v: number, setting: Setting, { selfChanges, isHanded }: Reason): void {
-    const { mechanism, weights } = this.#model;
+    const { mechanism } = this.#model;
     const samples = this.#samples;
     const gone = this.#worldsBelow(1 - (setting.keep.get(v) ?? 1));
     const handed = this.#handedBefore(v);
@@ -154,27 +160,37 @@ export class Worlds {
     const before = selfChanges && gone < samples ? this.#selfBefore(v) : undefined;
     const now =
       before && mechanism.selfTimes(v, (u) => this.#units.abducted(u, setting.units.get(u)), samples);
+    const met = this.#meet(v, isHanded);
+    const delay = isHanded && gone < samples ? this.#model.delays.get(v) : undefined;
+    const least = delay && tookAtLeast(delay, { before: handed, now: met, worlds: samples, rng: this.#rng });
     for (let q = 0; q < 3; q++) {
-      const values = this.#valuesOf(v, q);
-      const was = handed[q] as number;
-      if (isHanded) weights.handOn(v, q, { latencies: this.#latencies, columns: samples }, values);
-      else values.fill(was);
-      if (usual && luck) {
-        const mean = usual[q] as number;
-        for (let i = 0, at = q * samples; i < gone; i++, at++) {
-          values[i] = (values[i] as number) + (mean + (luck[at] as number));
-        }
+      const [first, end] = [q * samples, (q + 1) * samples];
+      for (let at = first; usual && luck && at < first + gone; at++) {
+        met[at] = (met[at] as number) + ((usual[q] as number) + (luck[at] as number));
       }
-      const rest = (this.#inputs.observed[3 * v + q] as number) - was;
-      for (let i = gone, at = q * samples + gone; i < samples; i++, at++) {
-        const own = now && before ? rest + (now[at] as number) - (before[at] as number) : rest;
-        values[i] = (values[i] as number) + own;
+      const rest = (this.#inputs.observed[3 * v + q] as number) - (handed[q] as number);
+      for (let at = first + gone; at < end; at++) {
+        const stays =
+          least === undefined ? rest : Math.max(rest, (least[at] as number) - (met[at] as number));
+        const own = now && before ? stays + (now[at] as number) - (before[at] as number) : stays;
+        met[at] = (met[at] as number) + own;
       }
-      const below = q === 0 ? undefined : this.#valuesOf(v, q - 1);
-      for (let i = 0; i < samples; i++) {
-        values[i] = Math.max(below === undefined ? 0 : (below[i] as number), values[i] as number);
+      for (let at = first; at < end; at++) {
+        met[at] = Math.max(q === 0 ? 0 : (met[at - samples] as number), met[at] as number);
       }
     }
+  }
+
+  /** What a node is handed, [percentile][world], in the place of what it then takes. */
+  #meet(v: number, isHanded: boolean): Float64Array {
+    const samples = this.#samples;
+    const from = { latencies: this.#latencies, columns: samples };
+    for (let q = 0; q < 3; q++) {
+      const values = this.#valuesOf(v, q);
+      if (isHanded) this.#model.weights.handOn(v, q, from, values);
+      else values.fill(this.#handedBefore(v)[q] as number);
+    }
+    return this.#latencies.subarray(3 * v * samples, 3 * (v + 1) * samples);
   }
 
   /** [world], of a percentile of a node, to be written to. */

@@ -8,7 +8,6 @@ import { judgeResources } from './judge-resources.js';
 import { blame, blameForExcess, judgeServices, undeterminedFinding } from './judge-services.js';
 import { normalReference } from './normal-reference.js';
 import { type DiagnoseInput, type DiagnoseOptions, resolveOptions } from './options.js';
-import { withOwnFaults } from './own-faults.js';
 import { violationText } from './reason.js';
 
 /**
@@ -55,9 +54,7 @@ function search(inquiry: Inquiry): Finding {
   const restores = best.blamed.length > 0 && best.probability >= inquiry.settings.minProbability;
   if (!restores && isOwedToLoad(inquiry)) return workloadFinding(inquiry, services.candidates);
 
-  const blamed = restores
-    ? withOwnFaults(inquiry, services, best.blamed)
-    : blameForExcess(inquiry, best).blamed;
+  const blamed = restores ? best.blamed : blameForExcess(inquiry, best).blamed;
   if (blamed.length === 0) return undeterminedFinding(inquiry, services, best);
 
   const resources = judgeResources(inquiry, blamed);

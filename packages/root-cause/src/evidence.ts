@@ -7,7 +7,7 @@ import {
   type ServiceSigns,
 } from './anomaly.js';
 import { hasUsedUp } from './directness.js';
-import type { Responsibility } from './responsibility.js';
+import { MOSTLY, type Responsibility } from './responsibility.js';
 
 /** Usage may be an effect, so a z of it tells as much as a third of it elsewhere. */
 const USAGE_DISCOUNT = 0.3;
@@ -19,8 +19,6 @@ const MOST = 6;
 const USED_UP_Z = CONVINCING + 2;
 /** A latency is listed from this multiple of what is expected: less may be certain and is not worth telling. */
 const TELLING_RATIO = 1.2;
-/** Shared nodes are listed where they are mostly this service's. */
-const MOSTLY = 0.5;
 
 interface Telling {
   readonly evidence: Evidence;
@@ -49,6 +47,13 @@ export function resourceEvidence(
 /** z of ordinary noise. */
 const NOISE_Z = 2;
 
+/** z of a service's own doing. */
+export interface OwnAnomaly {
+  readonly anomaly: number;
+  /** Of what makes it a suspect. */
+  readonly decisive: number;
+}
+
 /**
  * How far a service is from normal by its own doing: its largest z, where usage counts for a third and shared
  * latencies for the part that is its own. `decisive` leaves usage out, which makes a suspect only where all there is is
@@ -62,7 +67,7 @@ export function ownAnomaly(
   signs: ServiceSigns,
   responsibility: Responsibility,
   calleeSlowness: () => number = () => 0,
-): { readonly anomaly: number; readonly decisive: number } {
+): OwnAnomaly {
   const contention = signs.features.filter(({ feature }) => FEATURES[feature].role === 'contention');
   const waits = contention
     .map(({ feature, ownZ }) =>

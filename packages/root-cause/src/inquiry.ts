@@ -3,7 +3,7 @@ import { lastingProbability } from './lasting.js';
 import { type LeadingLoad, leadingLoad } from './leading-load.js';
 import type { NormalReference } from './normal-reference.js';
 import type { DiagnoseInput, Settings } from './options.js';
-import { type Counterfactuals, counterfactuals, type OutlookOptions, usualLimitMs } from './outlook.js';
+import { type Counterfactuals, counterfactuals, type WorldOptions } from './outlook.js';
 import { readScene, type Scene } from './scene.js';
 
 /** A broken objective and what its cause is sought with: what was seen, what is normal, and whom to ask "what if". */
@@ -20,7 +20,7 @@ export interface Inquiry extends DiagnoseInput {
   /** Present load over the reference's. */
   readonly growth: number;
   /** The same worlds for every question. */
-  readonly worlds: OutlookOptions;
+  readonly worlds: WorldOptions;
   readonly ask: Counterfactuals;
 }
 
@@ -45,7 +45,7 @@ export function openInquiry(
     objective,
     rng: settings.rng.fork('worlds'),
     samples: settings.samples,
-    usualMs: usualLimitMs({ view, reference }, objective),
+    ownDelays: scene.ownDelays,
   };
   const load = leadingLoad(window, reference, objective);
   const target = window.latency.get(view.target.id);

@@ -1,7 +1,5 @@
 import { type Candidate, RESOURCES } from '@sage/core';
-import { calleeSlowness } from './attribution.js';
 import { hasWaited, LESSER } from './directness.js';
-import { ownAnomaly } from './evidence.js';
 import { blamelessFinding, type Finding, resourceCandidate, serviceCandidate } from './finding.js';
 import type { Inquiry } from './inquiry.js';
 import {
@@ -25,19 +23,18 @@ export interface JudgedServices {
   readonly areSuspect: boolean;
   /** Those, and whoever is so by half as much. */
   readonly withLesser: readonly RankedSuspect[];
+  /** The same, but of those by half as much only who took longer by itself, as means tell. */
+  readonly withDelayed: readonly RankedSuspect[];
   /** Those and, beside them, some out of the question: that restoring them would not help is an answer, too. */
   readonly candidates: readonly Candidate[];
 }
 
 export function judgeServices(inquiry: Inquiry): JudgedServices {
   const { scene, settings, ask, excessMs } = inquiry;
-  const { responsibility } = scene.facts;
   const all = scene.view.services
     .map((service) => ({
       service,
-      ...ownAnomaly(scene.signsOf(service), responsibility, () =>
-        calleeSlowness(service, scene.signs, responsibility),
-      ),
+      ...(scene.anomalies.get(service) ?? { anomaly: 0, decisive: 0 }),
       lacks: RESOURCES.some((resource) =>
         hasWaited(scene.signsOf(service), resource, settings.anomalyThreshold),
       ),
@@ -53,8 +50,15 @@ export function judgeServices(inquiry: Inquiry): JudgedServices {
   const candidates = rankSuspects([...ranked, ...others], ask, judged).map((entry) =>
     serviceCandidate(inquiry, entry),
   );
-  const areSuspect = suspects.length > 0;
-  return { ranked, areSuspect, withLesser: rankSuspects(lesser, ask, judged), candidates };
+  const withLesser = rankSuspects(lesser, ask, judged);
+  const certain = new Set([
+    ...suspects.map(({ service }) => service),
+    ...[...scene.ownDelays.values()].flatMap(({ service, z }) =>
+      z >= settings.anomalyThreshold ? service : [],
+    ),
+  ]);
+  const withDelayed = withLesser.filter(({ service }) => certain.has(service));
+  return { ranked, areSuspect: suspects.length > 0, withLesser, withDelayed, candidates };
 }
 
 /** What the search for whom to blame asks. */
@@ -70,17 +74,20 @@ export interface Blamed {
 /**
  * Whom to blame. Of many services one or the other is a little odd by chance; but where somebody beyond doubt explains
  * most of a broken objective and leaves it broken, somebody else has a part in it: beside him whoever is odd by half as
- * much is believed, as far as the objective then holds.
+ * much is believed, as far as the objective then holds. Of two tails that are equally long either hides the other, and
+ * mending one of them wins little: where nobody beyond doubt explains most of it, of those only who took longer by itself in
+ * the mean, which is neither hidden nor an error of the model.
  */
 export function blame(
   { settings, ask, excessMs }: Search,
-  { ranked, areSuspect, withLesser }: Omit<JudgedServices, 'candidates'>,
+  { ranked, areSuspect, withLesser, withDelayed }: Omit<JudgedServices, 'candidates'>,
 ): Blamed {
   const best = (suspects: readonly RankedSuspect[]) =>
     outlookFor(findCulprits(suspects, ask, { ...settings, excessMs }), ask);
   const sure = best(areSuspect ? ranked : []);
-  if (sure.blamed.length === 0 || sure.probability >= settings.minProbability) return sure;
-  const likely = best(withLesser);
+  const isAnybody = sure.blamed.length > 0;
+  if (!areSuspect || (isAnybody && sure.probability >= settings.minProbability)) return sure;
+  const likely = best(isAnybody ? withLesser : withDelayed);
   const isBeside = sure.blamed.every((service) => likely.blamed.includes(service));
   return isBeside && likely.probability >= settings.minProbability ? likely : sure;
 }

@@ -1,8 +1,9 @@
-import type { LatencyNode, LatencyParent } from '@sage/causal-graph';
+import type { LatencyNode, LatencyParent, MeanDelay } from '@sage/causal-graph';
 import { type RobustScale, upperScaleInPlace, type Window } from '@sage/core';
 import { waitingIn } from './callers.js';
 import type { GraphView } from './graph-view.js';
 import { LATENCY_FLOOR_MS, type NormalReference } from './normal-reference.js';
+import { NOISE_Z } from './standing.js';
 
 /** Calls without client spans that a service makes or gets, and how their ways fare. */
 export interface HiddenCalls {
@@ -22,12 +23,18 @@ export interface HiddenCalls {
 export interface MeanExcesses {
   /** How much longer than usual the calls of a node took themselves in the mean, ms; undefined where it is not told. */
   of(node: LatencyNode): number | undefined;
+  /** The same where it is more than noise, with all else that they took, and how far it is from normal. */
+  delayOf(node: LatencyNode): (MeanDelay & { readonly z: number }) | undefined;
   /** By each who calls a service without client spans, and by itself of those that it makes; only what is told. */
   hiddenCalls(service: string): ReadonlyMap<string, HiddenCalls>;
 }
 
 /** Of data without means. */
-export const NO_MEANS: MeanExcesses = { of: () => undefined, hiddenCalls: () => new Map() };
+export const NO_MEANS: MeanExcesses = {
+  of: () => undefined,
+  delayOf: () => undefined,
+  hiddenCalls: () => new Map(),
+};
 
 /** What a node took itself in the mean, beside what is normal. */
 interface OwnMean {
@@ -86,6 +93,14 @@ export function meanExcesses(
     of: (node) => {
       const own = ownOf(node);
       return own && own.ms - own.normal.center;
+    },
+    delayOf: (node) => {
+      const own = ownOf(node);
+      const meanMs = window.latency.get(node.id)?.meanMs;
+      if (own === undefined || meanMs === undefined) return undefined;
+      const delayMs = own.ms - own.normal.center;
+      const z = delayMs / own.normal.spread;
+      return z > NOISE_Z ? { delayMs, restMs: meanMs - delayMs, z } : undefined;
     },
     hiddenCalls: (service) => {
       const calls = hidden.get(service) ?? readHiddenCalls(service);

@@ -1,15 +1,12 @@
-import type { Abduction, CausalModel, Intervention } from '@sage/causal-graph';
-import { median, type Objective, objectiveNode, type Rng } from '@sage/core';
+import type { Abduction, CausalModel, Intervention, MeanDelay } from '@sage/causal-graph';
+import { type LatencyNodeId, median, type Objective, objectiveNode, type Rng } from '@sage/core';
 import type { NodeDraws } from './excused-waits.js';
 import { type Restoration, type RestorationFacts, restore } from './intervene.js';
-import { NOISE_Z } from './standing.js';
 
 /** The objective in the worlds after an intervention. */
 export interface Outlook {
   /** P(objective's percentile ≤ threshold). */
   readonly probability: number;
-  /** P(objective's percentile as low as usual, and ≤ threshold). */
-  readonly usual: number;
   readonly medianMs: number;
 }
 
@@ -20,20 +17,8 @@ export interface WorldOptions {
   readonly objective: Objective;
   readonly rng: Rng;
   readonly samples: number;
-}
-
-export interface OutlookOptions extends WorldOptions {
-  /** The objective's percentile is usually no higher than this. */
-  readonly usualMs: number;
-}
-
-/** What an objective's percentile is usually no higher than, ms: no more above its centre than is noise. */
-export function usualLimitMs(
-  { view, reference }: Pick<RestorationFacts, 'view' | 'reference'>,
-  { percentile, thresholdMs }: Objective,
-): number {
-  const normal = reference.latency(view.target.id, percentile);
-  return normal === undefined ? thresholdMs : normal.center + NOISE_Z * normal.spread;
+  /** By how much longer than usual nodes took by themselves, where means tell. */
+  readonly ownDelays: ReadonlyMap<LatencyNodeId, MeanDelay>;
 }
 
 /**
@@ -45,18 +30,12 @@ export function usualLimitMs(
 export function foresee(
   model: CausalModel,
   abduction: Abduction,
-  options: OutlookOptions & { readonly intervention: Intervention },
+  options: WorldOptions & { readonly intervention: Intervention },
 ): Outlook {
-  const { objective, intervention, usualMs } = options;
+  const { objective, intervention } = options;
   const draws = drawer(model, abduction, options)(intervention, objectiveNode(objective));
-  const within = (limitMs: number): number =>
-    draws.length === 0 ? 0 : draws.reduce((count, ms) => count + (ms <= limitMs ? 1 : 0), 0) / draws.length;
-  const { thresholdMs } = objective;
-  return {
-    probability: within(thresholdMs),
-    usual: within(Math.min(usualMs, thresholdMs)),
-    medianMs: median(draws),
-  };
+  const kept = draws.reduce((count, ms) => count + (ms <= objective.thresholdMs ? 1 : 0), 0);
+  return { probability: draws.length === 0 ? 0 : kept / draws.length, medianMs: median(draws) };
 }
 
 /** Draws latencies at the objective's percentile, in the worlds of `rng`. */
@@ -72,7 +51,7 @@ export function drawer(
 export function counterfactuals(
   model: CausalModel,
   abduction: Abduction,
-  options: OutlookOptions & { readonly facts: RestorationFacts },
+  options: WorldOptions & { readonly facts: RestorationFacts },
 ): Counterfactuals {
   const answers = new Map<string, Outlook>();
   const draws = drawer(model, abduction, options);

@@ -99,10 +99,10 @@ export function loadRelief(input: DiagnoseInput, options: ReliefOptions): LoadRe
 
 /** In the same worlds for every intervention. */
 function drawsIn(
-  { abduction }: Scene,
+  { abduction, ownDelays }: Scene,
   { input, options }: { readonly input: DiagnoseInput; readonly options: ReliefOptions },
 ): NodeDraws {
-  const worlds = { samples: options.samples ?? 64, rng: options.rng.fork('relief') };
+  const worlds = { samples: options.samples ?? 64, rng: options.rng.fork('relief'), ownDelays };
   return drawer(input.model, abduction, { objective: input.objective, ...worlds });
 }
 

@@ -171,6 +171,9 @@ type Split = ReadonlyMap<string, number>;
  */
 export type Responsibility = (service: string, node: LatencyNodeId) => number;
 
+/** From this part on something is a service's, if anybody's. */
+export const MOSTLY = 0.5;
+
 /**
  * Responsibilities for every node that the view's services own. Those of one node sum to 1. What too few calls were seen
  * of to be judged goes with what else is between the same two.

@@ -1,13 +1,16 @@
 import type { Abduction } from '@sage/causal-graph';
-import { objectiveNode } from '@sage/core';
+import { type LatencyNodeId, objectiveNode } from '@sage/core';
 import { noSigns, readSigns, type ServiceSigns } from './anomaly.js';
-import { type Attribution, attribute } from './attribution.js';
+import { type Attribution, attribute, calleeSlowness } from './attribution.js';
+import { LESSER } from './directness.js';
+import { type OwnAnomaly, ownAnomaly } from './evidence.js';
 import { excusedWaits } from './excused-waits.js';
 import { type GraphView, viewGraph } from './graph-view.js';
 import type { RestorationFacts } from './intervene.js';
 import { meanExcesses } from './mean-excess.js';
 import { type NormalReference, normalReference } from './normal-reference.js';
 import type { DiagnoseInput, Settings } from './options.js';
+import { type OwnDelay, ownDelays } from './own-delays.js';
 import { seeLackingPools } from './pool-capacity.js';
 import { assignResponsibility } from './responsibility.js';
 import { seeUntraced } from './untraced.js';
@@ -20,6 +23,10 @@ export interface Scene {
   readonly signs: ReadonlyMap<string, ServiceSigns>;
   readonly signsOf: (service: string) => ServiceSigns;
   readonly facts: RestorationFacts;
+  /** How far from normal each service of the view is by its own doing. */
+  readonly anomalies: ReadonlyMap<string, OwnAnomaly>;
+  /** Of services that are out of the ordinary, if only by half as much as a suspect. */
+  readonly ownDelays: ReadonlyMap<LatencyNodeId, OwnDelay>;
 }
 
 /** The scene of a window beside what was normal before it; undefined where the graph or history tell nothing of that. */
@@ -51,7 +58,18 @@ export function readScene(
   );
   const { view } = seen;
   const signs = seeLackingPools(seen, { graph: model.graph, window, history });
-  const responsibility = assignResponsibility(signs, view, meanExcesses(traced, { window, reference }));
+  const means = meanExcesses(traced, { window, reference });
+  const responsibility = assignResponsibility(signs, view, means);
+  const signsOf = (service: string) => signs.get(service) ?? noSigns(service);
+  const anomalies = new Map(
+    view.services.map((service) => [
+      service,
+      ownAnomaly(signsOf(service), responsibility, () => calleeSlowness(service, signs, responsibility)),
+    ]),
+  );
+  const odd = view.services.filter(
+    (service) => (anomalies.get(service)?.decisive ?? 0) >= LESSER * threshold,
+  );
   const attributions = new Map<string, Attribution>();
   const attribution = (service: string): Attribution => {
     const known = attributions.get(service) ?? attribute(service, signs, responsibility);
@@ -62,7 +80,9 @@ export function readScene(
     view,
     abduction,
     signs,
-    signsOf: (service) => signs.get(service) ?? noSigns(service),
+    signsOf,
+    anomalies,
+    ownDelays: ownDelays(odd, { view, responsibility, means }),
     facts: {
       view,
       window,

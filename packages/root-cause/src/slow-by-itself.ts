@@ -4,13 +4,11 @@ import type { NodeAnomaly, ServiceSigns } from './anomaly.js';
 import type { GraphView } from './graph-view.js';
 import { holdsWays } from './hidden-ways.js';
 import type { NormalReference } from './normal-reference.js';
-import type { Responsibility } from './responsibility.js';
+import { MOSTLY, type Responsibility } from './responsibility.js';
 import { peerOf } from './standing.js';
 
 /** Of what a node takes longer than usual, nothing that what it waits for takes longer could account for. */
 const NOTHING = 0.1;
-/** Of a node that is the service's if anybody's. */
-const MOSTLY = 0.5;
 
 export interface SlownessFacts {
   readonly view: Pick<GraphView, 'nodes'>;

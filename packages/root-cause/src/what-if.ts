@@ -1,7 +1,7 @@
 import type { Rng } from '@sage/core';
 import type { Restoration } from './intervene.js';
 import { type DiagnoseInput, resolveOptions } from './options.js';
-import { counterfactuals, type Outlook, usualLimitMs } from './outlook.js';
+import { counterfactuals, type Outlook } from './outlook.js';
 import { sceneOf } from './scene.js';
 
 /**
@@ -17,9 +17,8 @@ export function whatIf(
   const scene = sceneOf(input, settings);
   if (scene === undefined) return undefined;
   const { model, objective } = input;
-  const { facts } = scene;
-  const usualMs = usualLimitMs(facts, objective);
-  const worlds = { objective, rng, samples: settings.samples, usualMs, facts };
+  const { facts, ownDelays } = scene;
+  const worlds = { objective, rng, samples: settings.samples, facts, ownDelays };
   const outlook = counterfactuals(model, scene.abduction, worlds)(parts);
   return Number.isFinite(outlook.medianMs) ? outlook : undefined;
 }

@@ -22,7 +22,7 @@ function world(gains: Readonly<Record<string, number>>): Counterfactuals {
   return (parts) => {
     const medianMs = parts.reduce((ms, { service }) => ms - (gains[service] ?? 0), OBSERVED_MS);
     const probability = Math.min(1, Math.max(0, 0.5 + (THRESHOLD_MS - medianMs) / 10));
-    return { medianMs, probability, usual: probability };
+    return { medianMs, probability };
   };
 }
 
@@ -94,6 +94,7 @@ describe('whom to blame', () => {
       ranked: suspects(ask, sure.length > 0 ? sure : Object.keys(gains)),
       areSuspect: sure.length > 0,
       withLesser: suspects(ask, [...sure, ...lesser]),
+      withDelayed: suspects(ask, sure),
     };
     const best = blame(search, judged);
     return { best, forExcess: blameForExcess(search, best).blamed };
@@ -106,6 +107,19 @@ describe('whom to blame', () => {
   it('with them who is half as odd, where only both restore it', () => {
     const { best } = blamedOf({ a: 700, b: 290 }, { sure: ['a'], lesser: ['b'] });
     expect(best).to.deep.equal({ blamed: ['a', 'b'], probability: 1 });
+  });
+  it('of two equal tails, who hide each other, both, where means tell of the one that is half as odd', () => {
+    // Mending either takes the objective from 1000 ms to 900, mending both to 10.
+    const ask: Counterfactuals = (parts) =>
+      parts.length === 2
+        ? { medianMs: 10, probability: 1 }
+        : { medianMs: 1000 - 100 * parts.length, probability: 0 };
+    const judged = { ranked: suspects(ask, ['a']), areSuspect: true, withLesser: suspects(ask, ['a', 'b']) };
+    const search = { settings: SETTINGS, ask, excessMs: EXCESS_MS };
+    expect(blame(search, { ...judged, withDelayed: judged.withLesser }).blamed).to.deep.equal(['a', 'b']);
+    expect(blame(search, { ...judged, withDelayed: judged.ranked }).blamed).to.deep.equal([]);
+    const nobody = { ...judged, areSuspect: false, withDelayed: judged.withLesser };
+    expect(blame(search, nobody).blamed).to.deep.equal([]);
   });
   it('for the excess whoever explains nearly all of it, where nobody restores the objective', () => {
     const { best, forExcess } = blamedOf({ a: 950, b: 10 }, { sure: ['a'], lesser: ['b'] });

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { type NodeAnomaly, noSigns, type ServiceSigns } from '../src/anomaly.js';
 import { type GraphView, viewGraph } from '../src/graph-view.js';
 import { type MeanExcesses, meanExcesses } from '../src/mean-excess.js';
+import { ownDelays } from '../src/own-delays.js';
 import { assignResponsibility } from '../src/responsibility.js';
 
 /** Front calls a, which calls a store and b, whom only their own spans show: of the store's calls, only the client's. */
@@ -109,6 +110,41 @@ describe('what calls without client spans took longer in the mean', () => {
     const untold = meansOf(A_LOST, { hasMeans: false });
     expect(untold.hiddenCalls('a').size).to.equal(0);
     expect(untold.of(VIEW.nodes.get(STORE) as LatencyNode)).to.equal(undefined);
+  });
+});
+
+describe('how much longer than usual services took by themselves', () => {
+  const delaysOf = (seen: Seen, services: readonly string[], mostly = 'a') => {
+    const responsibility = (service: string, id: string) => {
+      const owners = VIEW.nodes.get(id)?.owners ?? [];
+      return owners.length === 1 || service === mostly ? 1 : 0;
+    };
+    const found = ownDelays(services, { view: VIEW, responsibility, means: meansOf(seen) });
+    return Object.fromEntries(
+      [...found].map(([id, { service, delayMs, restMs }]) => [id, [service, delayMs, restMs]]),
+    );
+  };
+  /** Of the 30 ms that a takes longer 20 are the store's, and 6 that front takes beside are its own. */
+  const BOTH: Seen = { [STORE]: [100, 20], [B]: [100, 0], [A]: [100, 30], [FRONT]: [100, 36] };
+
+  it('is what is left of the mean of a node, beside all else that it took', () => {
+    expect(delaysOf(BOTH, ['front'])).to.deep.equal({ [FRONT]: ['front', 6, 31] });
+    expect(delaysOf(BOTH, ['a'])).to.deep.equal({ [A]: ['a', 10, 21], [STORE]: ['a', 20, 1] });
+  });
+
+  it('is not told of a node in which another of those out of the ordinary may have a part', () => {
+    // Front calls a without client spans, and a calls b so: what their links take is in the caller.
+    expect(delaysOf(BOTH, ['front', 'a'])).to.deep.equal({ [A]: ['a', 10, 21], [STORE]: ['a', 20, 1] });
+    expect(delaysOf(BOTH, ['a', 'b'])).to.deep.equal({ [STORE]: ['a', 20, 1] });
+    expect(delaysOf(BOTH, ['a', 'store'])).to.deep.equal({ [A]: ['a', 10, 21] });
+  });
+
+  it('is not told of what is mostly another’s, is noise, or has no means', () => {
+    expect(delaysOf(BOTH, ['a'], 'store')).to.deep.equal({ [A]: ['a', 10, 21] });
+    const noise: Seen = { ...BOTH, [FRONT]: [100, 30.1] };
+    expect(delaysOf(noise, ['front'])).to.deep.equal({});
+    const means = meansOf(BOTH, { hasMeans: false });
+    expect(ownDelays(['a', 'front'], { view: VIEW, responsibility: () => 1, means }).size).to.equal(0);
   });
 });
 

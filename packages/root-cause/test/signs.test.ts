@@ -339,11 +339,11 @@ describe('whose a slow way is', () => {
 
 describe('the order of suspects', () => {
   const outlooks: Readonly<Record<string, Outlook>> = {
-    '': { probability: 0, usual: 0, medianMs: 200 },
-    oddAndHelps: { probability: 1, usual: 1, medianMs: 100 },
-    oddAlone: { probability: 0, usual: 0, medianMs: 200 },
-    helpsAlone: { probability: 0.9, usual: 0.9, medianMs: 100 },
-    neither: { probability: 0, usual: 0, medianMs: 195 },
+    '': { probability: 0, medianMs: 200 },
+    oddAndHelps: { probability: 1, medianMs: 100 },
+    oddAlone: { probability: 0, medianMs: 200 },
+    helpsAlone: { probability: 0.9, medianMs: 100 },
+    neither: { probability: 0, medianMs: 195 },
   };
   it('puts who is odd and helps before who is only odd, and that before who only helps', () => {
     const suspects = [
