@@ -51,9 +51,14 @@ export function meanExcesses(
   const readOwn = (node: LatencyNode): OwnMean | undefined => {
     const ms = ownMeanMs(node, window, waiting);
     if (ms === undefined) return undefined;
-    const usual = reference.windows.flatMap((other) => ownMeanMs(node, other, waiting) ?? []);
-    if (usual.length === 0) return undefined;
-    return { ms, normal: upperScaleInPlace(Float64Array.from(usual), LATENCY_FLOOR_MS) };
+    const usual = new Float64Array(reference.windows.length);
+    let seen = 0;
+    for (const other of reference.windows) {
+      const usualMs = ownMeanMs(node, other, waiting);
+      if (usualMs !== undefined) usual[seen++] = usualMs;
+    }
+    if (seen === 0) return undefined;
+    return { ms, normal: upperScaleInPlace(usual.subarray(0, seen), LATENCY_FLOOR_MS) };
   };
   const owns = new Map<LatencyNode, OwnMean | undefined>();
   const ownOf = (node: LatencyNode): OwnMean | undefined => {
