@@ -116,16 +116,18 @@ export class WindowColumns {
     rows: readonly number[],
   ): ReadonlyMap<FeatureName, Float64Array> {
     const block = entry(this.#services, service, () => this.#block(new Map<FeatureName, Float64Array>()));
+    let row = 0;
+    const put = (value: number, feature: FeatureName): void => {
+      if (!Number.isFinite(value)) return;
+      const column = block.values.get(feature) ?? this.#column();
+      column[row] = value;
+      block.values.set(feature, column);
+    };
     for (let i = 0; i < rows.length; i++) {
-      const row = rows[i] as number;
+      row = rows[i] as number;
       if (!this.#isNew(block, row)) continue;
       for (const column of block.values.values()) column[row] = Number.NaN;
-      for (const [feature, value] of windows[i]?.metrics.get(service) ?? []) {
-        if (!Number.isFinite(value)) continue;
-        const column = block.values.get(feature) ?? this.#column();
-        column[row] = value;
-        block.values.set(feature, column);
-      }
+      windows[i]?.metrics.get(service)?.forEach(put);
     }
     return block.values;
   }
