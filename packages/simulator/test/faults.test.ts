@@ -11,6 +11,7 @@ import {
 import { lastValue, type Run, rootLatency, run } from './support/run.js';
 
 const social = loadTopology('social-network');
+const fanout = loadTopology('fanout');
 const COMPOSE = '/wrk2-api/post/compose';
 const BEFORE_MS = 30_000;
 const options: SimulationOptions = { durationMs: 90_000, requestsPerSecond: 50, seed: 5 };
@@ -164,7 +165,21 @@ describe('planFaults', () => {
     }
   });
 
-  it('says when a topology can have none of the kinds', () => {
+  it('passes over a kind that all who can have it are taken for', () => {
+    // The aggregator alone has pools.
+    const kinds: FaultKind[] = ['pool', 'leak', 'cpu', 'memory'];
+    const cases = planFaults(fanout, { ...planOptions, count: 6, kinds, concurrent: 2 });
+    for (const { faults } of cases) expect(new Set(faults.map(({ service }) => service)).size).to.equal(2);
+    expect(new Set(cases.map(({ faults }) => faults.map(({ kind }) => kind).join('+')))).to.deep.equal(
+      new Set(['pool+cpu', 'memory+pool', 'leak+cpu']),
+    );
+  });
+
+  it('says when a topology can have none of the kinds, or too few services can', () => {
+    expect(() => planFaults(fanout, { ...planOptions, kinds: ['pool', 'leak'], concurrent: 2 })).to.throw(
+      RangeError,
+      /too few services of "fanout" for 2 faults at a time/,
+    );
     expect(() => planFaults(loadTopology('chain'), { ...planOptions, kinds: ['disk'] })).to.throw(
       RangeError,
       /no service of "chain" can have a fault of disk/,

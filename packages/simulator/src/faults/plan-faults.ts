@@ -63,15 +63,21 @@ export function planFaults(topology: Topology, options: FaultPlanOptions): reado
     throw new RangeError(`no service of "${topology.name}" can have a fault of ${kinds.join(', ')}`);
   }
   let turn = 0;
+  // Who can have a kind may all have another fault already: it is passed over.
+  const nextKind = (taken: ReadonlySet<string>) => {
+    for (let tried = 0; tried < possible.length; tried++) {
+      const kind = possible[turn++ % possible.length] as FaultKind;
+      const free = (able.get(kind) ?? []).filter(({ label }) => !taken.has(label));
+      if (free.length > 0) return { kind, free };
+    }
+    throw new RangeError(`too few services of "${topology.name}" for ${concurrent} faults at a time`);
+  };
   return Array.from({ length: count }, (_, index): FaultCase => {
     const beginMs = startMs + (index + 1) * gapMs + index * durationMs;
     const endMs = beginMs + durationMs;
     const taken = new Set<string>();
     const faults = Array.from({ length: concurrent }, (): Fault => {
-      const kind = possible[turn++ % possible.length] as FaultKind;
-      const free = (able.get(kind) ?? []).filter(({ label }) => !taken.has(label));
-      if (free.length === 0)
-        throw new RangeError(`too few services of "${topology.name}" for ${concurrent} faults at a time`);
+      const { kind, free } = nextKind(taken);
       const { label } = rng.pick(free);
       taken.add(label);
       const intensity = LEAST_INTENSITY + (1 - LEAST_INTENSITY) * rng.uniform();
