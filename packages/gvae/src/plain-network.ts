@@ -41,7 +41,7 @@ export class PlainNetworks {
   readonly #rawSpreads: readonly Float32Array[];
   /** How many each unit reads. */
   readonly #features: readonly number[];
-  /** What a decoder is told of latents, what columns share of its first hidden layer, that layer, what its last one says. */
+  /** Of a decoder: what it is told of latents, what columns share of its first layer, that layer, what its last one says. */
   readonly #told = new Scratch();
   readonly #shared = new Scratch();
   readonly #one = new Scratch();
