@@ -33,7 +33,11 @@ export function robustScale(values: ArrayLike<number>, floor: number): RobustSca
 
 /** As `robustScale`; leaves `values` in another order. */
 export function robustScaleInPlace(values: Float64Array, floor: number): RobustScale {
-  if (hasGaps(values)) return robustScaleOfSorted(values.sort(), floor);
+  return hasGaps(values) ? robustScaleOfSorted(values.sort(), floor) : selectedScale(values, floor);
+}
+
+/** Of numbers without gaps: leaves the quartiles, the least and the largest quarter in their places. */
+function selectedScale(values: Float64Array, floor: number): RobustScale {
   const center = quantileInPlace(values, 0.5);
   // What is below the median lies before it, and what is above behind.
   const middle = values.length >> 1;
@@ -62,14 +66,17 @@ export function upperSpread({ center, spread }: RobustScale, tail: number): numb
 
 /** As `robustScale`, with the spread above the centre; leaves `values` in another order. */
 export function upperScaleInPlace(values: Float64Array, floor: number): RobustScale {
-  // Numbers with gaps are sorted below, all others selected.
-  const isSorted = hasGaps(values);
-  const scale = robustScaleInPlace(values, floor);
+  if (hasGaps(values)) {
+    const scale = robustScaleOfSorted(values.sort(), floor);
+    return upwards(scale, quantileOfSorted(values, TAIL_PROBABILITY));
+  }
+  const scale = selectedScale(values, floor);
   // What is above the third quartile lies behind it.
   const third = Math.floor(0.75 * Math.max(0, values.length - 1));
-  const tail = isSorted
-    ? quantileOfSorted(values, TAIL_PROBABILITY)
-    : quantileInPlace(values, TAIL_PROBABILITY, third);
+  return upwards(scale, quantileInPlace(values, TAIL_PROBABILITY, third));
+}
+
+function upwards(scale: RobustScale, tail: number): RobustScale {
   return { center: scale.center, spread: upperSpread(scale, tail) };
 }
 

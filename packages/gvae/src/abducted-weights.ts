@@ -112,9 +112,10 @@ export class AbductedWeights {
 
   /** Percentile `q` of what a node is handed at these latencies, ms, into `out`, [column]. */
   handOn(node: number, q: number, from: Latencies, out: Float64Array): void {
-    const { columns = 1 } = from;
+    const { latencies, columns = 1 } = from;
     const [first, end] = this.#handedOn.range(node);
-    this.#handedOn.handOn(node, q, { ...from, weights: this.#weights }, out);
+    // Written out, here and wherever it is done often: a spread that is added to has a hidden class of its own each time.
+    this.#handedOn.handOn(node, q, { latencies, columns, weights: this.#weights }, out);
     const fitting = this.#fitting[3 * node + q] as number;
     if (fitting !== 1) for (let i = 0; i < columns; i++) out[i] = fitting * (out[i] as number);
     for (let e = first; e < end; e++) {

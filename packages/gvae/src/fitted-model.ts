@@ -142,9 +142,11 @@ class GvaeAbduction implements Abduction {
       last.options.ownDelays === options.ownDelays
     )
       return last.worlds;
+    const { layout, scales, residuals, mechanism } = this.#model;
     const delays = nodeDelays(this.#model, this.#inputs, options.ownDelays ?? new Map());
     const weights = this.#weightsBeside(delays);
-    const worlds = new Worlds({ ...this.#model, weights, delays }, this.#inputs, options);
+    const model = { layout, scales, residuals, mechanism, weights, delays };
+    const worlds = new Worlds(model, this.#inputs, options);
     this.#worlds = { options, worlds };
     return worlds;
   }

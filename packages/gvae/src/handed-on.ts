@@ -90,7 +90,7 @@ export class HandedOn {
     for (let first = this.#start[node] as number; first < end; ) {
       const last = this.#endOfGroup(first, end);
       if (last === first) {
-        if (edgeSlopes !== undefined) this.#pullEdge(first, q, slope, { ...from, edgeSlopes });
+        if (edgeSlopes !== undefined) this.#pullEdge(first, q, { slope, edgeSlopes }, from);
         if (from.slopes !== undefined) this.#pullParent(first, q, slope, weights[first] as number, from);
         first += 1;
         continue;
@@ -106,7 +106,7 @@ export class HandedOn {
           const own = most > 0 ? Math.max(0, weight * (passed[i] as number)) / most : 0;
           share[i] = (slope[i] as number) * lowered(own, q);
         }
-        if (edgeSlopes !== undefined) this.#pullEdge(e, q, share, { ...from, edgeSlopes });
+        if (edgeSlopes !== undefined) this.#pullEdge(e, q, { slope: share, edgeSlopes }, from);
         if (from.slopes !== undefined) this.#pullParent(e, q, share, weight, from);
       }
       first = last;
@@ -166,14 +166,14 @@ export class HandedOn {
   #pullEdge(
     e: number,
     q: number,
-    slope: Float64Array,
-    from: Latencies & { readonly edgeSlopes: Float64Array },
+    { slope, edgeSlopes }: { readonly slope: Float64Array; readonly edgeSlopes: Float64Array },
+    from: Latencies,
   ): void {
     const passed = this.passed(e, q, from);
-    let sum = from.edgeSlopes[e] as number;
+    let sum = edgeSlopes[e] as number;
     const { columns = 1 } = from;
     for (let i = 0; i < columns; i++) sum += (slope[i] as number) * (passed[i] as number);
-    from.edgeSlopes[e] = sum;
+    edgeSlopes[e] = sum;
   }
 
   #pullParent(

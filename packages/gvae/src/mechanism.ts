@@ -4,7 +4,13 @@ import type { Layout } from './layout.js';
 import { indexOf } from './layout-index.js';
 import { met, positive } from './own-time.js';
 import { edgeWeights, type Parameters } from './parameters.js';
-import { type Condition, type LatentNormal, PlainNetworks, type ReadLatents } from './plain-network.js';
+import {
+  type Condition,
+  type Hidden,
+  type LatentNormal,
+  PlainNetworks,
+  type ReadLatents,
+} from './plain-network.js';
 import type { Scales } from './scales.js';
 
 /** The structural equations f_v = handed on by its parents + self_v(X, Z, load), as learnt, in ms. */
@@ -51,12 +57,12 @@ export class Mechanism {
     const input = new Float64Array(known.length + seen.length);
     input.set(known);
     input.set(seen, known.length);
-    return this.#networks.latent('encoder', unit, input);
+    return this.#networks.posterior(unit, input);
   }
 
-  /** p(Z | X) of a unit. */
-  prior(unit: number, { features }: Pick<Condition, 'features'>): LatentNormal {
-    return this.#networks.latent('prior', unit, Float64Array.from(features));
+  /** The mean of p(Z | X) of a unit. */
+  priorMean(unit: number, { features }: Pick<Condition, 'features'>): Float64Array {
+    return this.#networks.latentMeans('prior', unit, Float64Array.from(features), 1);
   }
 
   /** Latents of a unit, [latent][column], to be decoded under one condition or several. */
@@ -64,8 +70,8 @@ export class Mechanism {
     return this.#networks.readLatents(unit, latents);
   }
 
-  /** What a unit's nodes have in common, [hidden][column]. */
-  hidden(unit: number, condition: Condition, latents: ReadLatents): Float64Array {
+  /** What a unit's nodes have in common. */
+  hidden(unit: number, condition: Condition, latents: ReadLatents): Hidden {
     return this.#networks.hidden(unit, condition, latents);
   }
 
@@ -82,12 +88,12 @@ export class Mechanism {
    * Own p50, p95, p99 of a node in ms from what is hidden in its owners, positive and ordered by construction:
    * [percentile][column].
    */
-  selfTimes(node: number, hiddenOf: (unit: number) => Float64Array, columns: number): Float64Array {
+  selfTimes(node: number, hiddenOf: (unit: number) => Hidden, columns: number): Float64Array {
     return this.#cumulated(node, this.#raws(node, hiddenOf, columns), columns);
   }
 
   /** The sum of what a node's owners say, [percentile][column]. */
-  #raws(node: number, hiddenOf: (unit: number) => Float64Array, columns: number): Float64Array {
+  #raws(node: number, hiddenOf: (unit: number) => Hidden, columns: number): Float64Array {
     const raws = new Float64Array(3 * columns);
     for (const { unit, slot } of this.#slots[node] ?? []) {
       this.#networks.addOutputs(unit, 3 * slot, hiddenOf(unit), raws);
@@ -166,7 +172,7 @@ export class Mechanism {
           );
     const from = { latencies: source, columns, weights: this.weights };
     this.#layout.nodes.forEach((_, v) => {
-      const raws = this.#raws(v, (u) => hidden[u] as Float64Array, columns);
+      const raws = this.#raws(v, (u) => hidden[u] as Hidden, columns);
       const part = latents === 'posterior' ? raws.map(met) : undefined;
       const self = this.#cumulated(v, raws, columns);
       for (let q = 0; q < 3; q++) {
@@ -182,7 +188,7 @@ export class Mechanism {
     return decoded;
   }
 
-  #hiddenOfRows(unit: number, rows: readonly Inputs[], latents: Latents): Float64Array {
+  #hiddenOfRows(unit: number, rows: readonly Inputs[], latents: Latents): Hidden {
     const index = indexOf(this.#layout);
     const columns = rows.length;
     const stretch = (of: 'features' | 'own'): Float64Array =>

@@ -2,6 +2,8 @@ import type { Layout } from './layout.js';
 import { heard } from './own-time.js';
 import { HIDDEN_REACH, type Layer, layersOf, MOST_LOG_VARIANCE, type NetworkName } from './parameters.js';
 import { type Scales, unitLatentScale, unitRawSpread } from './scales.js';
+import { Scratch } from './scratch.js';
+import { addProduct } from './weighted-sums.js';
 
 /** Means and standard deviations of a unit's latents. */
 export interface LatentNormal {
@@ -13,6 +15,14 @@ export interface LatentNormal {
 export interface Condition {
   readonly features: ArrayLike<number>;
   readonly load: ArrayLike<number>;
+}
+
+/** All but the last layer of a decoder. */
+export interface Hidden {
+  /** [hidden][column]. */
+  readonly layer: Float64Array;
+  /** What goes past the hidden layers, [latent][column]. */
+  readonly latents: Float64Array;
 }
 
 /** Latents [latent][column], and what the first layer of a decoder makes of them, whatever the condition: [output][column]. */
@@ -31,9 +41,11 @@ export class PlainNetworks {
   readonly #rawSpreads: readonly Float32Array[];
   /** How many each unit reads. */
   readonly #features: readonly number[];
-  /** Scratch: the first hidden layer of a decoder, and what its last one says, [output][column]. */
-  #one: Float64Array = new Float64Array(0);
-  #said: Float64Array = new Float64Array(0);
+  /** Of a decoder: what it is told of latents, what columns share of its first layer, that layer, what its last one says. */
+  readonly #told = new Scratch();
+  readonly #shared = new Scratch();
+  readonly #one = new Scratch();
+  readonly #said = new Scratch();
 
   constructor(layout: Layout, scales: Scales, values: readonly Float32Array[]) {
     this.#values = values;
@@ -50,79 +62,76 @@ export class PlainNetworks {
     const columns = latents.length / this.#latents(unit);
     const read = new Float64Array(first.outputs * columns);
     const from = first.weight + (this.#features[unit] as number) * first.outputs;
-    addProduct(read, held(latents), { values, from, width: first.outputs }, columns);
+    const told = this.#told.of(latents.length);
+    hold(latents, told);
+    addProduct(read, told, { values, from, width: first.outputs }, columns);
     return { latents, read };
   }
 
-  /**
-   * All but the last layer of the decoder for several latents under one condition: [hidden, latent][column], the latents
-   * being what goes past the hidden layers. What all columns share of the first layer is computed once.
-   */
-  hidden(unit: number, { features, load }: Condition, { latents, read }: ReadLatents): Float64Array {
+  /** For several latents under one condition: what all columns share of the first layer is computed once. */
+  hidden(unit: number, { features, load }: Condition, { latents, read }: ReadLatents): Hidden {
     const [first, second] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
     const count = this.#latents(unit);
     const columns = latents.length / count;
-    const shared = Float64Array.from(values.subarray(first.bias, first.bias + first.outputs));
+    const shared = this.#shared.of(first.outputs);
+    for (let o = 0; o < first.outputs; o++) shared[o] = values[first.bias + o] as number;
     for (let f = 0; f < features.length; f++) addRow(shared, values, first, f, features[f] as number);
     for (let r = 0; r < load.length; r++) {
       addRow(shared, values, first, features.length + count + r, load[r] as number);
     }
-    const one = this.#firstHidden(read.length);
+    const one = this.#one.of(read.length);
     for (let o = 0, at = 0; o < first.outputs; o++) {
       const own = shared[o] as number;
       for (const end = at + columns; at < end; at++) one[at] = Math.max(0, own + (read[at] as number));
     }
-    return beside(hiddenLayer(values, second, one, columns), latents);
+    return { layer: hiddenLayer(values, second, one, columns), latents };
   }
 
   /** The same for a condition and a latent of its own in each column: `input` [feature, latent, load][column]. */
-  hiddenOfColumns(unit: number, input: Float64Array, columns: number): Float64Array {
+  hiddenOfColumns(unit: number, input: Float64Array, columns: number): Hidden {
     const [first, second] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
     const from = (this.#features[unit] as number) * columns;
     const latents = input.subarray(from, from + this.#latents(unit) * columns);
-    const told = Float64Array.from(input);
-    told.set(held(latents), from);
+    const told = input.slice();
+    hold(latents, told.subarray(from));
     const one = hiddenLayer(values, first, told, columns);
-    return beside(hiddenLayer(values, second, one, columns), latents);
+    return { layer: hiddenLayer(values, second, one, columns), latents };
   }
 
-  /** Adds to `target`, [output][column], the outputs of a decoder from one on, by its hidden layer. */
-  addOutputs(unit: number, first: number, hidden: Float64Array, target: Float64Array): void {
+  /** Adds to `target`, [output][column], the outputs of a decoder from one on. */
+  addOutputs(unit: number, first: number, { layer, latents }: Hidden, target: Float64Array): void {
     const [, , last] = this.#decoder(unit);
     const values = this.#values[unit] as Float32Array;
     const scales = this.#latentScales[unit] as Float32Array;
     const spreads = this.#rawSpreads[unit] as Float32Array;
-    const columns = hidden.length / (last.inputs + scales.length);
-    if (this.#said.length !== target.length) this.#said = new Float64Array(target.length);
-    const said = this.#said;
+    const columns = layer.length / last.inputs;
+    const said = this.#said.of(target.length);
     for (let output = first, o = 0; o < target.length / columns; output++, o++) {
       fillColumns(said, o, columns, values[last.bias + output] as number);
     }
-    const inner = hidden.subarray(0, last.inputs * columns);
-    addProduct(said, inner, { values, from: last.weight + first, width: last.outputs }, columns);
-    const latents = hidden.subarray((last.inputs + first) * columns);
-    for (let i = 0, output = first; i < target.length; output++) {
+    addProduct(said, layer, { values, from: last.weight + first, width: last.outputs }, columns);
+    for (let i = 0, at = first * columns, output = first; i < target.length; output++) {
       const scale = scales[output] as number;
       const spread = spreads[output] as number;
-      for (const end = i + columns; i < end; i++) {
-        const latent = latents[i] as number;
+      for (const end = i + columns; i < end; i++, at++) {
+        const latent = latents[at] as number;
         target[i] = (target[i] as number) + heard(spread * latent) * (said[i] as number) + scale * latent;
       }
     }
   }
 
-  /** q(Z | X, own latencies) or p(Z | X) of one row. */
-  latent(network: 'encoder' | 'prior', unit: number, input: Float64Array): LatentNormal {
-    const output = this.#run(network, unit, input, 1);
+  /** q(Z | X, own latencies) of one row. */
+  posterior(unit: number, input: Float64Array): LatentNormal {
+    const output = this.#run('encoder', unit, input, 1);
     return {
       mean: output.slice(0, this.#latents(unit)),
       deviation: output.slice(this.#latents(unit)).map((raw) => Math.exp(softly(raw, MOST_LOG_VARIANCE) / 2)),
     };
   }
 
-  /** Their means for an `input` [input][column]: [latent][column]. */
+  /** Means of q(Z | X, own latencies) or p(Z | X) for an `input` [input][column]: [latent][column]. */
   latentMeans(
     network: 'encoder' | 'prior',
     unit: number,
@@ -141,8 +150,8 @@ export class PlainNetworks {
     const own = input.subarray((this.#features[unit] as number) * columns);
     let value = input;
     if (network === 'encoder') {
-      value = Float64Array.from(input);
-      value.set(held(own), input.length - own.length);
+      value = input.slice();
+      hold(own, value.subarray(input.length - own.length));
     }
     layers.forEach((layer, depth) => {
       value = layerOf(this.#values[unit] as Float32Array, layer, value, columns);
@@ -150,10 +159,11 @@ export class PlainNetworks {
     });
     if (network === 'encoder') {
       const spreads = this.#rawSpreads[unit] as Float32Array;
-      own.forEach((ownLatency, i) => {
+      for (let i = 0; i < own.length; i++) {
         const spread = spreads[Math.floor(i / columns)] as number;
+        const ownLatency = own[i] as number;
         value[i] = ownLatency + heard(spread * ownLatency) * (value[i] as number);
-      });
+      }
     }
     return value;
   }
@@ -164,11 +174,6 @@ export class PlainNetworks {
 
   #decoder(unit: number): readonly [Layer, Layer, Layer] {
     return this.#layers[unit]?.decoder as readonly Layer[] as [Layer, Layer, Layer];
-  }
-
-  #firstHidden(length: number): Float64Array {
-    if (this.#one.length !== length) this.#one = new Float64Array(length);
-    return this.#one;
   }
 }
 
@@ -191,13 +196,6 @@ function hiddenLayer(values: Float32Array, layer: Layer, input: Float64Array, co
   return output;
 }
 
-function beside(first: Float64Array, second: Float64Array): Float64Array {
-  const both = new Float64Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
-}
-
 function fillColumns(target: Float64Array, output: number, columns: number, value: number): void {
   const end = (output + 1) * columns;
   for (let at = output * columns; at < end; at++) target[at] = value;
@@ -218,52 +216,13 @@ function addRow(
   }
 }
 
-/**
- * target += weightsᵀ · input, target [output][column], input [input][column], weights [input][width] from a position on.
- * Four inputs at a time: so each number of the target is read and written a quarter as often.
- */
-function addProduct(
-  target: Float64Array,
-  input: Float64Array,
-  { values, from, width }: { readonly values: Float32Array; readonly from: number; readonly width: number },
-  columns: number,
-): void {
-  const inputs = input.length / columns;
-  const outputs = target.length / columns;
-  const fours = inputs - (inputs % 4);
-  for (let o = 0; o < outputs; o++) {
-    const to = o * columns;
-    for (let i = 0; i < fours; i += 4) {
-      const at = from + i * width + o;
-      const a = values[at] as number;
-      const b = values[at + width] as number;
-      const c = values[at + 2 * width] as number;
-      const d = values[at + 3 * width] as number;
-      for (let w = 0, x = i * columns; w < columns; w++, x++) {
-        target[to + w] =
-          (target[to + w] as number) +
-          a * (input[x] as number) +
-          b * (input[x + columns] as number) +
-          c * (input[x + 2 * columns] as number) +
-          d * (input[x + 3 * columns] as number);
-      }
-    }
-    for (let i = fours; i < inputs; i++) {
-      const a = values[from + i * width + o] as number;
-      for (let w = 0, x = i * columns; w < columns; w++, x++) {
-        target[to + w] = (target[to + w] as number) + a * (input[x] as number);
-      }
-    }
-  }
-}
-
 function rectify(values: Float64Array): void {
   for (let i = 0; i < values.length; i++) if ((values[i] as number) < 0) values[i] = 0;
 }
 
 /** What hidden layers are told of own latencies or latents. */
-function held(values: Float64Array): Float64Array {
-  return values.map((value) => softly(value, HIDDEN_REACH));
+function hold(values: Float64Array, told: Float64Array): void {
+  for (let i = 0; i < values.length; i++) told[i] = softly(values[i] as number, HIDDEN_REACH);
 }
 
 function softly(value: number, most: number): number {

@@ -50,13 +50,19 @@ export class Worlds {
   readonly #samples: number;
   readonly #units: UnitWorlds;
   readonly #residuals: ResidualDraws;
-  /** [world], uniform: what is not explained goes where this lies below the part that is to go. */
+  /** [world], uniform, ascending: what is not explained goes where this lies below the part that is to go. */
   readonly #whose: Float64Array;
   /** [node][percentile][world], ms: what was observed, but while a prediction moves it. */
   readonly #latencies: Float64Array;
   /** [node]: 1 where `#latencies` has it: of a large application most is never asked for. */
   readonly #filled: Uint8Array;
-  /** [node]: 1 while a prediction moves it. */
+  /** What is done in the worlds that `#latencies` has. */
+  #setting: Setting | undefined;
+  /** Nodes that an owner then adds something else to than before. */
+  readonly #changing = new Set<number>();
+  /** [node]: 1 where its latencies are those under what is done… */
+  readonly #settled: Uint8Array;
+  /** …and 1 where that moves it. */
   readonly #moved: Uint8Array;
   /**
    * Of nodes, when first asked for: what they are handed as observed, [percentile]; their own times before anything is
@@ -67,6 +73,8 @@ export class Worlds {
   readonly #luck = new Map<number, Float64Array>();
   readonly #rng: Rng;
   readonly #ancestorsOf = new Map<number, Int32Array>();
+  /** Several nodes are asked for after one intervention, one after the other. */
+  #last: { readonly intervention: Intervention; readonly setting: Setting } | undefined;
 
   constructor(model: WindowModel, inputs: Inputs, { samples = 64, rng }: PredictOptions) {
     if (!Number.isInteger(samples) || samples < 1) {
@@ -80,15 +88,16 @@ export class Worlds {
     this.#residuals = new ResidualDraws(model, { worlds: samples, rng });
     // Spread evenly: a probability is then as exact as the number of worlds allows.
     const shift = rng.fork('whose').uniform();
-    this.#whose = Float64Array.from({ length: samples }, (_, i) => ((i + shift) / samples) % 1);
+    this.#whose = Float64Array.from({ length: samples }, (_, i) => (i + shift) / samples);
     this.#moved = new Uint8Array(model.layout.nodes.length);
+    this.#settled = new Uint8Array(model.layout.nodes.length);
     this.#filled = new Uint8Array(model.layout.nodes.length);
     this.#latencies = new Float64Array(samples * inputs.observed.length);
   }
 
   predict(intervention: Intervention): Prediction {
     const { layout } = this.#model;
-    const setting = settingOf(intervention, this.#inputs, this.#model);
+    const setting = this.#settingOf(intervention);
     return {
       draws: (node, percentile) => {
         const v = indexOf(layout).node.get(node);
@@ -98,75 +107,103 @@ export class Worlds {
     };
   }
 
+  #settingOf(intervention: Intervention): Setting {
+    if (this.#last?.intervention !== intervention) {
+      this.#last = { intervention, setting: settingOf(intervention, this.#inputs, this.#model) };
+    }
+    return this.#last.setting;
+  }
+
   /** Percentile `q` of a node, [world]: moves what something done reaches and the node depends on, causes first. */
   #draw(setting: Setting, target: number, q: number): Float64Array {
+    this.#enter(setting);
     const { edges, parents } = indexOf(this.#model.layout);
-    const changing = this.#changing(setting);
-    const moved: number[] = [];
     for (const v of this.#ancestors(target)) {
+      if (this.#settled[v] === 1) continue;
+      this.#settled[v] = 1;
       let isHanded = false;
       const end = edges[v + 1] as number;
       for (let e = edges[v] as number; e < end && !isHanded; e++) {
         isHanded = this.#moved[parents[e] as number] === 1;
       }
-      const selfChanges = changing.has(v);
+      const selfChanges = this.#changing.has(v);
       if (!isHanded && !selfChanges && !setting.keep.has(v)) continue;
       if (isHanded) for (let e = edges[v] as number; e < end; e++) this.#fill(parents[e] as number);
       this.#move(v, setting, { selfChanges, isHanded });
       this.#filled[v] = 1;
       this.#moved[v] = 1;
-      moved.push(v);
     }
     this.#fill(target);
-    const at = (3 * target + q) * this.#samples;
-    const draws = this.#latencies.slice(at, at + this.#samples);
-    for (const v of moved) this.#putBack(v);
-    return draws;
+    return this.#valuesOf(target, q).slice();
   }
 
-  /** Nodes that an owner adds something else to than before. */
-  #changing({ units }: Setting): ReadonlySet<number> {
-    const nodes = new Set<number>();
-    for (const u of units.keys()) for (const v of this.#model.layout.units[u]?.nodes ?? []) nodes.add(v);
-    return nodes;
+  /** Leaves the worlds of another intervention, if there was one. */
+  #enter(setting: Setting): void {
+    if (this.#setting === setting) return;
+    this.#setting = setting;
+    this.#settled.fill(0);
+    for (let v = this.#moved.indexOf(1); v >= 0; v = this.#moved.indexOf(1, v)) this.#putBack(v);
+    this.#changing.clear();
+    for (const u of setting.units.keys()) {
+      for (const v of this.#model.layout.units[u]?.nodes ?? []) this.#changing.add(v);
+    }
   }
 
   #move(v: number, setting: Setting, { selfChanges, isHanded }: Reason): void {
-    const { mechanism, weights } = this.#model;
-    const { observed } = this.#inputs;
+    const { mechanism } = this.#model;
     const samples = this.#samples;
-    const goes = 1 - (setting.keep.get(v) ?? 1);
+    const gone = this.#worldsBelow(1 - (setting.keep.get(v) ?? 1));
     const handed = this.#handedBefore(v);
-    const before = selfChanges && goes < 1 ? this.#selfBefore(v) : undefined;
+    const usual =
+      gone > 0 ? mechanism.selfTimes(v, (u) => this.#units.expected(u, setting.units.get(u)), 1) : undefined;
+    const luck = usual && this.#luckOf(v);
+    const before = selfChanges && gone < samples ? this.#selfBefore(v) : undefined;
     const now =
       before && mechanism.selfTimes(v, (u) => this.#units.abducted(u, setting.units.get(u)), samples);
-    const usual =
-      goes > 0 ? mechanism.selfTimes(v, (u) => this.#units.expected(u, setting.units.get(u)), 1) : undefined;
-    const luck = goes > 0 ? this.#luckOf(v) : undefined;
-    const values = this.#latencies.subarray(3 * v * samples, 3 * (v + 1) * samples);
-    const handedNow = new Float64Array(3 * samples);
+    const met = this.#meet(v, isHanded);
+    const delay = isHanded && gone < samples ? this.#model.delays.get(v) : undefined;
+    const least = delay && tookAtLeast(delay, { before: handed, now: met, worlds: samples, rng: this.#rng });
     for (let q = 0; q < 3; q++) {
-      const row = handedNow.subarray(q * samples, (q + 1) * samples);
-      if (isHanded) weights.handOn(v, q, { latencies: this.#latencies, columns: samples }, row);
-      else row.fill(handed[q] as number);
-    }
-    const delay = isHanded && goes < 1 ? this.#model.delays.get(v) : undefined;
-    const least =
-      delay && tookAtLeast(delay, { before: handed, now: handedNow, worlds: samples, rng: this.#rng });
-    for (let q = 0; q < 3; q++) {
-      const rest = (observed[3 * v + q] as number) - (handed[q] as number);
-      for (let i = 0; i < samples; i++) {
-        const at = q * samples + i;
-        const met = handedNow[at] as number;
-        const stays = least === undefined ? rest : Math.max(rest, (least[at] as number) - met);
-        const isUsual = usual !== undefined && luck !== undefined && (this.#whose[i] as number) < goes;
-        const own = isUsual
-          ? (usual[q] as number) + (luck[at] as number)
-          : stays + (now?.[at] ?? 0) - (before?.[at] ?? 0);
-        const below = q === 0 ? 0 : (values[at - samples] as number);
-        values[at] = Math.max(below, met + own);
+      const [first, end] = [q * samples, (q + 1) * samples];
+      for (let at = first; usual && luck && at < first + gone; at++) {
+        met[at] = (met[at] as number) + ((usual[q] as number) + (luck[at] as number));
+      }
+      const rest = (this.#inputs.observed[3 * v + q] as number) - (handed[q] as number);
+      for (let at = first + gone; at < end; at++) {
+        const stays =
+          least === undefined ? rest : Math.max(rest, (least[at] as number) - (met[at] as number));
+        const own = now && before ? stays + (now[at] as number) - (before[at] as number) : stays;
+        met[at] = (met[at] as number) + own;
+      }
+      for (let at = first; at < end; at++) {
+        met[at] = Math.max(q === 0 ? 0 : (met[at - samples] as number), met[at] as number);
       }
     }
+  }
+
+  /** What a node is handed, [percentile][world], in the place of what it then takes. */
+  #meet(v: number, isHanded: boolean): Float64Array {
+    const samples = this.#samples;
+    const from = { latencies: this.#latencies, columns: samples };
+    for (let q = 0; q < 3; q++) {
+      const values = this.#valuesOf(v, q);
+      if (isHanded) this.#model.weights.handOn(v, q, from, values);
+      else values.fill(this.#handedBefore(v)[q] as number);
+    }
+    return this.#latencies.subarray(3 * v * samples, 3 * (v + 1) * samples);
+  }
+
+  /** [world], of a percentile of a node, to be written to. */
+  #valuesOf(v: number, q: number): Float64Array {
+    const at = (3 * v + q) * this.#samples;
+    return this.#latencies.subarray(at, at + this.#samples);
+  }
+
+  /** In how many worlds, the first ones, what is not explained goes where such a part of it does. */
+  #worldsBelow(part: number): number {
+    let worlds = 0;
+    while (worlds < this.#samples && (this.#whose[worlds] as number) < part) worlds++;
+    return worlds;
   }
 
   #fill(v: number): void {

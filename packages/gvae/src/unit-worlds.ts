@@ -2,17 +2,17 @@ import type { Rng } from '@sage/core';
 import type { Inputs } from './inputs.js';
 import type { Layout } from './layout.js';
 import type { Mechanism } from './mechanism.js';
-import type { Condition, LatentNormal, ReadLatents } from './plain-network.js';
+import type { Condition, Hidden, LatentNormal, ReadLatents } from './plain-network.js';
 
 /** Interventions of one diagnosis that set a unit differently; the oldest are computed again if they return. */
 const MOST_KEPT = 16;
 
 interface Known extends Condition {
-  readonly hidden: Float64Array;
+  readonly hidden: Hidden;
 }
 
 /**
- * The hidden layers of units in all worlds, [hidden, latent][world]. Noise comes from streams named by unit, so it is
+ * The hidden layers of units in all worlds, a column each. Noise comes from streams named by unit, so it is
  * the same for every intervention, and what one has in common with an earlier one is computed once.
  */
 export class UnitWorlds {
@@ -24,6 +24,8 @@ export class UnitWorlds {
   readonly #abducted: Known[][];
   readonly #expected: Known[][];
   readonly #posteriors: (ReadLatents | undefined)[];
+  /** As the window has them. */
+  readonly #conditions: (Condition | undefined)[];
 
   constructor(
     { layout, mechanism }: { readonly layout: Layout; readonly mechanism: Mechanism },
@@ -38,25 +40,27 @@ export class UnitWorlds {
     this.#abducted = layout.units.map(() => []);
     this.#expected = layout.units.map(() => []);
     this.#posteriors = layout.units.map(() => undefined);
+    this.#conditions = layout.units.map(() => undefined);
   }
 
   /** With Z as the window tells of it, q(Z | X, Y), under a condition; by default that of the window. */
-  abducted(unit: number, condition: Condition = this.#read(unit)): Float64Array {
+  abducted(unit: number, condition: Condition = this.#read(unit)): Hidden {
     return known(this.#abducted[unit] as Known[], condition, () =>
       this.#mechanism.hidden(unit, condition, this.#posterior(unit)),
     );
   }
 
-  /** With Z as X alone makes it, the mean of p(Z | X): the same in all worlds, so in one, [hidden, latent]. */
-  expected(unit: number, condition: Condition = this.#read(unit)): Float64Array {
+  /** With Z as X alone makes it, the mean of p(Z | X): the same in all worlds, so in one column. */
+  expected(unit: number, condition: Condition = this.#read(unit)): Hidden {
     return known(this.#expected[unit] as Known[], condition, () => {
-      const { mean } = this.#mechanism.prior(unit, condition);
+      const mean = this.#mechanism.priorMean(unit, condition);
       return this.#mechanism.hidden(unit, condition, this.#mechanism.readLatents(unit, mean));
     });
   }
 
   #read(unit: number): Condition {
-    return this.#mechanism.condition(unit, this.#inputs);
+    this.#conditions[unit] ??= this.#mechanism.condition(unit, this.#inputs);
+    return this.#conditions[unit];
   }
 
   #posterior(unit: number): ReadLatents {
@@ -95,14 +99,14 @@ function drawn({ mean, deviation }: LatentNormal, noise: Float64Array): Float64A
 }
 
 /** What was computed for the same condition, or what is computed now. */
-function known(entries: Known[], condition: Condition, compute: () => Float64Array): Float64Array {
+function known(entries: Known[], condition: Condition, compute: () => Hidden): Hidden {
   const same = entries.find(
     (entry) => equal(entry.features, condition.features) && equal(entry.load, condition.load),
   );
   if (same !== undefined) return same.hidden;
   const hidden = compute();
   if (entries.length === MOST_KEPT) entries.shift();
-  entries.push({ ...condition, hidden });
+  entries.push({ features: condition.features, load: condition.load, hidden });
   return hidden;
 }
 

@@ -164,6 +164,24 @@ describe('a fitted model', function () {
     expect([...alone.draws(ROOT, 'p95Ms')]).to.deep.equal(first[1]);
   });
 
+  it('tells each node after an intervention alike, whichever are asked for before, and of which interventions', () => {
+    const [window] = worldWindows(1, 6, 80) as [Window];
+    const options = { rng: createRng(2) };
+    const [one, other] = [normalOf('b'), normalOf('a')];
+    const alone = (what: Intervention, id: string) => [
+      ...model.predict(model.abduct(window), what, options).draws(id, 'p95Ms'),
+    ];
+    const shared = model.abduct(window);
+    const asked = [...graph.latency, ...[...graph.latency].reverse()].flatMap(({ id }) => [
+      { what: one, id },
+      { what: one, id: ROOT },
+      { what: other, id },
+    ]);
+    for (const { what, id } of asked) {
+      expect([...model.predict(shared, what, options).draws(id, 'p95Ms')], id).to.deep.equal(alone(what, id));
+    }
+  });
+
   it('takes a part that goes for the probability that all of it does', () => {
     const [window] = worldWindows(1, 6, 80) as [Window];
     const draws = model

@@ -3,6 +3,7 @@ import {
   callsPerSecond,
   FEATURES,
   type FeatureName,
+  type FeatureRole,
   median,
   PERCENTILES,
   type Percentile,
@@ -42,6 +43,40 @@ export interface NodeAnomaly {
   readonly meanExcessMs: number;
   /** Whether some of the calls have waited for packets to be sent again. */
   readonly isLossy: boolean;
+}
+
+/**
+ * Its slowness is asked of few nodes, and dear. A class, since a getter in a literal gives each object a hidden class of its
+ * own, which stays until all of the heap is collected and makes all code slow that meets such objects.
+ */
+class ReadNode implements NodeAnomaly {
+  readonly node: LatencyNode;
+  readonly observedMs: number;
+  readonly expectedMs: number;
+  readonly z: number;
+  readonly excessMs: number;
+  readonly medianExcessMs: number;
+  readonly meanExcessMs: number;
+  readonly isLossy: boolean;
+  readonly #slownessOf: () => number;
+  #slowness: number | undefined;
+
+  constructor(read: Omit<NodeAnomaly, 'slowness'>, slownessOf: () => number) {
+    this.node = read.node;
+    this.observedMs = read.observedMs;
+    this.expectedMs = read.expectedMs;
+    this.z = read.z;
+    this.excessMs = read.excessMs;
+    this.medianExcessMs = read.medianExcessMs;
+    this.meanExcessMs = read.meanExcessMs;
+    this.isLossy = read.isLossy;
+    this.#slownessOf = slownessOf;
+  }
+
+  get slowness(): number {
+    this.#slowness ??= this.#slownessOf();
+    return this.#slowness;
+  }
 }
 
 /** All that was measured of one service. */
@@ -122,29 +157,20 @@ export function readSigns(
     );
     if (read.length === 0) return undefined;
     const { percentile, belief, observedMs, expectedMs, z } = read.reduce((a, b) => (b.z > a.z ? b : a));
-    let slowness: number | undefined;
     const excessesMs = residuals.map((residual) =>
       residual === undefined ? 0 : Math.max(0, residual.observedMs - residual.expectedMs),
     );
-    return {
-      node,
-      observedMs,
-      expectedMs,
-      z,
-      // Asked of few nodes, and dear.
-      get slowness() {
-        if (slowness === undefined) {
-          const normal = reference.latency(node.id, percentile);
-          slowness =
-            normal === undefined ? 0 : believed((observedMs - normal.center) / normal.spread, belief);
-        }
-        return slowness;
-      },
+    const slowness = (): number => {
+      const normal = reference.latency(node.id, percentile);
+      return normal === undefined ? 0 : believed((observedMs - normal.center) / normal.spread, belief);
+    };
+    const excesses = {
       excessMs: excessesMs[PERCENTILES.indexOf(options.percentile)] ?? 0,
       medianExcessMs: excessesMs[0] ?? 0,
       meanExcessMs: meanOfQuantiles(excessesMs),
       isLossy: looksLost(excessesMs, count),
     };
+    return new ReadNode({ node, observedMs, expectedMs, z, ...excesses }, slowness);
   };
   // A node that two services own is read once.
   const nodes = new Set([...view.owned.values()].flat());
@@ -220,7 +246,13 @@ export function readFeatures(
   return new Map(
     read.map(({ service, features }) => [
       service,
-      features.map((reading) => ({ ...reading, ownZ: reading.z - (common.get(reading.feature) ?? 0) })),
+      features.map(({ feature, observed, expected, z }) => ({
+        feature,
+        observed,
+        expected,
+        z,
+        ownZ: z - (common.get(feature) ?? 0),
+      })),
     ]),
   );
 }
@@ -307,12 +339,27 @@ function computeStrength({ service, exclusive, shared }: ServiceSigns): number {
 export function resourceStrength(
   signs: ServiceSigns,
   resource: Resource,
-  role: 'contention' | 'usage',
+  role: FeatureRole,
 ): number | undefined {
-  const readings = signs.features.filter(
-    ({ feature }) => FEATURES[feature].resource === resource && FEATURES[feature].role === role,
-  );
-  return readings.length === 0
-    ? undefined
-    : Math.max(...readings.map((reading) => strengthOf(reading, signs)));
+  let strengths = strengthsOf.get(signs);
+  if (strengths === undefined) {
+    strengths = largestStrengths(signs);
+    strengthsOf.set(signs, strengths);
+  }
+  return strengths[role].get(resource);
+}
+
+type Strengths = Readonly<Record<FeatureRole, ReadonlyMap<Resource, number>>>;
+
+/** Each is asked for over and over: of every node that a service shares. */
+const strengthsOf = new WeakMap<ServiceSigns, Strengths>();
+
+function largestStrengths(signs: ServiceSigns): Strengths {
+  const strengths = { contention: new Map<Resource, number>(), usage: new Map<Resource, number>() };
+  for (const reading of signs.features) {
+    const { resource, role } = FEATURES[reading.feature];
+    const known = strengths[role].get(resource) ?? Number.NEGATIVE_INFINITY;
+    strengths[role].set(resource, Math.max(known, strengthOf(reading, signs)));
+  }
+  return strengths;
 }

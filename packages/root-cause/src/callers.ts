@@ -36,18 +36,23 @@ export function callersIn(
   const waitingFor = ({ id }: LatencyNode): readonly LatencyNode[] => waiting.get(id) ?? [];
   return {
     areTraced: (node) => waitingFor(node).length > 0,
-    wait: (node, { observedMs, expectedMs }) =>
-      observedMs > expectedMs &&
-      waitingFor(node).some(({ id }) => {
+    wait: (node, { observedMs, expectedMs }) => {
+      const slowMs = observedMs - expectedMs;
+      if (slowMs <= 0) return false;
+      return waitingFor(node).some(({ id }) => {
         const count = window.latency.get(id)?.count ?? 0;
         if (!isSupported(count, percentile)) return false;
-        const normal = reference.latency(id, percentile);
         const residual = abduction.residual(id, percentile);
-        if (normal === undefined || residual === undefined) return false;
-        const excessMs = residual.observedMs - normal.center;
+        if (residual === undefined) return false;
         const ownMs = residual.observedMs - residual.expectedMs;
-        return excessMs > 0 && observedMs - expectedMs >= WHOLE * excessMs && ownMs <= (1 - WHOLE) * excessMs;
-      }),
+        // Whatever its excess is: what is normal is dear to ask for.
+        if (WHOLE * ownMs > (1 - WHOLE) * slowMs) return false;
+        const normal = reference.latency(id, percentile);
+        if (normal === undefined) return false;
+        const excessMs = residual.observedMs - normal.center;
+        return excessMs > 0 && slowMs >= WHOLE * excessMs && ownMs <= (1 - WHOLE) * excessMs;
+      });
+    },
   };
 }
 

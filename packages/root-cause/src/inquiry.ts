@@ -39,7 +39,7 @@ export function openInquiry(
     readonly observedMs: number;
   },
 ): Inquiry {
-  const { model, objective } = input;
+  const { model, window, history, objective } = input;
   const scene = readScene(input, { view, reference, threshold: settings.anomalyThreshold });
   const worlds = {
     objective,
@@ -47,12 +47,15 @@ export function openInquiry(
     samples: settings.samples,
     ownDelays: scene.ownDelays,
   };
-  const load = leadingLoad(input.window, reference, objective);
-  const target = input.window.latency.get(view.target.id);
-  const windowMs = input.window.endMs - input.window.startMs;
+  const load = leadingLoad(window, reference, objective);
+  const target = window.latency.get(view.target.id);
+  const windowMs = window.endMs - window.startMs;
   const normalMs = reference.latency(view.target.id, objective.percentile)?.center ?? objective.thresholdMs;
   return {
-    ...input,
+    model,
+    window,
+    history,
+    objective,
     settings,
     reference,
     scene,

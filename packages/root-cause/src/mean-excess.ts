@@ -36,18 +36,34 @@ export const NO_MEANS: MeanExcesses = {
   hiddenCalls: () => new Map(),
 };
 
-/** Computed when asked for, which is seldom. */
+/** What a node took itself in the mean, beside what is normal. */
+interface OwnMean {
+  readonly ms: number;
+  readonly normal: RobustScale;
+}
+
+/** Computed when first asked for: every claim on a lossy node asks of all the other links of its claimant. */
 export function meanExcesses(
   view: GraphView,
   { window, reference }: { readonly window: Window; readonly reference: Pick<NormalReference, 'windows'> },
 ): MeanExcesses {
   const waiting = waitingIn(view);
-  const ownOf = (node: LatencyNode): { readonly ms: number; readonly normal: RobustScale } | undefined => {
+  const readOwn = (node: LatencyNode): OwnMean | undefined => {
     const ms = ownMeanMs(node, window, waiting);
     if (ms === undefined) return undefined;
-    const usual = reference.windows.flatMap((other) => ownMeanMs(node, other, waiting) ?? []);
-    if (usual.length === 0) return undefined;
-    return { ms, normal: upperScaleInPlace(Float64Array.from(usual), LATENCY_FLOOR_MS) };
+    const usual = new Float64Array(reference.windows.length);
+    let seen = 0;
+    for (const other of reference.windows) {
+      const usualMs = ownMeanMs(node, other, waiting);
+      if (usualMs !== undefined) usual[seen++] = usualMs;
+    }
+    if (seen === 0) return undefined;
+    return { ms, normal: upperScaleInPlace(usual.subarray(0, seen), LATENCY_FLOOR_MS) };
+  };
+  const owns = new Map<LatencyNode, OwnMean | undefined>();
+  const ownOf = (node: LatencyNode): OwnMean | undefined => {
+    if (!owns.has(node)) owns.set(node, readOwn(node));
+    return owns.get(node);
   };
   const readHiddenCalls = (service: string): ReadonlyMap<string, HiddenCalls> => {
     const totals = new Map<string, HiddenCalls>();

@@ -79,10 +79,11 @@ export function normalReference(
   const loadsOf = rootLoads(graph);
   const rootLoad = (root: LatencyNodeId, among: typeof met, q: number): number => {
     const at = graph.roots.indexOf(root);
-    return quantile(
-      Float64Array.from(among, ({ window }) => loadsOf(window)[at] as number),
-      q,
-    );
+    const loads = new Float64Array(among.length);
+    for (let i = 0; i < loads.length; i++) {
+      loads[i] = loadsOf((among[i] as (typeof met)[number]).window)[at] as number;
+    }
+    return quantile(loads, q);
   };
   return {
     windows,
@@ -129,9 +130,9 @@ function scalesOf(columns: ChosenColumns): Pick<NormalReference, 'features' | 'l
 
 function featureScales(columns: ChosenColumns, service: string): ReadonlyMap<FeatureName, RobustScale> {
   const scales = new Map<FeatureName, RobustScale>();
-  for (const [feature, values] of columns.features(service)) {
+  columns.eachFeature(service, (feature, values) => {
     if (values.length > 0) scales.set(feature, upperScaleInPlace(values, FEATURES[feature].resolution));
-  }
+  });
   return scales;
 }
 

@@ -2,6 +2,7 @@ import type { CausalGraph, LatencyNode } from '@sage/causal-graph';
 import { callsPerSecond, type Window } from '@sage/core';
 import type { ServiceSigns } from './anomaly.js';
 import { LATENCY_FLOOR_MS } from './normal-reference.js';
+import { readOnce } from './read-once.js';
 import type { Seen } from './untraced.js';
 
 /** Of a wait what is none beside it. */
@@ -28,7 +29,7 @@ export function seeLackingPools(
     window,
     history,
   }: {
-    readonly graph: Pick<CausalGraph, 'latency'>;
+    readonly graph: Calls;
     readonly window: Window;
     readonly history: readonly Window[];
   },
@@ -42,16 +43,15 @@ export function seeLackingPools(
     const wait = own.features.find(({ feature }) => feature === 'software_pool_wait_ms');
     if (wait === undefined || wait.observed - wait.expected < LATENCY_FLOOR_MS) return false;
     if (ofUntraced.has(own.service)) return false;
-    const calls = callsOf(own.service, graph);
-    const now = keptBy(calls, window, wait.observed);
+    const caller = callerOf(own.service, graph);
+    const now = keptBy(caller.calls, window, wait.observed);
+    const of = poolOf(caller);
     return (
       now.mean > 0 &&
       history.some((before) => {
         if (before.endMs > window.startMs) return false;
-        const waitedMs = before.metrics.get(own.service)?.get('software_pool_wait_ms') ?? Number.NaN;
-        if (!(waitedMs <= NO_WAIT * wait.observed)) return false;
-        const kept = keptBy(calls, before, waitedMs);
-        return kept.mean >= now.mean && kept.most >= now.most;
+        const { waitedMs, mean, most } = of(before);
+        return waitedMs <= NO_WAIT * wait.observed && mean >= now.mean && most >= now.most;
       })
     );
   };
@@ -60,8 +60,32 @@ export function seeLackingPools(
   );
 }
 
-/** Of each kind of call of a service what tells best how long the callee takes: its own span, or else the caller's. */
-function callsOf(service: string, { latency }: Pick<CausalGraph, 'latency'>): readonly LatencyNode[] {
+/** A service, and of each kind of call that it makes what tells best how long the callee takes. */
+interface Caller {
+  readonly service: string;
+  readonly calls: readonly LatencyNode[];
+}
+
+type Calls = Pick<CausalGraph, 'latency'>;
+
+const callers = new WeakMap<Calls, Map<string, Caller>>();
+
+function callerOf(service: string, graph: Calls): Caller {
+  const known = callers.get(graph) ?? new Map<string, Caller>();
+  callers.set(graph, known);
+  const caller = known.get(service) ?? { service, calls: callsOf(service, graph) };
+  known.set(service, caller);
+  return caller;
+}
+
+/** Its calls' wait for a connection in a window, NaN where that was not measured, and what they kept. */
+const poolOf = readOnce(({ service, calls }: Caller, window): Kept & { readonly waitedMs: number } => {
+  const waitedMs = window.metrics.get(service)?.get('software_pool_wait_ms') ?? Number.NaN;
+  return { waitedMs, ...keptBy(calls, window, waitedMs) };
+});
+
+/** Of each kind of call the callee's own span, or else the caller's. */
+function callsOf(service: string, { latency }: Calls): readonly LatencyNode[] {
   const calls = new Map<string, LatencyNode>();
   for (const node of latency) {
     const { caller, callee, operation } = node.rpc;

@@ -196,15 +196,15 @@ export function assignResponsibility(
     claimOf: (owner: ServiceSigns) => Pick<Claiming, 'standing' | 'guilt'>,
   ): Split => {
     const owners = [...new Set(entry.node.owners)].flatMap((owner) => signs.get(owner) ?? []);
-    const claims = owners.map((owner) => ({
-      owner: owner.service,
-      strength: claimStrength(owner, entry, {
-        ...claimOf(owner),
-        calleeServes: () => servingOf(entry.node, signs.get(entry.node.rpc.callee)),
-        means,
-      }),
-      isCallee: owner.service === entry.node.rpc.callee && entry.node.kind !== 'response',
-    }));
+    const calleeServes = () => servingOf(entry.node, signs.get(entry.node.rpc.callee));
+    const claims = owners.map((owner) => {
+      const { standing, guilt } = claimOf(owner);
+      return {
+        owner: owner.service,
+        strength: claimStrength(owner, entry, { standing, guilt, calleeServes, means }),
+        isCallee: owner.service === entry.node.rpc.callee && entry.node.kind !== 'response',
+      };
+    });
     const contentionOf = (owner: ServiceSigns) => {
       const { contention, pools } = standing(owner);
       return Math.max(contention, pools);
@@ -218,9 +218,11 @@ export function assignResponsibility(
     const known = guilts.get(pair);
     if (known !== undefined) return known;
     const others = [...(slow.get(service) ?? [])].flatMap(([other, list]) => (other === peer ? [] : list));
+    const own = standings.get(service);
+    const alone = own && others.length > 0 ? without(own, peer) : own;
     const each = others.map((entry) => {
       const split = splitOf(entry, (owner) => ({
-        standing: owner.service === service ? without(standing(owner), peer) : standing(owner),
+        standing: owner.service === service ? (alone as Standing) : standing(owner),
         guilt: 0,
       }));
       return guiltIn(entry, split.get(service) ?? 0);

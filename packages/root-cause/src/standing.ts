@@ -36,13 +36,18 @@ export interface EdgeStanding {
  */
 const POOL_PART = 0.2;
 
+type Waits = Pick<Standing, 'contention' | 'pools'>;
+
 /** Largest strength of what a service waits for, pools discounted. */
 export function contentionOf(signs: ServiceSigns): number {
-  const { contention, pools } = waitsOf(signs);
+  return largestOf(waitsOf(signs));
+}
+
+function largestOf({ contention, pools }: Waits): number {
   return Math.max(contention, pools);
 }
 
-function waitsOf(signs: ServiceSigns): Pick<Standing, 'contention' | 'pools'> {
+function waitsOf(signs: ServiceSigns): Waits {
   const { pools, others } = sufferedWaits(signs);
   return { contention: others, pools: (signs.lacksConnections ? 1 : POOL_PART) * pools };
 }
@@ -52,11 +57,11 @@ export function standingsOf(
   signs: ReadonlyMap<string, ServiceSigns>,
   hiddenWays: GraphView['hiddenWays'],
 ): ReadonlyMap<string, Standing> {
-  const contentions = new Map([...signs].map(([service, own]) => [service, contentionOf(own)]));
+  const waits = new Map([...signs].map(([service, own]) => [service, waitsOf(own)]));
   return new Map(
     [...signs].map(([service, own]) => [
       service,
-      standingOf(own, callersOf(service, signs, hiddenWays), contentions),
+      standingOf(own, callersOf(service, signs, hiddenWays), waits),
     ]),
   );
 }
@@ -77,7 +82,7 @@ function callersOf(
 function standingOf(
   signs: ServiceSigns,
   callers: readonly NodeAnomaly[],
-  contentions: ReadonlyMap<string, number>,
+  waits: ReadonlyMap<string, Waits>,
 ): Standing {
   const edges = new Map<string, EdgeStanding>();
   for (const entry of [...signs.shared, ...callers]) {
@@ -91,26 +96,28 @@ function standingOf(
     });
   }
   const compute = Math.max(0, ...signs.exclusive.map(({ z }) => strength(z)));
-  return { ...waitsOf(signs), compute, edges, callees: slowCallees(signs, contentions) };
+  const { contention, pools } = waits.get(signs.service) as Waits;
+  return { contention, pools, compute, edges, callees: slowCallees(signs, waits) };
 }
 
 /** The same but for what a service shares with a peer. */
-export function without({ edges, callees, ...rest }: Standing, peer: string): Standing {
+export function without({ contention, pools, compute, edges, callees }: Standing, peer: string): Standing {
   const others = <T>(peers: ReadonlyMap<string, T>) =>
     new Map([...peers].filter(([other]) => other !== peer));
-  return { ...rest, edges: others(edges), callees: others(callees) };
+  return { contention, pools, compute, edges: others(edges), callees: others(callees) };
 }
 
 /** Ways to callees that a service finds slow, less what each callee is measured to suffer itself. */
 function slowCallees(
   signs: ServiceSigns,
-  contentions: ReadonlyMap<string, number>,
+  waits: ReadonlyMap<string, Waits>,
 ): ReadonlyMap<string, SlowCallee> {
   const callees = new Map<string, SlowCallee>();
   for (const entry of signs.shared) {
     const { callee } = entry.node.rpc;
     if (!waitsForConnection(signs.service, entry.node)) continue;
-    const slow = strength(entry.z) - (contentions.get(callee) ?? 0);
+    const suffered = waits.get(callee);
+    const slow = strength(entry.z) - (suffered === undefined ? 0 : largestOf(suffered));
     const known = callees.get(callee);
     callees.set(callee, {
       strength: Math.max(known?.strength ?? 0, slow),

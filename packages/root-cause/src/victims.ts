@@ -22,9 +22,9 @@ export function findVictims(
     const service = node.rpc.callee;
     const observedMs = window.latency.get(id)?.p99Ms;
     // What is normal is dear to tell, and this is fast whatever is.
-    if (observedMs === undefined || observedMs < SLOW_MS) continue;
+    if (observedMs === undefined || observedMs < SLOW_MS || options.culprits.includes(service)) continue;
     const normalMs = options.reference.latency(id, 'p99Ms')?.center;
-    if (normalMs === undefined || options.culprits.includes(service)) continue;
+    if (normalMs === undefined) continue;
     if (observedMs < SLOW_RATIO * normalMs || observedMs < normalMs + SLOW_MS) continue;
     const known = worst.get(service);
     if (known === undefined || observedMs - normalMs > known.observedMs - known.normalMs) {

@@ -14,10 +14,13 @@ interface Place {
   readonly number: number;
 }
 
-/** Of the windows that were chosen, values in the order of those that have one. */
+/**
+ * Of the windows that were chosen, values in the order of those that have one. They are handed out in one place for all of
+ * them, to be put into any order there, and are good until the next are asked for.
+ */
 export interface ChosenColumns {
-  /** Finite values of a service's features; empty where none of these windows has one. */
-  features(service: string): ReadonlyMap<FeatureName, Float64Array>;
+  /** Visits the finite values of each of a service's features; there are none where none of these windows has one. */
+  eachFeature(service: string, visit: (feature: FeatureName, values: Float64Array) => void): void;
   latency(node: LatencyNodeId, percentile: Percentile): Float64Array;
 }
 
@@ -33,6 +36,8 @@ export class WindowColumns {
   readonly #numbers: Uint32Array;
   /** …and when it was asked for last. */
   readonly #lastAsked: Uint32Array;
+  /** What is handed out. */
+  readonly #chosen: Float64Array;
   #came = 0;
   #asked = 0;
   #next = 0;
@@ -44,6 +49,7 @@ export class WindowColumns {
     this.#capacity = capacity;
     this.#numbers = new Uint32Array(capacity);
     this.#lastAsked = new Uint32Array(capacity);
+    this.#chosen = new Float64Array(capacity);
   }
 
   of(windows: readonly Window[]): ChosenColumns {
@@ -61,12 +67,24 @@ export class WindowColumns {
       return rows;
     };
     return {
-      features: (service) => {
-        const columns = this.#readService(service, windows, placed());
-        return new Map([...columns].map(([feature, column]) => [feature, chosen(column, rows)]));
+      eachFeature: (service, visit) => {
+        for (const [feature, column] of this.#readService(service, windows, placed())) {
+          visit(feature, this.#choose(column, rows));
+        }
       },
-      latency: (node, percentile) => chosen(this.#readLatency({ node, percentile }, windows, placed()), rows),
+      latency: (node, percentile) =>
+        this.#choose(this.#readLatency({ node, percentile }, windows, placed()), rows),
     };
+  }
+
+  #choose(column: Float64Array, rows: readonly number[]): Float64Array {
+    const values = this.#chosen;
+    let length = 0;
+    for (let i = 0; i < rows.length; i++) {
+      const value = column[rows[i] as number] as number;
+      if (!Number.isNaN(value)) values[length++] = value;
+    }
+    return values.subarray(0, length);
   }
 
   #place(windows: readonly Window[]): readonly number[] {
@@ -98,13 +116,18 @@ export class WindowColumns {
     rows: readonly number[],
   ): ReadonlyMap<FeatureName, Float64Array> {
     const block = entry(this.#services, service, () => this.#block(new Map<FeatureName, Float64Array>()));
+    let row = 0;
+    const put = (value: number, feature: FeatureName): void => {
+      if (!Number.isFinite(value)) return;
+      const column = block.values.get(feature) ?? this.#column();
+      column[row] = value;
+      block.values.set(feature, column);
+    };
     for (let i = 0; i < rows.length; i++) {
-      const row = rows[i] as number;
+      row = rows[i] as number;
       if (!this.#isNew(block, row)) continue;
       for (const column of block.values.values()) column[row] = Number.NaN;
-      windows[i]?.metrics.get(service)?.forEach((value, feature) => {
-        if (Number.isFinite(value)) entry(block.values, feature, () => this.#column())[row] = value;
-      });
+      windows[i]?.metrics.get(service)?.forEach(put);
     }
     return block.values;
   }
@@ -139,16 +162,6 @@ export class WindowColumns {
   #column(): Float64Array {
     return new Float64Array(this.#capacity).fill(Number.NaN);
   }
-}
-
-function chosen(column: Float64Array, rows: readonly number[]): Float64Array {
-  const values = new Float64Array(rows.length);
-  let length = 0;
-  for (const row of rows) {
-    const value = column[row] as number;
-    if (!Number.isNaN(value)) values[length++] = value;
-  }
-  return values.subarray(0, length);
 }
 
 function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
