@@ -107,7 +107,10 @@ export function hasUsedUp(signs: ServiceSigns): boolean {
 /** Of the threshold of oddity: what is no chance where something has to be the cause beside another. */
 export const LESSER = 0.5;
 
-/** Whether a service was measured to wait for a resource, so that it is no chance, or has used up what it needs. */
+/**
+ * Whether a service was measured to wait for a resource, so that it is no chance, or has used up what it needs, or lacks
+ * connections that it had.
+ */
 export function hasWaited(signs: ServiceSigns, resource: Resource, threshold: number): boolean {
   const waits = signs.features.some(
     ({ feature, ownZ }) =>
