@@ -98,7 +98,7 @@ function judge(inquiry: Inquiry, blamed: readonly string[]): JudgedResources {
   const rankings = blamed.map((service) => {
     const others = blamed.filter((other) => other !== service);
     const attribution = scene.facts.attribution(service);
-    return { service, ranking: rankResources(service, ask, { others, attribution }) };
+    return { service, others, ranking: rankResources(service, ask, { others, attribution }) };
   });
   const parts = shares(
     blamed.map((service) => ({ service })),
@@ -106,10 +106,9 @@ function judge(inquiry: Inquiry, blamed: readonly string[]): JudgedResources {
     excessMs,
   );
   const leading = parts.indexOf(Math.max(...parts));
-  const culprits = rankings.flatMap(({ service, ranking: [best] }, index) => {
+  const culprits = rankings.flatMap(({ service, others, ranking: [best] }, index) => {
     if (best === undefined) return [];
     const share = parts[index] ?? 0;
-    const others = blamed.filter((other) => other !== service);
     return [culpritOf(inquiry, { service, best, share, others, isLeading: index === leading })];
   });
   const candidates = rankings.flatMap(({ service, ranking }) =>
